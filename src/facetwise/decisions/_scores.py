@@ -1,0 +1,130 @@
+"""Packed logits to packed scores: the one place where logits are read, in numpy, for every path that predicts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facetwise.schema import Coding, Kind, Schema, Transform
+
+__all__ = ["NumberScale", "applicability_table", "scores_from_logits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberScale:
+    """How a number was standardised: `z = (bend(x) - mean) / deviation`, fitted on the training rows.
+
+    >>> scale = NumberScale(transform=Transform.LOG, mean=0.0, deviation=2.0)
+    >>> float(scale.restore(scale.standardise(np.array([100.0])))[0])
+    100.0
+    """
+
+    transform: Transform
+    mean: float
+    deviation: float
+
+    def standardise(self, number: np.ndarray) -> np.ndarray:
+        """User's unit to standardised."""
+        bent = np.log(number) if self.transform is Transform.LOG else number
+        return (bent - self.mean) / self.deviation
+
+    def restore(self, standardised: np.ndarray) -> np.ndarray:
+        """Standardised to the user's unit."""
+        bent = np.asarray(standardised, dtype=np.float64) * self.deviation + self.mean
+        # exp(700) is the edge of float64; a model that far off is wrong, not infinite.
+        return np.exp(np.clip(bent, -700, 700)) if self.transform is Transform.LOG else bent
+
+    def restore_deviation(self, standardised: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+        """Deviation in the user's unit; for a log transform to first order: x times the deviation of log(x)."""
+        bent = np.asarray(deviation, dtype=np.float64) * self.deviation
+        return bent * self.restore(standardised) if self.transform is Transform.LOG else bent
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return shifted / shifted.sum(axis=1, keepdims=True)
+
+
+def _corn(logits: np.ndarray) -> np.ndarray:
+    """P(y = k) from P(y > k | y >= k): the chain rule of CORN (Shi, Cao, Raschka 2021, eq. 5)."""
+    beyond = np.cumprod(_sigmoid(logits), axis=1)  # P(y > k)
+    ones, zeros = np.ones((len(logits), 1)), np.zeros((len(logits), 1))
+    return np.concatenate([ones, beyond], axis=1) - np.concatenate([beyond, zeros], axis=1)
+
+
+def applicability_table(schema: Schema) -> np.ndarray:
+    """(category, attribute) float64: 1 applies, 0 does not, NaN not known; without a category one row of ones."""
+    category = schema.category_attribute
+    if category is None:
+        return np.ones((1, len(schema.attributes)))
+    known = {True: 1.0, False: 0.0, None: np.nan}
+    return np.array([[known[a.applicability(name)] for a in schema.attributes] for name in category.classes])
+
+
+def _applies(schema: Schema, logits: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """P(applies) = sum over categories of p(category) A[category, attribute]; the sigmoid where A is not known.
+
+    An attribute that no category explains (`own_applicability`) has its sigmoid alone.
+    """
+    layout, category = schema.layout(), schema.category_attribute
+    applies = np.ones((len(logits), len(schema.attributes)))
+    table = applicability_table(schema)
+    chance = np.ones((len(logits), 1))
+    if category is not None:
+        chance = scores[:, layout.blocks[schema.index[category.column]].scores]
+    for place, (attribute, block) in enumerate(zip(schema.attributes, layout.blocks, strict=True)):
+        own = None if block.applicability is None else _sigmoid(logits[:, block.applicability])
+        if attribute.applies_to is not None:
+            column = table[:, place]
+            known = ~np.isnan(column)
+            applies[:, place] = chance[:, known] @ column[known]
+            if own is not None:
+                applies[:, place] += chance[:, ~known].sum(axis=1) * own
+        elif own is not None:
+            applies[:, place] = own
+    return np.clip(applies, 0.0, 1.0)
+
+
+def scores_from_logits(
+    schema: Schema, scales: dict[str, NumberScale], logits: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Read packed logits.
+
+    Args:
+        schema: The vocabulary.
+        scales: Per numeric attribute id how it was standardised.
+        logits: (item, logit).
+
+    Returns:
+        scores (item, class): P(class | applies), numbers as mean and deviation in the user's unit;
+        applies (item, attribute): P(applies).
+    """
+    logits = np.asarray(logits, dtype=np.float64)
+    layout = schema.layout()
+    scores = np.zeros((len(logits), layout.num_scores))
+    softmaxed = np.zeros_like(logits)  # leaf probabilities, read again by the sums
+    for block in layout.blocks:
+        if block.coding is Coding.SOFTMAX:
+            softmaxed[:, block.logits] = _softmax(logits[:, block.logits])
+    for attribute, block in zip(schema.attributes, layout.blocks, strict=True):
+        own = logits[:, block.logits]
+        if block.coding in (Coding.SOFTMAX, Coding.SUM):
+            chance = np.stack([softmaxed[:, list(leaves)].sum(axis=1) for leaves in block.leaves], axis=1)
+            # Mass of lone ancestors belongs to none of these classes: what is left is shared out among them.
+            scores[:, block.scores] = chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-30)
+        elif attribute.kind is Kind.BINARY:
+            positive = _sigmoid(own)
+            scores[:, block.scores] = np.concatenate([1.0 - positive, positive], axis=1)
+        elif block.coding is Coding.SIGMOID:
+            scores[:, block.scores] = _sigmoid(own)
+        elif block.coding is Coding.CORN:
+            scores[:, block.scores] = _corn(own)
+        else:
+            scale = scales[attribute.id]
+            scores[:, block.score_start] = scale.restore(own[:, 0])
+            # The log deviation is held within e^-7 ... e^3 standard deviations, as the loss holds it.
+            scores[:, block.score_start + 1] = scale.restore_deviation(own[:, 0], np.exp(np.clip(own[:, 1], -7.0, 3.0)))
+    return scores.astype(np.float32), _applies(schema, logits, scores).astype(np.float32)

@@ -1,0 +1,240 @@
+"""The rules that a schema keeps, checked all at once."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from facetwise.errors import Complaint, nearest
+from facetwise.schema._attribute import Attribute, Kind, Transform
+
+__all__ = ["complaints_about"]
+
+_ID = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+_FEWEST_CLASSES = {Kind.CATEGORICAL: 1, Kind.MULTILABEL: 1, Kind.ORDINAL: 2}
+
+
+def _about_classes(attribute: Attribute) -> list[Complaint]:
+    column, kind, classes = attribute.column, attribute.kind, attribute.classes
+    found: list[Complaint] = []
+    repeated = [name for name, count in Counter(classes).items() if count > 1]
+    if repeated:
+        found.append(
+            Complaint(
+                column=column,
+                rule="class names are different",
+                found=repr(repeated[0]) + " twice",
+                fix="remove one of the two from 'classes'",
+            )
+        )
+    if kind is Kind.NUMERIC and classes:
+        found.append(
+            Complaint(
+                column=column,
+                rule="a numeric attribute has no classes",
+                found=f"{len(classes)} classes",
+                fix="remove 'classes', or make the kind ordinal",
+            )
+        )
+    if kind is Kind.BINARY and len(classes) != 2:
+        found.append(
+            Complaint(
+                column=column,
+                rule="a binary attribute has two classes, negative then positive",
+                found=f"{len(classes)} classes",
+                fix="list two, or make the kind categorical",
+            )
+        )
+    if len(classes) < _FEWEST_CLASSES.get(kind, 0):
+        found.append(
+            Complaint(
+                column=column,
+                rule=f"an attribute of kind {kind} has at least {_FEWEST_CLASSES[kind]} classes",
+                found=f"{len(classes)}",
+                fix="list the classes, or leave the attribute out",
+            )
+        )
+    if attribute.transform is not Transform.NONE and kind is not Kind.NUMERIC:
+        found.append(
+            Complaint(
+                column=column,
+                rule="only numeric attributes have a transform",
+                found=str(attribute.transform),
+                fix="remove 'transform'",
+            )
+        )
+    return found
+
+
+def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list[Complaint]:
+    parent, column = attribute.parent, attribute.column
+    if parent is None:
+        return []
+    if attribute.kind is not Kind.CATEGORICAL:
+        return [
+            Complaint(
+                column=column,
+                rule="only categorical attributes have a parent",
+                found=f"kind {attribute.kind}",
+                fix="remove 'parent'",
+            )
+        ]
+    if parent.column not in by_column or by_column[parent.column].kind is not Kind.CATEGORICAL:
+        return [
+            Complaint(
+                column=column,
+                rule="a parent is another categorical attribute",
+                found=repr(parent.column),
+                fix=f"name one; {nearest(parent.column, by_column)}",
+            )
+        ]
+    above = by_column[parent.column]
+    found = [
+        Complaint(
+            column=column,
+            rule="every class has a class of the parent",
+            found=f"{name!r} -> {parent.of.get(name)!r}",
+            fix=f"say in 'parent' which class of {parent.column!r} it belongs to",
+        )
+        for name in attribute.classes
+        if parent.of.get(name) not in above.classes
+    ]
+    found += [
+        Complaint(
+            column=column,
+            rule="'alone' lists classes of the parent",
+            found=repr(name),
+            fix=nearest(name, above.classes),
+        )
+        for name in parent.alone
+        if name not in above.classes
+    ]
+    seen, walk = {column}, above
+    while walk.parent is not None and walk.parent.column in by_column:
+        if walk.column in seen:
+            return [
+                Complaint(
+                    column=column,
+                    rule="parents form no circle",
+                    found=f"{column!r} above itself",
+                    fix="remove one 'parent'",
+                )
+            ]
+        seen.add(walk.column)
+        walk = by_column[walk.parent.column]
+    return found
+
+
+def _about_category(name: str | None, by_column: dict[str, Attribute]) -> list[Complaint]:
+    dependent = [a for a in by_column.values() if a.applies_to is not None]
+    if name is None:
+        return [
+            Complaint(
+                column=a.column,
+                rule="'applies_to' needs a category",
+                found="no 'category' in the schema",
+                fix="name the category column, or remove 'applies_to'",
+            )
+            for a in dependent
+        ]
+    category = by_column.get(name)
+    if category is None or category.kind is not Kind.CATEGORICAL:
+        return [
+            Complaint(
+                place="category",
+                rule="the category is a categorical attribute",
+                found=repr(name),
+                fix=nearest(name, by_column),
+            )
+        ]
+    if category.applies_to is not None:
+        return [
+            Complaint(
+                column=category.column, rule="the category applies to every item", found="'applies_to'", fix="remove it"
+            )
+        ]
+    return [
+        Complaint(
+            column=a.column,
+            rule=f"'applies_to' lists classes of {name!r}",
+            found=repr(label),
+            fix=nearest(label, category.classes),
+        )
+        for a in dependent
+        for label in (*(a.applies_to or ()), *a.undecided)
+        if label not in category.classes
+    ]
+
+
+def complaints_about(
+    *,
+    attributes: Sequence[Attribute],
+    category: str | None,
+    groups: Mapping[str, Sequence[str]],
+    unknown: Sequence[str],
+    not_applicable: Sequence[str],
+) -> list[Complaint]:
+    """Everything that is wrong with the parts of a schema."""
+    by_column = {a.column: a for a in attributes}
+    found: list[Complaint] = []
+    if not attributes:
+        found.append(
+            Complaint(
+                place="attributes",
+                rule="a schema has at least one attribute",
+                found="none",
+                fix="add one, or run `facetwise inspect` on the table",
+            )
+        )
+    for what, values in (("column", [a.column for a in attributes]), ("id", [a.id for a in attributes])):
+        found += [
+            Complaint(
+                place="attributes", rule=f"every {what} appears once", found=repr(value) + " twice", fix="remove one"
+            )
+            for value, count in Counter(values).items()
+            if count > 1
+        ]
+    for attribute in attributes:
+        if not _ID.match(attribute.id):
+            found.append(
+                Complaint(
+                    column=attribute.column,
+                    rule="an id is a-z, 0-9 and _, and begins with a letter",
+                    found=repr(attribute.id),
+                    fix="write an id such as a07",
+                )
+            )
+        found += _about_classes(attribute) + _about_parent(attribute, by_column)
+    children = Counter(a.parent.column for a in attributes if a.parent is not None)
+    found += [
+        Complaint(
+            column=name,
+            rule="an attribute is the parent of at most one other",
+            found=f"{count} children",
+            fix="keep one 'parent'",
+        )
+        for name, count in children.items()
+        if count > 1
+    ]
+    found += _about_category(category, by_column)
+    both = set(unknown) & set(not_applicable)
+    found += [
+        Complaint(
+            place="unknown",
+            rule="a text is unknown or not applicable, never both",
+            found=repr(text),
+            fix="remove it from one of the two lists",
+        )
+        for text in sorted(both)
+    ]
+    for name, columns in groups.items():
+        found += [
+            Complaint(
+                place=f"groups.{name}",
+                rule="a group lists attributes",
+                found=repr(column),
+                fix=nearest(column, by_column),
+            )
+            for column in columns
+            if column not in by_column
+        ]
+    return found

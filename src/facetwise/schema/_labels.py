@@ -1,0 +1,37 @@
+"""The truth of a table, coded against a schema: three states per cell, never a guess."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["NOT_APPLICABLE", "UNKNOWN", "VALUE", "Labels"]
+
+UNKNOWN, VALUE, NOT_APPLICABLE = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """Coded cells of some items.
+
+    Args:
+        state: (item, attribute) int8: `UNKNOWN`, `VALUE` or `NOT_APPLICABLE`.
+        index: (item, attribute) int32: class of a categorical, binary (0 negative, 1 positive) or ordinal cell in
+            state `VALUE`, else -1.
+        members: (item, class) uint8 in the layout's score columns: 1 for every class of a multilabel cell in state
+            `VALUE`, else 0. Columns of other kinds are 0.
+        number: (item, attribute) float64: numbers in the user's unit, NaN elsewhere.
+    """
+
+    state: np.ndarray
+    index: np.ndarray
+    members: np.ndarray
+    number: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    def take(self, rows: np.ndarray) -> "Labels":
+        """The labels of some items."""
+        return Labels(
+            state=self.state[rows], index=self.index[rows], members=self.members[rows], number=self.number[rows]
+        )

@@ -1,0 +1,275 @@
+"""The schema as YAML and back: every label quoted, every unknown key an error, every error at once."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from facetwise.errors import Complaint, SchemaError, nearest
+from facetwise.schema._attribute import Attribute, Kind, Parent, Transform
+from facetwise.schema._schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Schema
+
+__all__ = ["read_schema", "schema_digest", "schema_from_dict", "schema_to_dict", "schema_to_yaml"]
+
+VERSION = 1
+_TOP = {"version", "image", "group", "category", "attributes", "groups", "not_applicable", "unknown"}
+_ATTRIBUTE = {
+    "column",
+    "id",
+    "kind",
+    "classes",
+    "applies_to",
+    "undecided",
+    "parent",
+    "unit",
+    "transform",
+    "own_applicability",
+}
+_PARENT = {"column", "of", "alone"}
+
+
+def _attribute_to_dict(attribute: Attribute, category: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = {"column": attribute.column, "id": attribute.id, "kind": str(attribute.kind)}
+    if attribute.classes:
+        data["classes"] = list(attribute.classes)
+    if attribute.applies_to is not None:
+        data["applies_to"] = {category: list(attribute.applies_to)}
+    if attribute.undecided:
+        data["undecided"] = {category: list(attribute.undecided)}
+    if attribute.parent is not None:
+        parent = attribute.parent
+        data["parent"] = {"column": parent.column, "of": dict(parent.of), "alone": list(parent.alone)}
+    if attribute.kind is Kind.NUMERIC:
+        data["unit"], data["transform"] = attribute.unit, str(attribute.transform)
+    if attribute.own_applicability:
+        data["own_applicability"] = True
+    return data
+
+
+def schema_to_dict(schema: Schema) -> dict[str, Any]:
+    """Plain data in the order of the file format."""
+    data: dict[str, Any] = {"version": VERSION}
+    data["image"] = schema.images[0] if len(schema.images) == 1 else list(schema.images)
+    if schema.group is not None:
+        data["group"] = schema.group
+    if schema.category is not None:
+        data["category"] = schema.category
+    data["attributes"] = [_attribute_to_dict(a, schema.category) for a in schema.attributes]
+    if schema.groups:
+        data["groups"] = {name: list(columns) for name, columns in schema.groups.items()}
+    data["not_applicable"], data["unknown"] = list(schema.not_applicable), list(schema.unknown)
+    return data
+
+
+def schema_digest(schema: Schema) -> str:
+    """SHA-256 of the schema's content; equal schemas have equal digests."""
+    text = json.dumps(schema_to_dict(schema), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class _Quoted(str):
+    """A label; YAML would read NO, 2010 or 12:30 as something else, so it is always quoted."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes labels in double quotes and everything else plainly."""
+
+
+_Dumper.add_representer(
+    _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
+)
+
+
+def _quoted(data: Any, *, key: str = "") -> Any:
+    if isinstance(data, dict):
+        plain = key in ("", "attributes", "parent")
+        return {
+            (name if plain else _Quoted(name)): _quoted(value, key=name if plain else "labels")
+            for name, value in data.items()
+        }
+    if isinstance(data, list):
+        return [_quoted(value, key=key) for value in data]
+    return _Quoted(data) if isinstance(data, str) and key not in ("id", "kind", "transform") else data
+
+
+def schema_to_yaml(schema: Schema) -> str:
+    """The schema as YAML that a person can read and edit.
+
+    >>> a = Attribute(column="NO", id="a00", kind=Kind.CATEGORICAL, classes=("2010", "yes"))
+    >>> schema_from_dict(yaml.safe_load(schema_to_yaml(Schema(images=("image",), attributes=(a,))))).attributes[0].classes
+    ('2010', 'yes')
+    """
+    return yaml.dump(
+        _quoted(schema_to_dict(schema)),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=120,
+        default_flow_style=None,
+    )
+
+
+class _Reader:
+    """Collects complaints while it reads plain data."""
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        self.complaints: list[Complaint] = []
+
+    def complain(self, key: str, rule: str, found: Any, fix: str) -> None:
+        self.complaints.append(Complaint(place=f"{self.place}: {key}", rule=rule, found=repr(found), fix=fix))
+
+    def keys(self, data: dict[str, Any], known: set[str], key: str) -> None:
+        for name in data:
+            if name not in known:
+                self.complain(key, "every key is known", name, nearest(str(name), known))
+
+    def text(self, data: dict[str, Any], name: str, key: str, default: str | None = None) -> str | None:
+        value = data.get(name, default)
+        if value is not None and not isinstance(value, str):
+            self.complain(f"{key}{name}", "a name is text", value, "put it in quotes")
+            return str(value)
+        return value
+
+    def texts(self, data: dict[str, Any], name: str, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        values = data.get(name)
+        if values is None:
+            return default
+        if isinstance(values, str):
+            values = [values]
+        if not isinstance(values, list):
+            self.complain(f"{key}{name}", "this is a list of labels", values, 'write ["first", "second"]')
+            return default
+        for value in values:
+            if not isinstance(value, str):
+                self.complain(f"{key}{name}", "a label is text", value, f'put it in quotes: "{value}"')
+        return tuple(str(value) for value in values)
+
+    def by_category(self, data: dict[str, Any], name: str, key: str, category: str | None) -> tuple[str, ...] | None:
+        value = data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, dict) or len(value) != 1:
+            self.complain(
+                f"{key}{name}",
+                "this maps the category column to a list of its classes",
+                value,
+                f'write {{"{category}": ["first", "second"]}}',
+            )
+            return ()
+        if (column := next(iter(value))) != category:
+            self.complain(f"{key}{name}", "the column is the schema's category", column, f"write {category!r}")
+        return self.texts(value, column, f"{key}{name}.")
+
+    def choice(
+        self, data: dict[str, Any], name: str, key: str, choices: type[Kind] | type[Transform], default: str
+    ) -> Any:
+        value = data.get(name, default)
+        if value not in list(choices):
+            self.complain(f"{key}{name}", f"this is one of {', '.join(choices)}", value, nearest(str(value), choices))
+            return choices(default)
+        return choices(value)
+
+    def attribute(self, data: Any, number: int, category: str | None) -> Attribute | None:
+        key = f"attributes[{number}]."
+        if not isinstance(data, dict) or not isinstance(data.get("column"), str):
+            self.complain(
+                key[:-1], "an attribute has a 'column', in quotes", data, 'write {column: "colour", kind: categorical}'
+            )
+            return None
+        self.keys(data, _ATTRIBUTE, key[:-1])
+        parent = None
+        if (above := data.get("parent")) is not None:
+            if (
+                isinstance(above, dict)
+                and isinstance(above.get("column"), str)
+                and isinstance(above.get("of", {}), dict)
+            ):
+                self.keys(above, _PARENT, f"{key}parent")
+                of = {str(child): str(value) for child, value in above.get("of", {}).items()}
+                parent = Parent(column=above["column"], of=of, alone=self.texts(above, "alone", f"{key}parent."))
+            else:
+                self.complain(
+                    f"{key}parent",
+                    "a parent has a column and says what each class belongs to",
+                    above,
+                    'write {column: "coarse", of: {"Granny Smith": "Apple"}}',
+                )
+        return Attribute(
+            column=data["column"],
+            id=self.text(data, "id", key) or f"a{number:02d}",
+            kind=self.choice(data, "kind", key, Kind, "categorical"),
+            classes=self.texts(data, "classes", key),
+            applies_to=self.by_category(data, "applies_to", key, category),
+            undecided=self.by_category(data, "undecided", key, category) or (),
+            parent=parent,
+            unit=self.text(data, "unit", key) or "",
+            transform=self.choice(data, "transform", key, Transform, "none"),
+            own_applicability=bool(data.get("own_applicability", False)),
+        )
+
+
+def schema_from_dict(data: Any, *, place: str = "schema") -> Schema:
+    """Build a schema from plain data.
+
+    Raises:
+        SchemaError: Everything that is wrong, each with its key.
+    """
+    reader = _Reader(place)
+    if not isinstance(data, dict):
+        raise SchemaError(
+            [
+                Complaint(
+                    place=place,
+                    rule="a schema is a mapping of keys",
+                    found=type(data).__name__,
+                    fix="start from the file that `facetwise inspect` writes",
+                )
+            ]
+        )
+    reader.keys(data, _TOP, "top")
+    if data.get("version") != VERSION:
+        reader.complain("version", f"the version is {VERSION}", data.get("version"), f"write version: {VERSION}")
+    category = reader.text(data, "category", "")
+    listed = data.get("attributes", [])
+    attributes = [
+        reader.attribute(item, n, category) for n, item in enumerate(listed if isinstance(listed, list) else [])
+    ]
+    groups = data.get("groups") or {}
+    fields = {
+        "images": reader.texts(data, "image", "", ("image",)),
+        "group": reader.text(data, "group", ""),
+        "category": category,
+        "groups": {str(name): reader.texts(groups, name, "groups.") for name in groups},
+        "unknown": reader.texts(data, "unknown", "", DEFAULT_UNKNOWN),
+        "not_applicable": reader.texts(data, "not_applicable", "", DEFAULT_NOT_APPLICABLE),
+    }
+    if reader.complaints:
+        raise SchemaError(reader.complaints)
+    return Schema(attributes=tuple(a for a in attributes if a is not None), **fields)
+
+
+def read_schema(path: Path) -> Schema:
+    """Read a schema file.
+
+    Raises:
+        SchemaError: It is not YAML, or breaks a rule.
+    """
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SchemaError(
+            [
+                Complaint(
+                    place=str(path),
+                    rule="the file is YAML in UTF-8",
+                    found=str(error).replace("\n", " "),
+                    fix="correct the line it names",
+                )
+            ]
+        ) from error
+    return schema_from_dict(data, place=str(path))
