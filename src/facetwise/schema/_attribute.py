@@ -52,6 +52,7 @@ class Attribute:
         transform: Bending of a number.
         own_applicability: Whether the table says 'not applicable' in a way that no category explains, so that the
             attribute needs a sigmoid of its own.
+        separator: What stands between the classes of a multilabel cell.
     """
 
     column: str
@@ -64,6 +65,7 @@ class Attribute:
     unit: str = ""
     transform: Transform = Transform.NONE
     own_applicability: bool = False
+    separator: str = "|"
 
     def applicability(self, category: str) -> bool | None:
         """Whether the attribute applies to a category: True, False, or None where it is not known.

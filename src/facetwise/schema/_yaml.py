@@ -26,6 +26,7 @@ _ATTRIBUTE = {
     "unit",
     "transform",
     "own_applicability",
+    "separator",
 }
 _PARENT = {"column", "of", "alone"}
 
@@ -43,6 +44,8 @@ def _attribute_to_dict(attribute: Attribute, category: str | None) -> dict[str, 
         data["parent"] = {"column": parent.column, "of": dict(parent.of), "alone": list(parent.alone)}
     if attribute.kind is Kind.NUMERIC:
         data["unit"], data["transform"] = attribute.unit, str(attribute.transform)
+    if attribute.kind is Kind.MULTILABEL:
+        data["separator"] = attribute.separator
     if attribute.own_applicability:
         data["own_applicability"] = True
     return data
@@ -100,7 +103,8 @@ def schema_to_yaml(schema: Schema) -> str:
     """The schema as YAML that a person can read and edit.
 
     >>> a = Attribute(column="NO", id="a00", kind=Kind.CATEGORICAL, classes=("2010", "yes"))
-    >>> schema_from_dict(yaml.safe_load(schema_to_yaml(Schema(images=("image",), attributes=(a,))))).attributes[0].classes
+    >>> text = schema_to_yaml(Schema(images=("image",), attributes=(a,)))
+    >>> schema_from_dict(yaml.safe_load(text)).attributes[0].classes
     ('2010', 'yes')
     """
     return yaml.dump(
@@ -209,6 +213,7 @@ class _Reader:
             parent=parent,
             unit=self.text(data, "unit", key) or "",
             transform=self.choice(data, "transform", key, Transform, "none"),
+            separator=self.text(data, "separator", key) or "|",
             own_applicability=bool(data.get("own_applicability", False)),
         )
 
