@@ -1,0 +1,91 @@
+"""Coded labels as tensors, laid out so that one step needs no loop over attributes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from facetwise.schema import NOT_APPLICABLE, VALUE, Coding, Kind, Labels, Schema
+
+__all__ = ["Outputs", "Targets", "make_targets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What a loss sees of a model: packed logits, the representation that the heads read, side products by name."""
+
+    logits: Float[Tensor, "batch logit"]
+    features: Tensor
+    aux: dict[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """Labels of a batch.
+
+    Args:
+        index: Class of each cell, -1 where it is not a value of a categorical attribute.
+        sign, sign_mask: Target (0 or 1) and whether it counts, per logit column that is read by a sigmoid: binary,
+            multilabel, ordinal (column k: y > k, counted where y >= k) and applicability.
+        number, number_mask: Standardised number and whether it counts, per attribute.
+    """
+
+    index: Int[Tensor, "batch attribute"]
+    sign: Float[Tensor, "batch logit"]
+    sign_mask: Bool[Tensor, "batch logit"]
+    number: Float[Tensor, "batch attribute"]
+    number_mask: Bool[Tensor, "batch attribute"]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def take(self, rows: Tensor) -> "Targets":
+        """The targets of some items."""
+        return Targets(**{name: getattr(self, name).index_select(0, rows) for name in self.__slots__})
+
+    def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "Targets":
+        """The same targets elsewhere."""
+        moved = {name: getattr(self, name).to(device) for name in self.__slots__}
+        moved["sign"], moved["number"] = moved["sign"].to(dtype), moved["number"].to(dtype)
+        return Targets(**moved)
+
+
+def make_targets(schema: Schema, labels: Labels, standardised: np.ndarray) -> Targets:
+    """Labels to tensors.
+
+    Args:
+        schema: The vocabulary.
+        labels: Coded cells.
+        standardised: (item, attribute) numbers after bending and standardising, NaN where there is none.
+    """
+    layout, items = schema.layout(), len(labels)
+    index = np.full((items, len(schema.attributes)), -1, dtype=np.int64)
+    sign = np.zeros((items, layout.num_logits), dtype=np.float32)
+    mask = np.zeros((items, layout.num_logits), dtype=bool)
+    number = np.zeros((items, len(schema.attributes)), dtype=np.float32)
+    counted = np.zeros((items, len(schema.attributes)), dtype=bool)
+    for place, (attribute, block) in enumerate(zip(schema.attributes, layout.blocks, strict=True)):
+        valued = labels.state[:, place] == VALUE
+        classes = labels.index[:, place]
+        if block.coding in (Coding.SOFTMAX, Coding.SUM):
+            index[:, place] = np.where(valued, classes, -1)
+        elif attribute.kind is Kind.BINARY:
+            sign[:, block.start] = valued & (classes == 1)
+            mask[:, block.start] = valued
+        elif attribute.kind is Kind.MULTILABEL:
+            sign[:, block.logits] = labels.members[:, block.scores] * valued[:, None]
+            mask[:, block.logits] = valued[:, None]
+        elif attribute.kind is Kind.ORDINAL:
+            steps = np.arange(block.stop - block.start)
+            sign[:, block.logits] = valued[:, None] & (classes[:, None] > steps)
+            mask[:, block.logits] = valued[:, None] & (classes[:, None] >= steps)
+        else:
+            counted[:, place] = valued & ~np.isnan(standardised[:, place])
+            number[:, place] = np.where(counted[:, place], standardised[:, place], 0.0)
+        if block.applicability is not None:
+            sign[:, block.applicability] = valued
+            mask[:, block.applicability] = valued | (labels.state[:, place] == NOT_APPLICABLE)
+    arrays = {"index": index, "sign": sign, "sign_mask": mask, "number": number, "number_mask": counted}
+    return Targets(**{name: torch.from_numpy(array) for name, array in arrays.items()})

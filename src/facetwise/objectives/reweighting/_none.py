@@ -1,0 +1,21 @@
+"""Every cell counts the same."""
+
+import numpy as np
+
+from facetwise.objectives.reweighting._reweighting import Reweighting, normalised
+
+__all__ = ["NoReweighting"]
+
+
+class NoReweighting(Reweighting):
+    """w_c = 1.
+
+    Source: the plain empirical risk.
+
+    >>> NoReweighting().weights(np.array([90, 10]), progress=0.0)
+    array([1., 1.])
+    """
+
+    def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
+        """One for every class that has cells."""
+        return normalised(np.ones(len(counts)), counts)
