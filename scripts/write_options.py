@@ -1,0 +1,44 @@
+"""Write src/facetwise/config/options.json from the islands' signatures: `python scripts/write_options.py`."""
+
+import inspect
+import json
+from pathlib import Path
+
+from facetwise.models.backbones import BACKBONES
+from facetwise.models.heads import HEADS
+from facetwise.models.trunks import TRUNKS
+from facetwise.objectives import BALANCERS, LOSSES, REWEIGHTING
+
+TABLES = {
+    "BACKBONES": BACKBONES,
+    "TRUNKS": TRUNKS,
+    "HEADS": HEADS,
+    "LOSSES": LOSSES,
+    "REWEIGHTING": REWEIGHTING,
+    "BALANCERS": BALANCERS,
+}
+# What the composition passes by itself; everything else is the user's to set.
+GIVEN = {"self", "features", "names", "width_in", "seed", "schema", "places", "weights_folder"}
+TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
+
+
+def options_of(island: type) -> dict[str, dict[str, object]]:
+    """Option → type and default."""
+    described: dict[str, dict[str, object]] = {}
+    for name, parameter in inspect.signature(island.__init__).parameters.items():
+        if name in GIVEN or parameter.default is inspect.Parameter.empty:
+            continue
+        kind = parameter.annotation
+        described[name] = {"type": kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind)),
+                           "default": parameter.default}  # fmt: skip
+    return described
+
+
+def render() -> str:
+    """The file's text."""
+    tables = {name: {line: options_of(island) for line, island in table.items()} for name, table in TABLES.items()}
+    return json.dumps(tables, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(render(), encoding="utf-8")

@@ -1,0 +1,96 @@
+"""The configuration: one strict tree, every option of `train` a field of it."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+__all__ = ["Component", "Config", "Losses"]
+
+
+class _Strict(BaseModel):
+    """Unknown keys are errors, values are not bent into shape, nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Component(_Strict):
+    """One line of a table, by name, and its options."""
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def _component(value: object) -> object:
+    """Accept the short forms `"mmoe"` and `{name: mmoe, experts: 8}` beside `{name: mmoe, options: {experts: 8}}`."""
+    if isinstance(value, str):
+        return {"name": value}
+    if isinstance(value, dict):
+        options = {key: item for key, item in value.items() if key not in ("name", "options")}
+        if options:
+            return {"name": value.get("name"), "options": {**value.get("options", {}), **options}}
+    return value
+
+
+ComponentField = Annotated[Component, BeforeValidator(_component)]
+
+
+def _named(name: str, **options: object) -> Any:
+    return Field(default_factory=lambda: Component(name=name, options=options))
+
+
+class Losses(_Strict):
+    """Which loss each kind of attribute learns from."""
+
+    categorical: ComponentField = _named("cross_entropy")
+    binary: ComponentField = _named("binary_cross_entropy")
+    multilabel: ComponentField = _named("binary_cross_entropy")
+    ordinal: ComponentField = _named("corn")
+    numeric: ComponentField = _named("robust_gaussian")
+
+
+class Config(_Strict):
+    """Everything that decides what a run computes. The field descriptions are the reference."""
+
+    # The table
+    attributes: list[str] | None = Field(None, description="Columns to learn; all that are attributes if not given.")
+    exclude: list[str] = Field(default_factory=list, description="Columns to leave out.")
+    category: str | None = Field(None, description="Column that decides which attributes apply; inferred if not given.")
+    group: str | None = Field(None, description="Column whose equal values stay on one side of the split; inferred.")
+    min_count: int = Field(5, ge=1, description="Classes with fewer training rows are unknown.")
+    val_ratio: float = Field(0.15, gt=0, lt=1, description="Share of the items for selection, where no split is given.")
+    test_ratio: float = Field(0.15, ge=0, lt=1, description="Share of the items for the test, where no split is given.")
+
+    # Features
+    backbone: ComponentField = _named("lite0")
+    levels: Literal["all", "last"] = Field("all", description="Descriptors of every depth, or of the last layer only.")
+    standardize: bool = Field(True, description="Mean 0 and deviation 1 per feature, fitted on the training rows.")
+    l2_normalize: bool = Field(False, description="Unit length per item, before standardising.")
+
+    # Model
+    trunk: ComponentField = _named("shared")
+    head: ComponentField = _named("linear")
+    depth: bool = Field(True, description="Each attribute listens to every level through a gate of its own.")
+    depth_dropout: float = Field(0.2, ge=0, lt=1, description="Dropout of the features on that way.")
+
+    # Objective
+    losses: Losses = Field(default_factory=Losses)
+    reweighting: ComponentField = _named("sqrt")
+    balancing: ComponentField = _named("equal")
+
+    # Optimisation
+    epochs: int = Field(40, ge=1, description="Passes over the training rows.")
+    batch_size: int = Field(128, ge=1, description="Items per step.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak of the warm-up and cosine schedule.")
+    weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
+    warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
+    clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
+    mixup: float = Field(0.0, ge=0, description="Both parameters of the Beta distribution that mixes pairs of items; 0 is off.")
+    average: float = Field(0.0, ge=0, lt=1, description="Decay of the running average of the parameters; 0 is off.")
+    patience: int = Field(10, ge=1, description="Epochs without a better validation score before training stops.")
+    select_by: str = Field("mean_macro_f1", description="Metric, preset or weighted sum that picks the checkpoint.")
+    tune_thresholds: bool = Field(True, description="Thresholds of binary and multilabel classes from validation.")
+
+    # The machine
+    seed: int = Field(0, ge=0, description="Seed of the split, the initial parameters, the order and the dropout.")
+    device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    workers: int = Field(0, ge=0, description="Threads that read pictures; 0 chooses.")

@@ -1,0 +1,68 @@
+"""Features as the model reads them: unit length per level if asked, then mean 0 and deviation 1 over training rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["Standardizer"]
+
+# A feature this many deviations away tells the model "far out" and no more; without a bound, one saturated pixel in a
+# stem channel moves every logit.
+FARTHEST = 10.0
+# Below this deviation a feature is a constant, and dividing by it would amplify rounding.
+SMALLEST = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standardizer:
+    """x → clip((x - mean) / deviation, ±10).
+
+    Args:
+        mean, deviation: (width,) float32, fitted on training rows; zeros and ones if features are not standardised.
+        levels: Width of each level.
+        l2_normalize: Whether every level of every item is scaled to unit length first.
+    """
+
+    mean: np.ndarray
+    deviation: np.ndarray
+    levels: tuple[int, ...]
+    l2_normalize: bool = False
+
+    @classmethod
+    def fit(
+        cls, features: np.ndarray, levels: Sequence[int], *, standardize: bool = True, l2_normalize: bool = False
+    ) -> "Standardizer":
+        """Fit on training rows (item, width).
+
+        >>> s = Standardizer.fit(np.array([[1.0, 5.0], [3.0, 5.0]]), [2])
+        >>> s(np.array([[3.0, 5.0]]))
+        array([[1., 0.]], dtype=float32)
+        """
+        width = features.shape[1]
+        plain = cls(
+            mean=np.zeros(width, np.float32), deviation=np.ones(width, np.float32), levels=tuple(levels),
+            l2_normalize=l2_normalize,
+        )  # fmt: skip
+        if not standardize:
+            return plain
+        scaled = plain._scaled(features)
+        # Sums in float64: float32 loses the mean of a long table.
+        mean = scaled.mean(axis=0, dtype=np.float64)
+        deviation = scaled.std(axis=0, dtype=np.float64)
+        deviation[deviation < SMALLEST] = 1.0
+        return cls(
+            mean=mean.astype(np.float32), deviation=deviation.astype(np.float32), levels=tuple(levels),
+            l2_normalize=l2_normalize,
+        )  # fmt: skip
+
+    def _scaled(self, features: np.ndarray) -> np.ndarray:
+        if not self.l2_normalize:
+            return features
+        parts = np.split(features, np.cumsum(self.levels)[:-1], axis=1)
+        return np.concatenate([p / np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12) for p in parts], axis=1)
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """(item, width) features as the model reads them, float32."""
+        centred = (self._scaled(features) - self.mean) / self.deviation
+        return np.clip(centred, -FARTHEST, FARTHEST).astype(np.float32, copy=False)

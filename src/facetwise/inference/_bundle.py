@@ -1,0 +1,134 @@
+"""The bundle: a trained model and everything it means, as data only."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from facetwise.config import Component
+from facetwise.decisions import NumberScale
+from facetwise.errors import BundleError
+from facetwise.features import Standardizer
+from facetwise.inference._atomic import write_json, write_tensors
+from facetwise.schema import Schema, Transform, schema_from_dict, schema_to_dict
+
+__all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
+
+# Major version of the format; a reader refuses any other.
+FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """What leaves the training machine.
+
+    Args:
+        schema: The vocabulary.
+        tensors: Parameters of the model by name.
+        standardizer: How features are read.
+        scales: Per numeric attribute id how it was standardised.
+        thresholds: Per attribute id the thresholds of its classes.
+        model: trunk, head and depth, as configured.
+        levels: "all" or "last".
+        backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
+            are refused.
+        metrics: Test or validation metrics of the run, for people.
+        facetwise: Version that wrote it.
+    """
+
+    schema: Schema
+    tensors: dict[str, np.ndarray]
+    standardizer: Standardizer
+    scales: dict[str, NumberScale]
+    thresholds: dict[str, tuple[float, ...]]
+    model: dict[str, Any]
+    levels: str
+    backbone: dict[str, Any]
+    facetwise: str
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def backbone_component(self) -> Component:
+        """The backbone as the configuration names it."""
+        return Component(name=self.backbone["name"], options=self.backbone["options"])
+
+
+def write_bundle(folder: Path, bundle: Bundle) -> None:
+    """Write `heads.safetensors`, then `bundle.json` with its digest."""
+    tensors = {f"model.{name}": array for name, array in bundle.tensors.items()}
+    tensors["standardizer.mean"] = bundle.standardizer.mean
+    tensors["standardizer.deviation"] = bundle.standardizer.deviation
+    write_tensors(folder / "heads.safetensors", tensors)
+    digest = hashlib.sha256((folder / "heads.safetensors").read_bytes()).hexdigest()
+    scales = {
+        key: {"transform": str(scale.transform), "mean": scale.mean, "deviation": scale.deviation}
+        for key, scale in bundle.scales.items()
+    }
+    write_json(
+        folder / "bundle.json",
+        {
+            "format": FORMAT,
+            "facetwise": bundle.facetwise,
+            "schema": schema_to_dict(bundle.schema),
+            "backbone": bundle.backbone,
+            "levels": bundle.levels,
+            "standardizer": {
+                "levels": list(bundle.standardizer.levels),
+                "l2_normalize": bundle.standardizer.l2_normalize,
+            },
+            "model": bundle.model,
+            "scales": scales,
+            "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
+            "metrics": bundle.metrics,
+            "files": {"heads.safetensors": digest},
+        },
+    )
+
+
+def read_bundle(folder: Path) -> Bundle:
+    """Read and check a bundle.
+
+    Raises:
+        BundleError: Not a bundle, of another format, or damaged; one line says which.
+    """
+    try:
+        data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
+        raw = (folder / "heads.safetensors").read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder} is not a bundle: {error.strerror}: {error.filename}") from error
+    except ValueError as error:
+        raise BundleError(f"{folder / 'bundle.json'} is damaged: {error}") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        found = data.get("format") if isinstance(data, dict) else type(data).__name__
+        raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}")
+    if hashlib.sha256(raw).hexdigest() != data["files"]["heads.safetensors"]:
+        raise BundleError(f"{folder / 'heads.safetensors'} is not the file that bundle.json describes: the digest differs")
+    try:
+        tensors = load(raw)
+    except SafetensorError as error:
+        raise BundleError(f"{folder / 'heads.safetensors'} is damaged: {error}") from error
+    return Bundle(
+        schema=schema_from_dict(data["schema"], place=str(folder / "bundle.json")),
+        tensors={name.removeprefix("model."): array for name, array in tensors.items() if name.startswith("model.")},
+        standardizer=Standardizer(
+            mean=tensors["standardizer.mean"],
+            deviation=tensors["standardizer.deviation"],
+            levels=tuple(data["standardizer"]["levels"]),
+            l2_normalize=data["standardizer"]["l2_normalize"],
+        ),
+        scales={
+            key: NumberScale(transform=Transform(value["transform"]), mean=value["mean"], deviation=value["deviation"])
+            for key, value in data["scales"].items()
+        },
+        thresholds={key: tuple(values) for key, values in data["thresholds"].items()},
+        model=data["model"],
+        levels=data["levels"],
+        backbone=data["backbone"],
+        metrics=data["metrics"],
+        facetwise=data["facetwise"],
+    )

@@ -1,0 +1,119 @@
+"""Predictions on disk: one row per item and attribute, from which every metric can be computed again."""
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from facetwise.decisions import ABSTAINED, Decisions, decide
+from facetwise.inference._atomic import write_bytes
+from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
+
+__all__ = ["read_predictions", "write_predictions"]
+
+_TRUTH = {UNKNOWN: "unknown", VALUE: "value", NOT_APPLICABLE: "not_applicable"}
+_DECISION = {ABSTAINED: "abstained", VALUE: "value", NOT_APPLICABLE: "not_applicable"}
+_KEY = pa.dictionary(pa.int32(), pa.string())
+_COLUMNS = pa.schema(
+    [
+        ("item", pa.int64()), ("image", _KEY), ("attribute", _KEY),
+        ("truth_state", _KEY), ("truth", pa.list_(pa.string())), ("truth_number", pa.float64()),
+        ("decision_state", _KEY), ("decision", pa.list_(pa.string())), ("decision_number", pa.float64()),
+        ("confidence", pa.float32()), ("applies", pa.float32()), ("scores", pa.list_(pa.float32())),
+    ]
+)  # fmt: skip
+
+
+def _texts(attribute: Attribute, block: Block, valued: np.ndarray, index: np.ndarray, members: np.ndarray) -> list[list[str]]:
+    """Class names of every cell in state value; an empty list elsewhere."""
+    if attribute.kind is Kind.NUMERIC:
+        return [[] for _ in valued]
+    if attribute.kind is Kind.MULTILABEL:
+        own = members[:, block.scores]
+        return [
+            [attribute.classes[c] for c in np.flatnonzero(row)] if given else []
+            for row, given in zip(own, valued, strict=True)
+        ]
+    return [[attribute.classes[c]] if given else [] for c, given in zip(index, valued, strict=True)]
+
+
+def _states(states: np.ndarray, names: Mapping[int, str]) -> pa.DictionaryArray:
+    order = sorted(names)
+    return pa.DictionaryArray.from_arrays(
+        pa.array(np.searchsorted(order, states), pa.int32()), pa.array([names[key] for key in order])
+    )
+
+
+def write_predictions(
+    path: Path, schema: Schema, items: np.ndarray, images: Sequence[str], truth: Labels, decisions: Decisions
+) -> None:
+    """Write the predictions of some items.
+
+    Args:
+        path: Parquet file.
+        schema: The vocabulary.
+        items: 0-based rows of the table.
+        images: Image of each item, as the table spells it.
+        truth: What the table says.
+        decisions: What the model says.
+    """
+    parts: list[pa.Table] = []
+    pictures = pa.array(list(images)).dictionary_encode().cast(_KEY)
+    for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
+        valued, given = truth.state[:, place] == VALUE, decisions.state[:, place] == VALUE
+        width = block.score_stop - block.score_start
+        offsets = np.arange(0, (len(items) + 1) * width, width, dtype=np.int32)[: len(items) + 1]
+        scores = np.ascontiguousarray(decisions.scores[:, block.scores], dtype=np.float32).ravel()
+        columns = {
+            "item": pa.array(items, pa.int64()),
+            "image": pictures,
+            "attribute": pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(items), np.int32)), [attribute.column]),
+            "truth_state": _states(truth.state[:, place], _TRUTH),
+            "truth": _texts(attribute, block, valued, truth.index[:, place], truth.members),
+            "truth_number": pa.array(truth.number[:, place], pa.float64(), from_pandas=True),
+            "decision_state": _states(decisions.state[:, place], _DECISION),
+            "decision": _texts(attribute, block, given, decisions.index[:, place], decisions.members),
+            "decision_number": pa.array(np.where(given, decisions.number[:, place], np.nan), pa.float64(), from_pandas=True),
+            "confidence": pa.array(decisions.confidence[:, place], pa.float32(), from_pandas=True),
+            "applies": pa.array(decisions.applies[:, place], pa.float32()),
+            "scores": pa.ListArray.from_arrays(pa.array(offsets), pa.array(scores)),
+        }
+        parts.append(pa.table(columns, schema=_COLUMNS))
+    sink = io.BytesIO()
+    whole = pa.concat_tables(parts) if parts else _COLUMNS.empty_table()
+    pq.write_table(whole.unify_dictionaries(), sink, compression="zstd")
+    write_bytes(path, sink.getvalue())
+
+
+def read_predictions(
+    path: Path, schema: Schema, thresholds: Mapping[str, tuple[float, ...]]
+) -> tuple[np.ndarray, Labels, Decisions]:
+    """Items, truth and decisions from a file that `write_predictions` wrote for the same schema."""
+    table = pq.read_table(path)
+    layout, width = schema.layout(), len(schema.attributes)
+    count = table.num_rows // max(1, width)
+    code = {name: state for state, name in _TRUTH.items()}
+    state = np.zeros((count, width), np.int8)
+    index = np.full((count, width), -1, np.int32)
+    members = np.zeros((count, layout.num_scores), np.uint8)
+    number = np.full((count, width), np.nan)
+    scores = np.zeros((count, layout.num_scores), np.float32)
+    applies = np.zeros((count, width), np.float32)
+    items = table["item"][:count].to_numpy()
+    for place, (attribute, block) in enumerate(zip(schema.attributes, layout.blocks, strict=True)):
+        part = table.slice(place * count, count)
+        state[:, place] = [code[name] for name in part["truth_state"].to_pylist()]
+        number[:, place] = part["truth_number"].to_numpy(zero_copy_only=False).astype(np.float64)
+        applies[:, place] = part["applies"].to_numpy()
+        scores[:, block.scores] = part["scores"].combine_chunks().flatten().to_numpy().reshape(count, -1)
+        where = {name: n for n, name in enumerate(attribute.classes)}
+        for row, names in enumerate(part["truth"].to_pylist()):
+            if attribute.kind is Kind.MULTILABEL:
+                members[row, [block.score_start + where[name] for name in names]] = 1
+            elif names:
+                index[row, place] = where[names[0]]
+    truth = Labels(state=state, index=index, members=members, number=number)
+    return items, truth, decide(schema, scores, applies, thresholds=thresholds)

@@ -1,0 +1,42 @@
+"""Which epoch was best, by score, by loss and by both: three trackers that do not disturb one another."""
+
+from dataclasses import dataclass, field
+
+__all__ = ["Trackers"]
+
+
+@dataclass(slots=True)
+class Trackers:
+    """Keeps the best score, the best loss, and the best pair.
+
+    `best_both` is beaten by an epoch whose score is not lower and whose loss is not higher than its own, and one of
+    them strictly better. Each criterion has values of its own: improving one never touches another's.
+
+    >>> t = Trackers()
+    >>> t.update(score=0.5, loss=1.0)
+    ('best_score', 'best_loss', 'best_both')
+    >>> t.update(score=0.6, loss=1.2)
+    ('best_score',)
+    >>> t.update(score=0.55, loss=0.9)
+    ('best_loss', 'best_both')
+    """
+
+    score: float = -float("inf")
+    loss: float = float("inf")
+    both: tuple[float, float] = field(default=(-float("inf"), float("inf")))
+    since: int = 0
+
+    def update(self, *, score: float, loss: float) -> tuple[str, ...]:
+        """Names of the checkpoints that this epoch is to be saved as; `since` counts epochs without a better score."""
+        better: list[str] = []
+        self.since += 1
+        if score > self.score:
+            self.score, self.since = score, 0
+            better.append("best_score")
+        if loss < self.loss:
+            self.loss = loss
+            better.append("best_loss")
+        if score >= self.both[0] and loss <= self.both[1] and (score, loss) != self.both:
+            self.both = (score, loss)
+            better.append("best_both")
+        return tuple(better)
