@@ -78,7 +78,10 @@ def _from_pydantic(error: ValidationError) -> list[Complaint]:
         else:
             complaints.append(
                 Complaint(
-                    place=f"config: {key}", rule=item["msg"].rstrip("."), found=repr(item["input"]), fix="correct the value"
+                    place=f"config: {key}",
+                    rule=item["msg"].rstrip("."),
+                    found=repr(item["input"]),
+                    fix="correct the value",
                 )
             )
     return complaints
@@ -128,7 +131,9 @@ def load_config(path: Path | None = None, settings: Sequence[str] = (), **option
             data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
             found = str(error).replace("\n", " ")
-            complaints.append(Complaint(place=str(path), rule="the file is YAML in UTF-8", found=found, fix="correct it"))
+            complaints.append(
+                Complaint(place=str(path), rule="the file is YAML in UTF-8", found=found, fix="correct it")
+            )
         if not isinstance(data, dict):
             complaints.append(
                 Complaint(place=str(path), rule="a configuration maps keys to values", found=type(data).__name__,

@@ -3,5 +3,15 @@
 from facetwise.decisions._decide import decide
 from facetwise.decisions._decisions import ABSTAINED, Decisions
 from facetwise.decisions._scores import NumberScale, applicability_table, scores_from_logits
+from facetwise.decisions._thresholds import best_threshold, tune_thresholds
 
-__all__ = ["ABSTAINED", "Decisions", "NumberScale", "applicability_table", "decide", "scores_from_logits"]
+__all__ = [
+    "ABSTAINED",
+    "Decisions",
+    "NumberScale",
+    "applicability_table",
+    "best_threshold",
+    "decide",
+    "scores_from_logits",
+    "tune_thresholds",
+]

@@ -3,6 +3,7 @@
 from facetwise.inference._answers import Answers, Cell, answers_from
 from facetwise.inference._atomic import write_bytes, write_json, write_tensors, write_text
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
+from facetwise.inference._pictures import Described, cache_root, describe, describe_table, listed_pictures
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
 
@@ -11,8 +12,13 @@ __all__ = [
     "Answers",
     "Bundle",
     "Cell",
+    "Described",
     "Predictor",
     "answers_from",
+    "cache_root",
+    "describe",
+    "describe_table",
+    "listed_pictures",
     "logits_of",
     "read_bundle",
     "read_predictions",

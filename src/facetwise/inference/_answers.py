@@ -89,7 +89,11 @@ class Answers:
             frame = self.to_polars()
             import polars as pl
 
-            safe = [pl.col(n).map_elements(_inert, return_dtype=pl.String) for n, t in frame.schema.items() if t == pl.String]
+            safe = [
+                pl.col(n).map_elements(_inert, return_dtype=pl.String)
+                for n, t in frame.schema.items()
+                if t == pl.String
+            ]
             write_bytes(path, frame.with_columns(safe).write_csv().encode("utf-8"))
         elif path.suffix == ".parquet":
             import io
@@ -98,7 +102,9 @@ class Answers:
             self.to_polars().write_parquet(sink)
             write_bytes(path, sink.getvalue())
         else:
-            raise UserError(f"predictions are written as .csv, .parquet or .jsonl. Found {path.name!r}. Fix: choose one")
+            raise UserError(
+                f"predictions are written as .csv, .parquet or .jsonl. Found {path.name!r}. Fix: choose one"
+            )
         return path
 
 

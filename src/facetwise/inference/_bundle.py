@@ -107,7 +107,9 @@ def read_bundle(folder: Path) -> Bundle:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}")
     if hashlib.sha256(raw).hexdigest() != data["files"]["heads.safetensors"]:
-        raise BundleError(f"{folder / 'heads.safetensors'} is not the file that bundle.json describes: the digest differs")
+        raise BundleError(
+            f"{folder / 'heads.safetensors'} is not the file that bundle.json describes: the digest differs"
+        )
     try:
         tensors = load(raw)
     except SafetensorError as error:

@@ -27,7 +27,9 @@ _COLUMNS = pa.schema(
 )  # fmt: skip
 
 
-def _texts(attribute: Attribute, block: Block, valued: np.ndarray, index: np.ndarray, members: np.ndarray) -> list[list[str]]:
+def _texts(
+    attribute: Attribute, block: Block, valued: np.ndarray, index: np.ndarray, members: np.ndarray
+) -> list[list[str]]:
     """Class names of every cell in state value; an empty list elsewhere."""
     if attribute.kind is Kind.NUMERIC:
         return [[] for _ in valued]
@@ -76,7 +78,9 @@ def write_predictions(
             "truth_number": pa.array(truth.number[:, place], pa.float64(), from_pandas=True),
             "decision_state": _states(decisions.state[:, place], _DECISION),
             "decision": _texts(attribute, block, given, decisions.index[:, place], decisions.members),
-            "decision_number": pa.array(np.where(given, decisions.number[:, place], np.nan), pa.float64(), from_pandas=True),
+            "decision_number": pa.array(
+                np.where(given, decisions.number[:, place], np.nan), pa.float64(), from_pandas=True
+            ),
             "confidence": pa.array(decisions.confidence[:, place], pa.float32(), from_pandas=True),
             "applies": pa.array(decisions.applies[:, place], pa.float32()),
             "scores": pa.ListArray.from_arrays(pa.array(offsets), pa.array(scores)),

@@ -1,6 +1,8 @@
 """Checkpoints: parameters, optimiser and progress on disk, whole or not at all."""
 
 import json
+import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from safetensors.numpy import load_file
 from facetwise.errors import RunError
 from facetwise.inference import write_json, write_tensors
 
-__all__ = ["Checkpoint", "model_tensors", "read_checkpoint", "write_checkpoint"]
+__all__ = ["Checkpoint", "copy_checkpoint", "model_tensors", "read_checkpoint", "write_checkpoint"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,3 +47,16 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         raise RunError(f"no checkpoint {folder.name!r} in {folder.parent}; saved: {', '.join(saved) or 'none'}")
     facts = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     return Checkpoint(tensors=load_file(folder / "model.safetensors"), facts=facts)
+
+
+def copy_checkpoint(source: Path, target: Path) -> None:
+    """The same checkpoint under another name; files are never changed in place, so a hard link is a copy."""
+    target.mkdir(parents=True, exist_ok=True)
+    for name in ("model.safetensors", "metrics.json"):
+        beside = target / f".{name}.{os.getpid()}.part"
+        beside.unlink(missing_ok=True)
+        try:
+            os.link(source / name, beside)
+        except OSError:  # a file system without hard links
+            shutil.copyfile(source / name, beside)
+        beside.replace(target / name)

@@ -53,7 +53,10 @@ class CrossEntropy(Loss):
         segment = [n for n, place in enumerate(bottoms) for _ in range(blocks[place].start, blocks[place].stop)]
         where = {column: n for n, column in enumerate(columns)}
         members = [
-            (where[leaf], (place, n)) for place in places for n, group in enumerate(blocks[place].leaves) for leaf in group
+            (where[leaf], (place, n))
+            for place in places
+            for n, group in enumerate(blocks[place].leaves)
+            for leaf in group
         ]
         classes = [(place, n) for place in places for n in range(len(blocks[place].leaves))]
         number = {key: n for n, key in enumerate(classes)}

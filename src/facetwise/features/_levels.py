@@ -1,0 +1,25 @@
+"""Choosing depths from a row of features: all of them, or the last layer only."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from facetwise.models.backbones import Level
+
+__all__ = ["choose_levels"]
+
+
+def choose_levels(
+    features: np.ndarray, levels: Sequence[Level], which: Literal["all", "last"]
+) -> tuple[np.ndarray, tuple[Level, ...]]:
+    """The columns of the chosen levels, and what they are.
+
+    >>> rows, kept = choose_levels(np.arange(6.0).reshape(1, 6), [Level("stem", 4), Level("last", 2)], "last")
+    >>> rows, kept[0].name
+    (array([[4., 5.]]), 'last')
+    """
+    if which == "all":
+        return features, tuple(levels)
+    last = levels[-1]
+    return features[:, sum(level.width for level in levels) - last.width :], (last,)

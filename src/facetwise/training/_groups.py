@@ -1,0 +1,40 @@
+"""Which parameters learn how fast, and which belong to which attribute."""
+
+import torch
+
+from facetwise.config import Config
+from facetwise.models import FacetModel
+from facetwise.schema import Schema
+from facetwise.training._optimizer import ParameterGroup
+
+__all__ = ["parameter_groups"]
+
+# Adam moves every weight by about the learning rate, so a logit that reads n inputs moves by about n times as much per
+# step. The way from the levels to the logits reads thousands of inputs where the heads read a few hundred; its rate is
+# lowered by about that ratio (the rule of Yang et al. 2022, table 3: Adam's rate of an output layer goes as 1 / width).
+DEPTH_RATE = 0.1
+# A gate is a handful of numbers that share a softmax; at the common rate it would not leave its starting point.
+GATE_RATE = 10.0
+
+
+def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[ParameterGroup]:
+    """The model's parameters in groups: shared, packed by logit, packed by attribute."""
+    owner = torch.tensor(schema.layout().owner, dtype=torch.long)
+    rate, decay = config.learning_rate, config.weight_decay
+    groups = [
+        ParameterGroup(parameters=list(model.trunk.parameters()), learning_rate=rate, weight_decay=decay),
+        ParameterGroup(parameters=list(model.head.parameters()), learning_rate=rate, weight_decay=decay, owner=owner),
+    ]
+    if model.depth is not None:
+        groups += [
+            ParameterGroup(
+                parameters=[model.depth.weight], learning_rate=rate * DEPTH_RATE, weight_decay=decay, owner=owner
+            ),
+            ParameterGroup(
+                parameters=[model.depth.gate],
+                learning_rate=rate * GATE_RATE,
+                weight_decay=0.0,
+                owner=torch.arange(len(schema.attributes)),
+            ),
+        ]
+    return groups

@@ -1,0 +1,196 @@
+"""A table and its pictures to everything that training needs; only training rows decide vocabularies."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetwise.config import Config
+from facetwise.data import (
+    Inference,
+    Notice,
+    Split,
+    Table,
+    complete_schema,
+    encode,
+    infer,
+    read_previous,
+    read_table,
+    split_rows,
+)
+from facetwise.errors import Complaint, ConfigError, TableError, nearest
+from facetwise.events import Event, Report
+from facetwise.features import choose_levels, features_from_file
+from facetwise.inference import describe_table
+from facetwise.models.backbones import Level, create_backbone
+from facetwise.schema import Labels, Schema
+
+__all__ = ["Prepared", "Structure", "infer_structure", "prepare", "read_structure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure:
+    """A table and how it is read."""
+
+    table: Table
+    structure: Inference | Schema
+    split_column: str | None
+    root: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A table ready for training.
+
+    Args:
+        table: The table, a separate test table's rows at its end.
+        schema: The vocabulary, completed from training rows.
+        split: Sides of the rows of `rows`.
+        rows: Rows of the table whose picture could be read.
+        labels: Their labels.
+        features: Their features, chosen levels, not standardised.
+        levels: The levels.
+        backbone: What a bundle has to know about the backbone.
+        issues: Row → (reason, message) of every row whose picture could not be read.
+    """
+
+    table: Table
+    schema: Schema
+    split: Split
+    rows: np.ndarray
+    labels: Labels
+    features: np.ndarray
+    levels: tuple[Level, ...]
+    backbone: dict[str, Any]
+    issues: dict[int, tuple[str, str]]
+
+    def images(self) -> list[str]:
+        """The primary image cell of every kept row."""
+        column = self.schema.images[0]
+        return (
+            [str(text) for text in self.table.column(column)[self.rows]]
+            if column in self.table.cells
+            else [str(row) for row in self.rows]
+        )
+
+
+def _tell(notices: list[Notice] | tuple[Notice, ...], report: Report) -> None:
+    for notice in notices:
+        report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+
+
+def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
+    """One table, the test rows last, and a split column that says so."""
+    column = "split"
+    while column in table.cells:
+        column += "_"
+    own = list(table.column(split_column)) if split_column else ["train"] * len(table)
+    own = ["" if text.lower() == "test" else text for text in own] if split_column else own
+    cells = {
+        name: [*table.column(name), *(test.column(name) if name in test.cells else [""] * len(test))]
+        for name in table.columns
+    }
+    return Table.of({**cells, column: [*own, *["test"] * len(test)]}, name=table.name), column
+
+
+def infer_structure(table: Table, root: Path, *, category: str | None, group: str | None) -> Inference:
+    """Infer the structure of a table; a category or a group that the user names takes the place of the inferred one.
+
+    Raises:
+        ConfigError: A name that is no column of the table.
+    """
+    found = infer(table, images_root=root if root.is_dir() else None)
+    named = {"category": category, "group": group}
+    complaints = [
+        Complaint(place=f"config: {key}", rule="this is a column of the table", found=repr(column),
+                  fix=nearest(column, table.columns))
+        for key, column in named.items()
+        if column is not None and column not in table.cells
+    ]  # fmt: skip
+    if complaints:
+        raise ConfigError(complaints)
+    said = {f"{key}_reason": "named by the user" for key, column in named.items() if column is not None}
+    return replace(found, **{key: column for key, column in named.items() if column is not None}, **said)
+
+
+def read_structure(
+    source: Any, *, images: Path | None, schema: Schema | None, config: Config, test: Any = None
+) -> Structure:
+    """Read the table and conclude its structure, or take the user's schema for it."""
+    table = read_table(source)
+    root = images or (Path(source).parent if isinstance(source, str | Path) else Path())
+    structure: Inference | Schema = schema or infer_structure(table, root, category=config.category, group=config.group)
+    split_column = structure.split if isinstance(structure, Inference) else None
+    if test is not None:
+        table, split_column = _joined(table, read_table(test), split_column)
+    return Structure(table=table, structure=structure, split_column=split_column, root=root)
+
+
+def prepare(
+    read: Structure, config: Config, *, features: Path | None, split_from: Path | None, report: Report
+) -> Prepared:
+    """Describe the pictures, split the readable rows, complete the schema from training rows, code the cells.
+
+    Args:
+        read: The table and its structure.
+        config: The configuration.
+        features: A file with one row of features per row of the table, in place of pictures.
+        split_from: An earlier run whose sides are kept.
+        report: Told about stages and notices.
+
+    Raises:
+        TableError: No picture can be read.
+    """
+    table, structure = read.table, read.structure
+    if isinstance(structure, Inference):
+        _tell(structure.notices, report)
+    if features is None:
+        if not structure.images:
+            fix = 'name it in the schema: image: "column"; or give --features'
+            complaint = Complaint(place=table.name, rule="a column names the pictures", found="none", fix=fix)
+            raise TableError([complaint])
+        backbone = create_backbone(config.backbone.name, **config.backbone.options)
+        described = describe_table(
+            table, structure.images[0], read.root,
+            backbone=backbone, device=config.device, workers=config.workers, report=report,
+        )  # fmt: skip
+        array, levels, rows, issues = described.features, described.levels, described.good, described.issues
+        digests = [described.digests[row] for row in rows]
+        about: dict[str, Any] = {
+            "mode": "referenced", "name": config.backbone.name, "options": dict(config.backbone.options),
+            "sha256": backbone.weights_digest(), "licence": backbone.licence,
+        }  # fmt: skip
+    else:
+        array = features_from_file(features, rows=len(table))
+        rows = np.flatnonzero(~np.isnan(array).any(axis=1))
+        issues = {
+            int(row): ("no_features", "its features are not numbers")
+            for row in np.flatnonzero(np.isnan(array).any(axis=1))
+        }
+        array, digests, levels = array[rows], None, (Level("given", array.shape[1]),)
+        about = {"mode": "given", "name": None, "options": {}, "width": int(array.shape[1])}
+    if not len(rows):
+        found = f"{len(table):,} rows; the first: {next(iter(issues.values()), ('', ''))[1]}"
+        fix = f"say where the pictures are with --images; now {str(read.root)!r}"
+        raise TableError([Complaint(place=table.name, rule="at least one picture can be read", found=found, fix=fix)])
+
+    kept = table.take(rows)
+    split = split_rows(
+        kept, structure, digests=digests, seed=config.seed, val_ratio=config.val_ratio, test_ratio=config.test_ratio,
+        split_column=read.split_column, previous=None if split_from is None else read_previous(split_from / "split.csv"),
+    )  # fmt: skip
+    _tell(split.notices, report)
+    report(Event("stage", f"split: {split.how}"))
+    schema, notices = complete_schema(
+        structure, kept, split.rows("train"),
+        min_count=config.min_count, attributes=config.attributes, exclude=config.exclude,
+    )  # fmt: skip
+    _tell(notices, report)
+    labels, notices = encode(schema, kept)
+    _tell(notices, report)
+    chosen, kept_levels = choose_levels(array, levels, config.levels)
+    return Prepared(
+        table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,
+        backbone=about, issues=issues,
+    )  # fmt: skip
