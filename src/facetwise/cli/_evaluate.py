@@ -1,0 +1,55 @@
+"""`facetwise evaluate`: how good a run is, beside what guessing would reach."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
+from facetwise.cli._scores import show_scores
+from facetwise.cli._screen import Screen
+from facetwise.errors import UserError, nearest
+
+if TYPE_CHECKING:
+    from facetwise.metrics import Evaluation
+
+__all__ = ["evaluate"]
+
+SIDES = ("train", "val", "test")
+
+
+def evaluate(
+    run: Run,
+    table: Annotated[
+        Path | None, typer.Argument(metavar="[TABLE]", help="Another labelled table; without it the run's own split.")
+    ] = None,
+    images: Images = None,
+    split: Annotated[
+        str, typer.Option("--split", metavar="NAMES", help="Of train, val, test; several side by side: val,test.")
+    ] = "test",
+    checkpoint: Checkpoint = "best_score",
+    quiet: Quiet = False,
+    machine: Json = False,
+) -> None:
+    """Score a run, beside what guessing would reach."""
+    sides = tuple(listed([split]) or ("test",))
+    for side in sides:
+        if side not in SIDES:
+            raise UserError(f"--split takes train, val and test. Found {side!r}; {nearest(side, SIDES)}")
+    from facetwise import api
+
+    screen = Screen(quiet=quiet, machine=machine)
+    trained = api.load(run)
+    found = trained.evaluate(table, images=images, split=sides, checkpoint=checkpoint)
+    evaluations: Mapping[str, Evaluation] = (
+        found if isinstance(found, Mapping) else {table.name if table else sides[0]: found}
+    )
+    plain = {name: evaluation.to_dict() for name, evaluation in evaluations.items()}
+    for name, scores in plain.items():
+        screen.say(f"{name}: {scores['items']:,} items, checkpoint {checkpoint}")
+    screen.say()
+    show_scores(screen, trained.schema, plain)
+    screen.say()
+    screen.say("majority: always the most frequent answer of the training rows; random: drawn with their frequencies.")
+    screen.document({"run": str(trained.path), "checkpoint": checkpoint, "splits": plain})

@@ -1,0 +1,67 @@
+"""`facetwise extract`: the features of many pictures, computed once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetwise.cli._options import Device, Images, Json, Quiet, Workers, given
+from facetwise.cli._progress import Reporter, duration
+from facetwise.cli._screen import Screen
+
+__all__ = ["extract"]
+
+
+def extract(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A table or a folder of pictures.")],
+    images: Images = None,
+    backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME", help="The feature extractor.")] = None,
+    cache: Annotated[
+        Path | None, typer.Option("--cache", metavar="FOLDER", help="Where features are kept between runs.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="FILE", help="Also write one array: .npy or .safetensors.")
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option("--levels", metavar="NAMES", help="Depths for --to: all or last.")
+    ] = None,
+    device: Device = None,
+    workers: Workers = None,
+    quiet: Quiet = False,
+    machine: Json = False,
+) -> None:
+    """Compute the features of pictures once, and keep them."""
+    from facetwise import api
+
+    screen = Screen(quiet=quiet, machine=machine)
+    with Reporter(screen) as report:
+        summary = api.extract(
+            source,
+            images=images,
+            report=report,
+            **given(backbone=backbone, cache=cache, to=to, levels=levels, device=device, workers=workers),
+        )
+    for image, reason, message in summary.problems:
+        screen.warn(f"{image}: {message} ({reason})")
+    rate = f", {summary.rate:.1f} pictures/s" if summary.computed and summary.rate else ""
+    unreadable = f", {len(summary.problems)} unreadable" if summary.problems else ""
+    screen.result(
+        f"{summary.images:,} pictures: {summary.computed:,} computed in {duration(summary.seconds)}{rate}, "
+        f"{summary.images - summary.computed - len(summary.problems):,} were there{unreadable}."
+    )
+    screen.result(f"Features in {summary.path}")
+    if to is not None:
+        screen.next(f"facetwise train {source} --features {to} --out runs/first")
+    screen.document(
+        {
+            "images": summary.images,
+            "computed": summary.computed,
+            "problems": [
+                {"image": str(image), "reason": reason, "message": message}
+                for image, reason, message in summary.problems
+            ],
+            "seconds": summary.seconds,
+            "rate": summary.rate,
+            "path": str(summary.path),
+        }
+    )

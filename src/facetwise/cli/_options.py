@@ -1,0 +1,60 @@
+"""Options that several commands share, worded once."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = [
+    "Checkpoint",
+    "Device",
+    "Images",
+    "Json",
+    "Overwrite",
+    "Quiet",
+    "Run",
+    "SchemaFile",
+    "Workers",
+    "given",
+    "listed",
+]
+
+Images = Annotated[
+    Path | None, typer.Option("--images", metavar="FOLDER", help="Folder that the table's image paths start from.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; words go to standard error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", metavar="FILE", help="Schema file; without it the table is read by itself.")
+]
+Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that `train` has written.")]
+Checkpoint = Annotated[
+    str, typer.Option("--checkpoint", metavar="NAME", help="last, best_score, best_loss or best_both.")
+]
+Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ...")]
+Workers = Annotated[
+    int | None, typer.Option("--workers", metavar="N", help="Threads that read pictures; 0 = as many as fit.")
+]
+
+
+def listed(texts: Iterable[str] | None) -> list[str] | None:
+    """Names from a repeatable option; one text may hold several, separated by commas.
+
+    A name that has a comma of its own goes in double quotes.
+
+    >>> listed(["colour,pattern", 'heel'])
+    ['colour', 'pattern', 'heel']
+    >>> listed(['"size, EU",colour'])
+    ['size, EU', 'colour']
+    """
+    if not texts:
+        return None
+    return [name.strip() for row in csv.reader(texts, skipinitialspace=True) for name in row if name.strip()]
+
+
+def given(**options: object) -> dict[str, object]:
+    """The options that the user has typed; the others stay at their defaults, which the configuration knows."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,75 @@
+"""`facetwise predict`: a value, an open question or 'does not apply' for every attribute of every picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, count_states, show_answers
+from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run
+from facetwise.cli._screen import Screen
+from facetwise.errors import UserError
+
+__all__ = ["predict"]
+
+
+def predict(
+    run: Run,
+    source: Annotated[list[Path], typer.Argument(metavar="SOURCE...", help="Pictures, a folder of them, or a table.")],
+    images: Images = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv, .parquet or .jsonl.")
+    ] = None,
+    checkpoint: Checkpoint = "best_score",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
+    quiet: Quiet = False,
+    machine: Json = False,
+) -> None:
+    """Fill in the attributes of new pictures."""
+    if out is not None and out.exists() and not overwrite:
+        raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
+    from facetwise import api
+
+    screen = Screen(quiet=quiet, machine=machine)
+    trained = api.load(run)
+    predictions = trained.predict(source[0] if len(source) == 1 else source, images=images, checkpoint=checkpoint)
+    columns = [attribute.column for attribute in trained.schema.attributes]
+    if out is not None:
+        predictions.write(out)
+    counts = count_states(predictions.rows, columns)
+    if not (quiet and out is not None):
+        show_answers(screen, predictions.rows, columns)
+    screen.say("? the model abstains    - does not apply")
+    screen.say()
+    unreadable = f"; {counts['unreadable']:,} pictures unreadable" if counts["unreadable"] else ""
+    screen.result(
+        f"{len(predictions.rows):,} pictures: {counts[VALUE]:,} values, {counts[ABSTAINED]:,} abstentions, "
+        f"{counts[NOT_APPLICABLE]:,} not applicable{unreadable}."
+    )
+    if out is not None:
+        screen.result(f"Written to {out}")
+    else:
+        screen.next(f"facetwise predict {run} {' '.join(map(str, source[:3]))} --out filled.csv")
+    screen.document(
+        {
+            "run": str(trained.path),
+            "out": str(out) if out else None,
+            "counts": {name: counts[name] for name in (VALUE, ABSTAINED, NOT_APPLICABLE, "unreadable")},
+            "rows": [
+                {
+                    "image": str(row["image"]),
+                    "issue": row["issue"],
+                    "cells": {
+                        column: {
+                            "value": row[column].value,
+                            "state": row[column].state,
+                            "confidence": row[column].confidence,
+                        }
+                        for column in columns
+                        if row["issue"] is None
+                    },
+                }
+                for row in predictions.rows
+            ],
+        }
+    )

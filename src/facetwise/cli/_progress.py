@@ -1,0 +1,114 @@
+"""Long work, shown: bars with rate and time left on a terminal, a few plain lines in a log."""
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from facetwise.cli._screen import Screen, clean
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from facetwise.api import Event
+
+__all__ = ["Reporter"]
+
+# A log gets a line about unfinished work at most this often, so that a night's log stays readable.
+SECONDS_BETWEEN_LINES = 5.0
+
+
+class Reporter:
+    """Draws the events of `facetwise.api`; use it as a context manager and pass it as `report`.
+
+    An event has `kind` (stage, progress, epoch, notice, summary), `message`, `done` and `total`.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._bars: Progress | None = None
+        self._bar: TaskID | None = None
+        self._work = ""
+        self._started = 0.0
+        self._at_start = 0
+        self._last_line = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._close()
+
+    def __call__(self, event: "Event") -> None:
+        """Show one event."""
+        if event.kind in ("progress", "epoch"):
+            self._advance(event)
+        elif event.kind == "notice":
+            self._close()
+            self._screen.warn(event.message)
+        else:
+            self._close()
+            self._screen.say(event.message, style="bold" if event.kind == "stage" else "")
+
+    def _close(self) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+        self._bars, self._bar, self._work = None, None, ""
+
+    def _advance(self, event: "Event") -> None:
+        if self._screen.quiet:
+            return
+        work = "epochs" if event.kind == "epoch" else event.message
+        now = time.monotonic()
+        if work != self._work:
+            self._close()
+            self._work, self._started, self._last_line = work, now, now
+            # What was there already (a cache, a resumed run) says nothing about the speed.
+            self._at_start = 0 if event.done <= 1 else event.done
+        if self._screen.live:
+            self._draw(event)
+        elif event.done >= event.total > 0 or now - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = now
+            self._screen.say(self._line(event, now - self._started))
+
+    def _line(self, event: "Event", seconds: float) -> str:
+        done = f"  {event.done}/{event.total}" if event.total else f"  {event.done}"
+        if event.kind == "epoch":
+            return f"{done}  {event.message}"
+        rate = (event.done - self._at_start) / seconds if seconds > 0 else 0.0
+        left = f", {duration((event.total - event.done) / rate)} left" if rate and event.done < event.total else ""
+        return f"{done} {event.message}" + (f"  ({rate:.1f}/s{left})" if rate else "")
+
+    def _draw(self, event: "Event") -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        if self._bars is None or self._bar is None:
+            columns: list[Any] = [BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.fields[rate]}")]
+            columns += [TimeRemainingColumn(elapsed_when_finished=True), TextColumn("{task.description}", markup=False)]
+            self._bars = Progress(*columns, console=self._screen.console, transient=False)
+            self._bar = self._bars.add_task("", total=event.total or None, rate="")
+            self._bars.start()
+        seconds = time.monotonic() - self._started
+        rate = (event.done - self._at_start) / seconds if seconds > 0.2 else 0.0
+        self._bars.update(
+            self._bar,
+            completed=event.done,
+            total=event.total or None,
+            description=clean(event.message),
+            rate=f"{rate:.1f}/s" if rate else "",
+        )
+
+
+def duration(seconds: float) -> str:
+    """A time span for people.
+
+    >>> duration(7.4), duration(95), duration(7300)
+    ('7 s', '1 min 35 s', '2 h 01 min')
+    """
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

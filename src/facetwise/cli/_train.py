@@ -1,0 +1,146 @@
+"""`facetwise train`: one model for all attributes of a table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetwise.cli._options import Device, Images, Json, Overwrite, Quiet, SchemaFile, Workers, given, listed
+from facetwise.cli._progress import Reporter
+from facetwise.cli._screen import Screen
+
+__all__ = ["train"]
+
+DATA, MODEL, LEARNING = "What to learn from", "The model", "Learning"
+
+
+def train(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV or Parquet; one row per item.")],
+    images: Images = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="The run folder to write.")] = None,
+    schema: SchemaFile = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="YAML file with any of the options.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by its path; repeatable.")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option("--test", metavar="FILE", rich_help_panel=DATA, help="A table kept for the test.")
+    ] = None,
+    split_from: Annotated[
+        Path | None, typer.Option("--split-from", metavar="RUN", rich_help_panel=DATA, help="Take over a run's split.")
+    ] = None,
+    features: Annotated[
+        Path | None, typer.Option("--features", metavar="FILE", rich_help_panel=DATA, help="Ready features, by row.")
+    ] = None,
+    attributes: Annotated[
+        list[str] | None,
+        typer.Option("--attributes", metavar="A,B", rich_help_panel=DATA, help="Only these columns."),
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option("--exclude", metavar="A,B", rich_help_panel=DATA, help="Not these columns.")
+    ] = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="COLUMN", rich_help_panel=DATA, help="Rows that stay together.")
+    ] = None,
+    category: Annotated[
+        str | None,
+        typer.Option("--category", metavar="COLUMN", rich_help_panel=DATA, help="Decides which others apply."),
+    ] = None,
+    val_ratio: Annotated[
+        float | None, typer.Option("--val-ratio", metavar="SHARE", rich_help_panel=DATA, help="Share for validation.")
+    ] = None,
+    test_ratio: Annotated[
+        float | None, typer.Option("--test-ratio", metavar="SHARE", rich_help_panel=DATA, help="Share for the test.")
+    ] = None,
+    min_count: Annotated[
+        int | None, typer.Option("--min-count", metavar="N", rich_help_panel=DATA, help="Rarer classes are unknown.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", metavar="NAME", rich_help_panel=MODEL, help="The feature extractor.")
+    ] = None,
+    levels: Annotated[
+        str | None, typer.Option("--levels", metavar="NAMES", rich_help_panel=MODEL, help="Its depths: all or last.")
+    ] = None,
+    trunk: Annotated[
+        str | None, typer.Option("--trunk", metavar="NAME", rich_help_panel=MODEL, help="What attributes share.")
+    ] = None,
+    reweighting: Annotated[
+        str | None, typer.Option("--reweighting", metavar="NAME", rich_help_panel=LEARNING, help="Class weights.")
+    ] = None,
+    balancing: Annotated[
+        str | None,
+        typer.Option("--balancing", metavar="NAME", rich_help_panel=LEARNING, help="How attributes are balanced."),
+    ] = None,
+    select_by: Annotated[
+        str | None,
+        typer.Option("--select-by", metavar="SCORE", rich_help_panel=LEARNING, help="Validation score that decides."),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", metavar="N", rich_help_panel=LEARNING)] = None,
+    batch_size: Annotated[int | None, typer.Option("--batch-size", metavar="N", rich_help_panel=LEARNING)] = None,
+    patience: Annotated[
+        int | None,
+        typer.Option(
+            "--patience", metavar="N", rich_help_panel=LEARNING, help="Epochs without progress before it stops."
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option("--learning-rate", metavar="X", rich_help_panel=LEARNING)
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", metavar="N", rich_help_panel=LEARNING)] = None,
+    device: Device = None,
+    workers: Workers = None,
+    overwrite: Overwrite = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
+    quiet: Quiet = False,
+    machine: Json = False,
+) -> None:
+    """Train one model for all attributes of a table."""
+    from facetwise import api
+
+    screen = Screen(quiet=quiet, machine=machine)
+    options = given(
+        attributes=listed(attributes),
+        exclude=listed(exclude),
+        group=group,
+        category=category,
+        val_ratio=val_ratio,
+        test_ratio=test_ratio,
+        min_count=min_count,
+        backbone=backbone,
+        levels=levels,
+        trunk=trunk,
+        reweighting=reweighting,
+        balancing=balancing,
+        select_by=select_by,
+        epochs=epochs,
+        batch_size=batch_size,
+        patience=patience,
+        learning_rate=learning_rate,
+        seed=seed,
+        device=device,
+        workers=workers,
+        resume=resume or None,
+    )
+    with Reporter(screen) as report:
+        run = api.train(
+            table,
+            images=images,
+            out=out,
+            schema=schema,
+            config=config,
+            settings=settings or (),
+            test=test,
+            split_from=split_from,
+            features=features,
+            overwrite=overwrite,
+            report=report,
+            **options,
+        )
+    screen.say()
+    for line in run.summary():
+        screen.say(line)
+    screen.result(f"Run in {run.path}")
+    screen.next(f"facetwise evaluate {run.path}", f"facetwise predict {run.path} new_photos/ --out filled.csv")
+    screen.document({"run": str(run.path), "summary": run.summary()})

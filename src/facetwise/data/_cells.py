@@ -1,0 +1,65 @@
+"""A column's texts against an attribute's classes: one small table per column, then one look-up per row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facetwise.data._spelling import class_order, meaning, pieces
+from facetwise.data._table import Coded
+from facetwise.schema import Kind
+
+__all__ = ["ClassFinder", "count_classes"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassFinder:
+    """Finds the class of a text: as it is spelled, else by what means the same ("1.0" for "1", "yes" for "Yes").
+
+    >>> finder = ClassFinder.of(("no", "yes"), Kind.BINARY)
+    >>> finder.place("YES"), finder.place("perhaps")
+    (1, -1)
+    """
+
+    exact: Mapping[str, int]
+    same: Mapping[str, int]
+    binary: bool
+
+    @classmethod
+    def of(cls, classes: Sequence[str], kind: Kind) -> "ClassFinder":
+        """A finder over classes in order."""
+        binary = kind is Kind.BINARY
+        same: dict[str, int] = {}
+        for place, name in enumerate(classes):
+            key = meaning(name, binary=binary)
+            # Two declared classes that mean the same are told apart by their spelling alone.
+            same[key] = -1 if key in same else place
+        return cls(exact={name: place for place, name in enumerate(classes)}, same=same, binary=binary)
+
+    def place(self, text: str) -> int:
+        """Place of the text's class, -1 where it has none."""
+        found = self.exact.get(text)
+        return self.same.get(meaning(text, binary=self.binary), -1) if found is None else found
+
+
+def count_classes(
+    coded: Coded, counts: np.ndarray, kind: Kind, *, separator: str, silent: frozenset[str]
+) -> dict[str, int]:
+    """Rows per class, in class order; texts that mean the same are one class, spelled as most rows spell it.
+
+    Args:
+        coded: The column.
+        counts: (value,) rows per text, of the rows that count.
+        kind: The attribute's kind, not numeric.
+        separator: Between the classes of a multilabel cell.
+        silent: Texts that are no values.
+    """
+    spelled: dict[str, dict[str, int]] = {}
+    for text, count in zip(coded.values, counts.tolist(), strict=True):
+        if not count or text in silent:
+            continue
+        for name in pieces(text, separator) if kind is Kind.MULTILABEL else (text,):
+            rows = spelled.setdefault(meaning(name, binary=kind is Kind.BINARY), {})
+            rows[name] = rows.get(name, 0) + count
+    found = {min(rows, key=lambda name: (-rows[name], name)): sum(rows.values()) for rows in spelled.values()}
+    return {name: found[name] for name in class_order(found)}

@@ -1,0 +1,250 @@
+"""From structure to schema: classes, applicability and parents, from the training rows and nothing else."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from facetwise.data._applicability import ENOUGH_ROWS, emptiness
+from facetwise.data._cells import ClassFinder, count_classes
+from facetwise.data._choose import chosen_columns
+from facetwise.data._declared import check_declared
+from facetwise.data._notices import Notice
+from facetwise.data._parents import CodedAttribute, find_parents
+from facetwise.data._readings import ColumnReading, Inference, Role
+from facetwise.data._spelling import parse_number
+from facetwise.data._table import Table
+from facetwise.errors import Complaint, TableError
+from facetwise.schema import Attribute, Kind, Schema
+
+__all__ = ["complete_schema"]
+
+# A number's mean and deviation from fewer rows would be noise.
+_FEWEST_NUMBERS = 10
+# Class names in one message; all of them are in the table.
+_NAMES_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Training:
+    """The training rows, and which texts are no values."""
+
+    table: Table
+    rows: np.ndarray
+    unknown: tuple[str, ...]
+    not_applicable: tuple[str, ...]
+
+    @property
+    def silent(self) -> frozenset[str]:
+        return frozenset(self.unknown) | frozenset(self.not_applicable)
+
+    def counts(self, column: str) -> np.ndarray:
+        coded = self.table.coded(column)
+        return np.bincount(coded.codes[self.rows], minlength=len(coded.values))
+
+    def present(self, column: str) -> np.ndarray:
+        return ~self.table.coded(column).among(self.silent)[self.rows]
+
+
+def _listed(names: Collection[str]) -> str:
+    shown = ", ".join(repr(name) for name in list(names)[:_NAMES_SHOWN])
+    return shown + (", ..." if len(names) > _NAMES_SHOWN else "")
+
+
+def _left_out(column: str, why: str) -> Notice:
+    return Notice(code="left-out", message=f"It is left out, because {why}.", column=column)
+
+
+def _with_classes(
+    reading: ColumnReading, identity: str, training: _Training, min_count: int
+) -> tuple[Attribute | None, list[Notice]]:
+    """The attribute with the classes that training rows carry often enough, or None."""
+    column, kind = reading.column, reading.kind
+    assert kind is not None
+    coded, counts = training.table.coded(column), training.counts(column)
+    attribute = Attribute(
+        column=column,
+        id=identity,
+        kind=kind,
+        unit=reading.unit,
+        transform=reading.transform,
+        separator=reading.separator,
+    )
+    if kind is Kind.NUMERIC:
+        numbers = {
+            text: count
+            for text, count in zip(coded.values, counts.tolist(), strict=True)
+            if count and text not in training.silent
+        }
+        labelled, different = sum(numbers.values()), len({parse_number(text) for text in numbers})
+        if labelled < _FEWEST_NUMBERS or different < 2:
+            why = f"{labelled} training rows with {different} different numbers are too few"
+            return None, [_left_out(column, why)]
+        return attribute, []
+    found = count_classes(coded, counts, kind, separator=reading.separator, silent=training.silent)
+    kept = [name for name, count in found.items() if count >= min_count]
+    rare = {name: count for name, count in found.items() if count < min_count}
+    notices = []
+    if len(kept) < 2:
+        why = (
+            f"{len(kept)} of its {len(found)} classes have {min_count} training rows or more, and two are needed"
+            if found
+            else "no training row has a value"
+        )
+        return None, [_left_out(column, why)]
+    if rare:
+        message = (
+            f"{len(rare)} of {len(found)} classes have fewer than {min_count} training rows and are unknown "
+            f"({sum(rare.values())} training rows): {_listed(rare)}."
+        )
+        notices.append(Notice(code="rare-classes", message=message, column=column))
+    return replace(attribute, classes=_in_order(kept, reading)), notices
+
+
+def _in_order(kept: list[str], reading: ColumnReading) -> tuple[str, ...]:
+    """As the reading orders them (binary, ordinal words), else as they were counted: naturally."""
+    finder = ClassFinder.of(reading.classes, reading.kind or Kind.CATEGORICAL)
+    if not reading.classes or any(finder.place(name) < 0 for name in kept):
+        return tuple(kept)
+    return tuple(sorted(kept, key=finder.place))
+
+
+def _with_applicability(
+    attributes: list[Attribute], category: str | None, training: _Training
+) -> tuple[list[Attribute], list[Notice]]:
+    """`applies_to` and `undecided` where the category explains which cells are empty."""
+    texts = {
+        a.column: bool(training.table.coded(a.column).among(training.not_applicable)[training.rows].any())
+        for a in attributes
+    }
+    own = [replace(a, own_applicability=texts[a.column] and a.column != category) for a in attributes]
+    above = next((a for a in attributes if a.column == category), None)
+    if above is None:
+        return own, []
+    index = _class_index(above, training)
+    present = np.stack([training.present(a.column) for a in attributes], axis=1)
+    evidence = emptiness(present, index, len(above.classes))
+    result, mined = [], []
+    for place, attribute in enumerate(own):
+        if not evidence.depends[place] or attribute.column == category:
+            result.append(attribute)
+            continue
+        values = evidence.values[:, place]
+        applies = tuple(name for name, count in zip(above.classes, values, strict=True) if count)
+        undecided = tuple(
+            name
+            for name, count, size in zip(above.classes, values, evidence.sizes, strict=True)
+            if not count and size < ENOUGH_ROWS
+        )
+        result.append(replace(attribute, applies_to=applies, undecided=undecided, own_applicability=False))
+        mined.append(attribute.column)
+    if not mined:
+        return result, []
+    message = (
+        f"{len(mined)} attributes apply to some of its classes only, because classes with {ENOUGH_ROWS} training rows "
+        f"or more have no value at all: {_listed(mined)}."
+    )
+    return result, [Notice(code="applies-to", message=message, column=category)]
+
+
+def _class_index(attribute: Attribute, training: _Training) -> np.ndarray:
+    coded = training.table.coded(attribute.column)
+    finder = ClassFinder.of(attribute.classes, attribute.kind)
+    places = [-1 if text in training.silent else finder.place(text) for text in coded.values]
+    return np.array(places, dtype=np.int64)[coded.codes[training.rows]]
+
+
+def _with_parents(attributes: list[Attribute], training: _Training) -> tuple[list[Attribute], list[Notice]]:
+    """Parents among the categorical attributes that apply to every item."""
+    plain = [
+        CodedAttribute(
+            column=a.column,
+            classes=a.classes,
+            index=_class_index(a, training),
+            empty=training.table.coded(a.column).among(training.unknown)[training.rows],
+        )
+        for a in attributes
+        if a.kind is Kind.CATEGORICAL and a.applies_to is None and not a.own_applicability
+    ]
+    parents, notices = find_parents(plain, training.table.places[training.rows] + 1)
+    return [replace(a, parent=parents.get(a.column)) for a in attributes], notices
+
+
+def _ids(readings: tuple[ColumnReading, ...]) -> dict[str, str]:
+    """Ids by the order of names, not of columns: moving a column changes neither ids nor what is drawn from them."""
+    width = max(2, len(str(max(len(readings) - 1, 0))))
+    return {name: f"a{place:0{width}d}" for place, name in enumerate(sorted(reading.column for reading in readings))}
+
+
+def complete_schema(
+    structure: Inference | Schema,
+    table: Table,
+    train_rows: np.ndarray,
+    *,
+    min_count: int = 5,
+    attributes: Collection[str] | None = None,
+    exclude: Collection[str] = (),
+) -> tuple[Schema, list[Notice]]:
+    """Fill in what only training rows may tell: classes, `applies_to`, parents.
+
+    Of an inference: classes with fewer than `min_count` training rows are unknown; attributes with fewer than two
+    classes left, or fewer than ten labelled rows of a number, are left out; both are noticed. Of a schema that the
+    user declared everything is kept, and classes with few or no training rows are noticed.
+
+    Args:
+        structure: From `infer`, or the user's own schema.
+        table: The whole table.
+        train_rows: Places of the training rows.
+        min_count: Training rows that a class needs.
+        attributes: Only these columns; all where None.
+        exclude: Without these columns.
+
+    Raises:
+        ConfigError: An unknown name in `attributes` or `exclude`.
+        TableError: Nothing is left to learn, or a declared column is not in the table.
+    """
+    train_rows = np.asarray(train_rows)
+    train_rows = np.flatnonzero(train_rows) if train_rows.dtype == bool else train_rows
+    if isinstance(structure, Schema):
+        return check_declared(structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude)
+    training = _Training(
+        table=table, rows=train_rows, unknown=structure.unknown, not_applicable=structure.not_applicable
+    )
+    ids, found, notices = _ids(structure.attributes), [], []
+    for name in _chosen(structure, attributes, exclude):
+        attribute, said = _with_classes(structure.reading(name), ids[name], training, min_count)
+        notices += said
+        if attribute is not None:
+            found.append(attribute)
+    if not found:
+        rule = "the training rows teach at least one attribute"
+        why = [str(notice) for notice in notices] or ["none"]
+        raise TableError([Complaint(place=table.name, rule=rule, found=text, fix="label more rows") for text in why])
+    category = structure.category if any(a.column == structure.category for a in found) else None
+    found, said = _with_applicability(found, category, training)
+    notices += said
+    found, said = _with_parents(found, training)
+    schema = Schema(
+        images=structure.images or ("image",),
+        attributes=tuple(found),
+        group=structure.group,
+        category=category,
+        unknown=structure.unknown,
+        not_applicable=structure.not_applicable,
+    )
+    return schema, notices + said
+
+
+def _chosen(structure: Inference, attributes: Collection[str] | None, exclude: Collection[str]) -> tuple[str, ...]:
+    known = [reading.column for reading in structure.attributes]
+    # A column that is left out anyway may be excluded all the same: the user's list need not follow our reading.
+    others = {reading.column for reading in structure.readings if reading.role is not Role.ATTRIBUTE}
+    if not known:
+        complaint = Complaint(
+            place="table",
+            rule="a table has a column that a picture could fill in",
+            found="none",
+            fix="see `facetwise inspect` for why each was left out",
+        )
+        raise TableError([complaint])
+    return chosen_columns(known, attributes=attributes, exclude=[name for name in exclude if name not in others])

@@ -1,0 +1,99 @@
+"""A schema that the user declared: kept as it is, and held against the training rows."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from facetwise.data._cells import ClassFinder
+from facetwise.data._choose import chosen_columns
+from facetwise.data._notices import Notice
+from facetwise.data._spelling import pieces
+from facetwise.data._table import Table
+from facetwise.errors import Complaint, TableError, nearest
+from facetwise.schema import Kind, Parent, Schema
+
+__all__ = ["check_declared"]
+
+
+def _reduced(schema: Schema, chosen: tuple[str, ...]) -> Schema:
+    """The schema of some of its attributes; a parent that is gone hands the child to its own parent."""
+    if len(chosen) == len(schema.attributes):
+        return schema
+    category = schema.category if schema.category in chosen else None
+    kept = []
+    for name in chosen:
+        attribute = schema.attribute(name)
+        parent = attribute.parent
+        while parent is not None and parent.column not in chosen:
+            above = schema.attribute(parent.column).parent
+            parent = above and Parent(
+                column=above.column,
+                of={child: above.of[name] for child, name in parent.of.items()},
+                alone=tuple(dict.fromkeys([*above.alone, *(above.of[name] for name in parent.alone)])),
+            )
+        attribute = replace(attribute, parent=parent)
+        if category is None and attribute.applies_to is not None:
+            # Without the category its own sigmoid decides, so that "not applicable" is still learned where it is said.
+            attribute = replace(attribute, applies_to=None, undecided=(), own_applicability=attribute.own_applicability)
+        kept.append(attribute)
+    groups = {
+        name: tuple(column for column in columns if column in chosen)
+        for name, columns in schema.groups.items()
+        if any(column in chosen for column in columns)
+    }
+    return replace(schema, attributes=tuple(kept), category=category, groups=groups)
+
+
+def check_declared(
+    schema: Schema,
+    table: Table,
+    train_rows: np.ndarray,
+    *,
+    min_count: int,
+    attributes: Collection[str] | None,
+    exclude: Collection[str],
+) -> tuple[Schema, list[Notice]]:
+    """The declared schema, reduced to the chosen columns, and notices about classes that training rows hardly carry.
+
+    Raises:
+        ConfigError: An unknown name in `attributes` or `exclude`.
+        TableError: A declared column is not in the table.
+    """
+    known = [attribute.column for attribute in schema.attributes]
+    schema = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=exclude))
+    named = [attribute.column for attribute in schema.attributes] + [schema.group] * (schema.group is not None)
+    complaints = [
+        Complaint(
+            place=table.name,
+            rule="a column that the schema names is in the table",
+            found=f"no {name!r}",
+            fix=nearest(name or "", table.columns),
+        )
+        for name in [*named, *schema.images]
+        if name not in table.cells
+    ]
+    if complaints:
+        raise TableError(complaints)
+    silent = set(schema.unknown) | set(schema.not_applicable)
+    notices = []
+    for attribute in schema.attributes:
+        coded = table.coded(attribute.column)
+        counts = np.bincount(coded.codes[train_rows], minlength=len(coded.values))
+        if attribute.kind is Kind.NUMERIC:
+            continue
+        finder, rows = ClassFinder.of(attribute.classes, attribute.kind), np.zeros(len(attribute.classes), dtype=int)
+        for text, count in zip(coded.values, counts.tolist(), strict=True):
+            if text in silent or not count:
+                continue
+            for piece in pieces(text, attribute.separator) if attribute.kind is Kind.MULTILABEL else (text,):
+                if (place := finder.place(piece)) >= 0:
+                    rows[place] += count
+        few = [f"{name!r} ({count})" for name, count in zip(attribute.classes, rows, strict=True) if count < min_count]
+        if few:
+            message = (
+                f"{len(few)} of {len(attribute.classes)} declared classes have fewer than {min_count} training rows: "
+                f"{', '.join(few[:12])}{', ...' if len(few) > 12 else ''}. They are kept as declared."
+            )
+            notices.append(Notice(code="few-rows", message=message, column=attribute.column))
+    return schema, notices

@@ -1,0 +1,41 @@
+"""Rows that must stay together: those of one group, and those that show the same picture."""
+
+from collections.abc import Hashable, Iterable, Sequence
+
+import numpy as np
+
+__all__ = ["connected"]
+
+
+def connected(num_rows: int, keys: Iterable[Sequence[Hashable | None]]) -> np.ndarray:
+    """Number the sets of rows that are linked by equal keys, directly or through others.
+
+    Args:
+        num_rows: How many rows.
+        keys: For each kind of link one key per row; None links to nothing.
+
+    Returns:
+        (row,) int64: number of the row's set, in the order of its first row.
+
+    >>> connected(4, [["a", "a", None, None], ["x", "y", "y", None]]).tolist()
+    [0, 0, 0, 1]
+    """
+    above = list(range(num_rows))
+
+    def root(row: int) -> int:
+        while above[row] != row:
+            above[row] = above[above[row]]
+            row = above[row]
+        return row
+
+    for column in keys:
+        first: dict[Hashable, int] = {}
+        for row, key in enumerate(column):
+            if key is None:
+                continue
+            other = first.setdefault(key, row)
+            if other != row:
+                one, two = root(row), root(other)
+                above[max(one, two)] = min(one, two)
+    roots = np.array([root(row) for row in range(num_rows)], dtype=np.int64)
+    return np.unique(roots, return_inverse=True)[1]

@@ -1,0 +1,131 @@
+"""The structure of a table: what every column is for, of what kind, and why."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from facetwise.data._category import find_category
+from facetwise.data._columns import ColumnFacts, read_column
+from facetwise.data._notices import Notice
+from facetwise.data._readings import ColumnReading, Inference, Role
+from facetwise.data._roles import choose_group, image_readings, split_reading
+from facetwise.data._spelling import parse_number
+from facetwise.data._table import Table
+from facetwise.schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN
+
+__all__ = ["infer"]
+
+# Written by programs where there is nothing; no person names a class so.
+_NOTHING = ("nan", "NaN", "NAN", "null", "NULL", "Null", "<NA>", "NaT", "#N/A", "?")
+# Also a country, a size, a brand: nothing only where it stands among numbers, or in several columns.
+_PERHAPS_NOTHING = ("NA", "None", "none", "-", "--")
+_SEVERAL_COLUMNS = 3
+
+
+def _texts_for_nothing(table: Table) -> tuple[tuple[str, ...], list[Notice]]:
+    """Texts that mean "nobody knows" in this table, beside the empty cell."""
+    where: dict[str, list[str]] = {}
+    among_numbers: dict[str, bool] = {}
+    for column in table.columns:
+        values = set(table.coded(column).values)
+        for text in values.intersection(_NOTHING + _PERHAPS_NOTHING):
+            rest = values - set(_NOTHING + _PERHAPS_NOTHING) - {""}
+            numbers = len(rest) > 2 and all(parse_number(value) is not None for value in rest)
+            where.setdefault(text, []).append(column)
+            among_numbers[text] = among_numbers.get(text, True) and numbers
+    found, notices = [], []
+    for text, columns in sorted(where.items()):
+        # "none" is a class of its own in most tables (no defect, no collar), so it must stand among numbers.
+        several = len(columns) >= _SEVERAL_COLUMNS and text == "NA"
+        sure = text in _NOTHING or among_numbers[text] or several
+        if sure:
+            found.append(text)
+        shown = ", ".join(repr(column) for column in columns[:3]) + (", ..." if len(columns) > 3 else "")
+        if sure:
+            message = f"{text!r} is read as unknown (in {shown}). If it means 'not applicable', move it there."
+            notices.append(Notice(code="unknown-text", message=message))
+        elif text == "NA":
+            message = f'\'NA\' is read as a class (in {shown}). If it means unknown, write unknown: ["", "NA"].'
+            notices.append(Notice(code="perhaps-unknown-text", message=message))
+    return tuple(found), notices
+
+
+def _facts(table: Table, column: str, silent: frozenset[str]) -> ColumnFacts:
+    coded = table.coded(column)
+    keep = np.array([value not in silent for value in coded.values], dtype=bool)
+    values = tuple(value for value, kept in zip(coded.values, keep, strict=True) if kept)
+    in_order = False
+    if len(values) == len(table) > 1:
+        numbers = [parse_number(text) for text in table.column(column)]
+        in_order = all(low is not None and high is not None and low < high for low, high in pairwise(numbers))
+    return ColumnFacts(column=column, values=values, counts=coded.counts[keep], in_order=in_order, total=len(table))
+
+
+def infer(
+    table: Table,
+    *,
+    images_root: Path | None = None,
+    unknown: tuple[str, ...] = DEFAULT_UNKNOWN,
+    not_applicable: tuple[str, ...] = DEFAULT_NOT_APPLICABLE,
+) -> Inference:
+    """Read the structure of a table: roles, kinds, group, split and category, each with its reason.
+
+    Only structure is taken from the whole table; classes, applicability and parents come from the training rows, in
+    `complete_schema`.
+
+    Args:
+        table: The table.
+        images_root: Folder of images, to tell picture names from other names.
+        unknown: Cell texts that mean "nobody knows"; what programs write for nothing ("nan", "null") is added.
+        not_applicable: Cell texts that mean "this item has no such thing".
+
+    >>> table = Table.of({"image": ["1.jpg", "2.jpg", "3.jpg", "4.jpg"], "rust": ["0", "1", "0", "0"]})
+    >>> [(reading.column, reading.role.value) for reading in infer(table).readings]
+    [('image', 'image'), ('rust', 'attribute')]
+    """
+    nothing, notices = _texts_for_nothing(table)
+    unknown = tuple(dict.fromkeys([*unknown, *(text for text in nothing if text not in not_applicable)]))
+    silent = frozenset(unknown) | frozenset(not_applicable)
+    facts = {column: _facts(table, column, silent) for column in table.columns}
+    readings = {reading.column: reading for reading in image_readings(list(facts.values()), images_root)}
+    split: str | None = None
+    for column in table.columns:
+        if column in readings:
+            continue
+        reading = split_reading(facts[column])
+        if reading is not None and reading.role is Role.SPLIT:
+            if split is not None:
+                reading = replace(reading, role=Role.LEFT_OUT, reason=f"a second split; {split!r} is honoured")
+            else:
+                split = column
+        readings[column] = reading if reading is not None else read_column(facts[column])
+    ordered = [readings[column] for column in table.columns]
+    largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
+    group, group_reason = choose_group(ordered, largest, len(table))
+    ordered = [_as_group(reading, group_reason) if reading.column == group else reading for reading in ordered]
+    attributes = [reading for reading in ordered if reading.role is Role.ATTRIBUTE]
+    present = np.empty((len(table), len(attributes)), dtype=bool)
+    for place, reading in enumerate(attributes):
+        present[:, place] = ~table.coded(reading.column).among(silent)
+    category, category_reason = find_category(table, attributes, present)
+    # The primary picture comes first whatever the table's order of columns.
+    images = [reading.column for reading in ordered if reading.role is Role.IMAGE]
+    images.sort(key=lambda column: "another picture" in readings[column].reason)
+    return Inference(
+        readings=tuple(ordered),
+        images=tuple(images),
+        group=group,
+        split=split,
+        category=category,
+        category_reason=category_reason,
+        group_reason=group_reason,
+        unknown=unknown,
+        not_applicable=not_applicable,
+        notices=tuple(notices),
+    )
+
+
+def _as_group(reading: ColumnReading, reason: str) -> ColumnReading:
+    return replace(reading, role=Role.GROUP, reason=reason, overrule="group: null")

@@ -1,0 +1,33 @@
+"""What the user should know though it stops nothing: said by the front door, never swallowed."""
+
+from dataclasses import dataclass
+
+__all__ = ["Notice"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """One thing that was noticed about the data.
+
+    Args:
+        code: A short stable word, for tests and for filtering.
+        message: One or two plain sentences.
+        column: The column that it is about.
+        rows: The first rows that it is about, 1-based as in the table's data (the header is not counted).
+    """
+
+    code: str
+    message: str
+    column: str | None = None
+    rows: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        where = f"column {self.column!r}: " if self.column is not None else ""
+        rows = f" Rows {', '.join(map(str, self.rows))}{', ...' if len(self.rows) >= ROWS_SHOWN else ''}." * bool(
+            self.rows
+        )
+        return f"{where}{self.message}{rows}"
+
+
+# Enough to find the place in the table; a notice is a pointer, not a list.
+ROWS_SHOWN = 5

@@ -1,0 +1,158 @@
+"""The columns that are no attributes: pictures, the table's own split, and what must stay together."""
+
+import re
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from facetwise.data._columns import ColumnFacts
+from facetwise.data._paths import IMAGE_SUFFIXES, folder_index, locate
+from facetwise.data._readings import ColumnReading, Role
+from facetwise.data._spelling import name_tokens, words
+
+__all__ = ["SIDES", "choose_group", "image_readings", "side_of", "split_reading"]
+
+SIDES = ("train", "val", "test")
+_SIDE_WORDS = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+_SPLIT_NAMES = words("split splits fold set subset partition phase part usage stage")
+# Cells looked at on disk before a column is believed; more would only cost time.
+_FILES_TRIED = 50
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://.*")
+# Rows per group from which the column says something; below, nearly every row is alone in its group.
+_FEWEST_ROWS_PER_GROUP = 1.05
+# A group that holds more of the table than this cannot be put on one side of a split.
+_LARGEST_GROUP = 0.2
+
+
+def side_of(text: str) -> str | None:
+    """The side that a cell names.
+
+    >>> side_of("Training"), side_of("dev"), side_of("Casual")
+    ('train', 'val', None)
+    """
+    return _SIDE_WORDS.get(text.casefold())
+
+
+def _found_on_disk(facts: ColumnFacts, root: Path | None) -> float | None:
+    """Share of some of the column's values that are files below the folder; None without a folder."""
+    if root is None or not root.is_dir():
+        return None
+    tried = facts.values[:: max(1, len(facts.values) // _FILES_TRIED)][:_FILES_TRIED]
+    return sum(locate(value, root).path is not None for value in tried) / max(len(tried), 1)
+
+
+def _suffix_share(facts: ColumnFacts) -> float:
+    return facts.share(
+        [
+            PurePosixPath(value).suffix.lower() in IMAGE_SUFFIXES and not _ADDRESS.fullmatch(value)
+            for value in facts.values
+        ]
+    )
+
+
+def _bare_names(facts: list[ColumnFacts], root: Path | None) -> tuple[ColumnFacts, float] | None:
+    """The column whose bare values ("1563") name most pictures of the folder ("1563.jpg")."""
+    if root is None or not root.is_dir():
+        return None
+    stems = folder_index(root).stems
+    shares = [(facts.share([value in stems for value in facts.values]), place) for place, facts in enumerate(facts)]
+    share, place = max(shares, key=lambda pair: (pair[0], -pair[1]), default=(0.0, 0))
+    # Numbers such as 1 and 2 also name pictures 1.jpg and 2.jpg: the column must tell most rows apart.
+    if share >= 0.9 and len(facts[place].values) > facts[place].filled / 2:
+        return facts[place], share
+    return None
+
+
+def image_readings(columns: list[ColumnFacts], root: Path | None) -> list[ColumnReading]:
+    """The columns of image paths, the primary one first in the table's order, and copies of them that are left out."""
+    candidates = [facts for facts in columns if facts.filled and _suffix_share(facts) >= 0.9]
+    if not candidates:
+        bare = _bare_names([facts for facts in columns if facts.filled], root)
+        if bare is None:
+            return []
+        facts, share = bare
+        reason = f"{100 * share:.0f} % of its values are names of pictures in the folder, without their suffix"
+        return [facts.reading(Role.IMAGE, reason, 'image: "another column"')]
+    found = {facts.column: _found_on_disk(facts, root) for facts in candidates}
+    believed = [facts for facts in candidates if found[facts.column] is None or (found[facts.column] or 0) > 0]
+    pool = believed or candidates
+    primary = next((facts for facts in pool if len(facts.values) > facts.filled / 2), pool[0])
+    names = {PurePosixPath(value).name for value in primary.values}
+    readings = []
+    for facts in candidates:
+        on_disk = found[facts.column]
+        seen = "" if on_disk is None else f"; {100 * on_disk:.0f} % of those looked up are in the folder"
+        reason = f"{len(facts.values):,} names of pictures in {facts.filled:,} rows{seen}"
+        overrule = f'image: "{facts.column}"'
+        if facts is primary:
+            readings.append(facts.reading(Role.IMAGE, reason, 'image: "another column"'))
+        elif {PurePosixPath(value).name for value in facts.values} <= names:
+            reason = f"the same pictures as {primary.column!r}"
+            readings.append(facts.reading(Role.LEFT_OUT, reason, overrule))
+        elif facts not in pool:
+            readings.append(facts.reading(Role.LEFT_OUT, reason, overrule))
+        elif len(facts.values) <= facts.filled / 2:
+            reason += ": they stand for more than one item each"
+            readings.append(facts.reading(Role.LEFT_OUT, reason, overrule, keeps_together=True))
+        else:
+            both = f'image: ["{primary.column}"]'
+            readings.append(facts.reading(Role.IMAGE, f"{reason}; another picture of the same item", both))
+    return readings
+
+
+def split_reading(facts: ColumnFacts) -> ColumnReading | None:
+    """The table's own split, where every cell names a side; None where the column is no split."""
+    sides = [side_of(value) for value in facts.values]
+    if not sides or None in sides:
+        return None
+    different = set(sides)
+    named = bool(_SPLIT_NAMES.intersection(name_tokens(facts.column)))
+    if len(different) < 2 or not (named or "train" in different):
+        return None
+    counts = {
+        side: int(facts.counts[np.array([own == side for own in sides])].sum()) for side in SIDES if side in different
+    }
+    shown = ", ".join(f"{count:,} {side}" for side, count in counts.items())
+    overrule = f'exclude: ["{facts.column}"]'
+    if facts.filled < facts.total:
+        reason = f"names sides ({shown}), but {facts.total - facts.filled:,} cells are empty, so it is not honoured"
+        return facts.reading(Role.LEFT_OUT, reason, overrule)
+    return facts.reading(Role.SPLIT, f"the table's own split: {shown}; honoured", overrule)
+
+
+def choose_group(readings: list[ColumnReading], largest: dict[str, int], total: int) -> tuple[str | None, str]:
+    """The column that keeps rows together, and why: of those that name things, the one with the most rows per value.
+
+    Args:
+        readings: All readings.
+        largest: Per column the rows of its most frequent value.
+        total: Rows of the table.
+    """
+    sizes = {
+        reading.column: reading.filled / reading.distinct
+        for reading in readings
+        if reading.role is Role.LEFT_OUT and reading.keeps_together and reading.filled >= total / 2
+    }
+    able = {
+        column: size
+        for column, size in sizes.items()
+        if size >= _FEWEST_ROWS_PER_GROUP and largest[column] <= max(2, _LARGEST_GROUP * total)
+    }
+    if not able:
+        return None, "no column names things that come back, so only identical pictures are kept together"
+    column = max(able, key=lambda name: (able[name], name))
+    others = sorted(set(able) - {column})
+    reason = f"its values name things and come back {able[column]:.2f} times on average"
+    if others:
+        listed = ", ".join(f"{name} {able[name]:.2f}" for name in others)
+        reason += f", the coarsest of the columns that do (others: {listed})"
+    return column, reason

@@ -1,0 +1,244 @@
+"""Rows to sides: train, val and test, so that nothing seen in training is asked for in a test."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from facetwise.data._groups import connected
+from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._readings import Inference
+from facetwise.data._roles import SIDES, side_of
+from facetwise.data._strata import strata
+from facetwise.data._stratify import stratify
+from facetwise.data._table import Table
+from facetwise.errors import Complaint, ConfigError, TableError
+from facetwise.schema import Schema
+
+__all__ = ["PreviousSplit", "Split", "split_rows"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreviousSplit:
+    """The sides of an earlier run: by path and content, by content alone, and by group."""
+
+    by_image: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    by_digest: Mapping[str, str] = field(default_factory=dict)
+    by_group: Mapping[str, str] = field(default_factory=dict)
+
+    def side(self, image: str, digest: str | None) -> str | None:
+        """The side of an image that the earlier run had, or None."""
+        found = self.by_image.get((image, digest or ""))
+        return found or (self.by_digest.get(digest) if digest else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """A side for every row of a table.
+
+    Args:
+        side: (row,) array of "train", "val", "test".
+        images: (row,) text of the primary image column.
+        groups: (row,) key of the set of rows that stays together.
+        digests: (row,) SHA-256 of the image's bytes, or "".
+        how: How it came about, in a sentence or two.
+        notices: What the user should know.
+    """
+
+    side: np.ndarray
+    images: tuple[str, ...]
+    groups: tuple[str, ...]
+    digests: tuple[str, ...]
+    how: str
+    notices: tuple[Notice, ...] = ()
+
+    def rows(self, side: str) -> np.ndarray:
+        """Places of the rows of one side, ascending."""
+        return np.flatnonzero(self.side == side)
+
+
+def _hash(seed: int, key: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}\0{key}".encode()).digest()[:8], "big")
+
+
+def _check_ratios(val_ratio: float, test_ratio: float) -> None:
+    complaints = [
+        Complaint(place=name, rule="a ratio is at least 0 and below 1", found=repr(ratio), fix="write 0.15")
+        for name, ratio in (("val_ratio", val_ratio), ("test_ratio", test_ratio))
+        if not 0 <= ratio < 1
+    ]
+    if not complaints and val_ratio + test_ratio >= 1:
+        rule, found = "val_ratio and test_ratio leave rows for training", f"{val_ratio} + {test_ratio}"
+        complaints = [Complaint(place="val_ratio", rule=rule, found=found, fix="write smaller ratios")]
+    if complaints:
+        raise ConfigError(complaints)
+
+
+def _declared(table: Table, column: str) -> np.ndarray:
+    """(row,) place of each row's own side."""
+    coded = table.coded(column)
+    sides = [side_of(text) for text in coded.values]
+    wrong = np.flatnonzero(np.array([side is None for side in sides])[coded.codes])
+    if len(wrong):
+        raise TableError(
+            [
+                Complaint(
+                    place=table.name,
+                    row=table.row_numbers(np.array([row]))[0],
+                    column=column,
+                    rule="a split names train, val or test in every row",
+                    found=repr(table.column(column)[row]),
+                    fix="name a side, or exclude the column",
+                )
+                for row in wrong
+            ]
+        )
+    return np.array([SIDES.index(side) if side else -1 for side in sides], dtype=np.int64)[coded.codes]
+
+
+def _crossing(table: Table, column: str, member: np.ndarray, side: np.ndarray) -> list[Notice]:
+    """Sets of rows that the table itself puts on several sides."""
+    test = np.zeros(member.max(initial=-1) + 1, dtype=bool)
+    other = test.copy()
+    test[member[side == SIDES.index("test")]] = True
+    other[member[side != SIDES.index("test")]] = True
+    rows = np.flatnonzero((test & other)[member] & (side != SIDES.index("test")))
+    if not len(rows):
+        return []
+    message = (
+        f"{int((test & other).sum()):,} groups or identical pictures are on the test side and on another one as well "
+        f"({len(rows):,} rows outside the test side); kept as declared, so scores on test are too good for these."
+    )
+    numbers = table.row_numbers(rows, count=ROWS_SHOWN)
+    return [Notice(code="split-crossing", message=message, column=column, rows=numbers)]
+
+
+def split_rows(
+    table: Table,
+    structure: Inference | Schema,
+    *,
+    digests: Sequence[str | None] | None = None,
+    seed: int = 0,
+    val_ratio: float = 0.15,
+    test_ratio: float = 0.15,
+    split_column: str | None = None,
+    previous: PreviousSplit | None = None,
+) -> Split:
+    """Share the rows out: grouped, stratified over all attributes, the same for any order of rows.
+
+    Rows with one value of the group column, one image path or one image content stay together. A side depends on
+    hash(seed, group), on the table's content and on nothing else. A split of the table's own is honoured: a side that
+    it lacks is cut from its training rows (`val_ratio` and `test_ratio` are then shares of these), and its test side
+    is never touched. With `previous`, rows of the earlier run keep their sides, new rows follow their group, and only
+    the rest is shared out.
+
+    Args:
+        table: The table.
+        structure: Its inference, or a schema.
+        digests: SHA-256 of each row's image, None where it cannot be read.
+        seed: Another seed, another split.
+        val_ratio, test_ratio: Shares of the rows; 0 for none (with a separate test table `test_ratio=0`).
+        split_column: The table's own split; of an inference by default the one that was found.
+        previous: Sides of an earlier run.
+
+    Raises:
+        ConfigError: Ratios that leave nothing for training.
+        TableError: A cell of the split column that names no side, or no training row.
+    """
+    _check_ratios(val_ratio, test_ratio)
+    if split_column is None and isinstance(structure, Inference):
+        split_column = structure.split
+    image_column = structure.images[0] if structure.images and structure.images[0] in table.cells else None
+    images = tuple(table.column(image_column)) if image_column else tuple(str(place) for place in table.places)
+    known_digests = tuple(digest or "" for digest in digests) if digests is not None else ("",) * len(table)
+    group_column = structure.group if structure.group in table.cells else None
+    group_cells = np.full(len(table), "") if group_column is None else table.column(group_column)
+    keys = [[text or None for text in column] for column in (group_cells, images, known_digests)]
+    member = connected(len(table), keys)
+    num_groups = int(member.max(initial=-1)) + 1
+    names = [""] * num_groups
+    for row, (one, image) in enumerate(zip(member, images, strict=True)):
+        # Of several names the first in the alphabet: it depends on the rows of the group, not on their order.
+        name = str(group_cells[row]) or image
+        names[one] = min(names[one], name) if names[one] else name
+    fixed_rows = np.full(len(table), -1, dtype=np.int64)
+    notices: list[Notice] = []
+    how = [f"{num_groups:,} groups of {len(table):,} rows"]
+    how[0] += f" (by {structure.group!r} and identical pictures)" if structure.group else " (by identical pictures)"
+    ratios = np.array([1 - val_ratio - test_ratio, val_ratio, test_ratio])
+    if split_column is not None:
+        fixed_rows, ratios, said = _own_split(table, split_column, val_ratio, test_ratio)
+        notices += _crossing(table, split_column, member, _declared(table, split_column))
+        how.append(said)
+    if previous is not None:
+        sides = [previous.side(image, digest) for image, digest in zip(images, known_digests, strict=True)]
+        old = np.array([SIDES.index(side) if side else -1 for side in sides], dtype=np.int64)
+        fixed_rows = np.where(old >= 0, old, fixed_rows)
+        how.append(f"{int((old >= 0).sum()):,} rows keep the side of the earlier run")
+    side = _share_out(table, structure, member, names, fixed_rows, ratios, seed, previous)
+    if not (side == 0).any():
+        rule = "the split leaves rows for training"
+        complaint = Complaint(place=table.name, rule=rule, found=f"{len(table)} rows", fix="add rows")
+        raise TableError([complaint])
+    if (fixed_rows < 0).any():
+        how.append(f"{int((fixed_rows < 0).sum()):,} rows shared out over all attributes at once, seed {seed}")
+    counts = ", ".join(f"{int((side == place).sum()):,} {name}" for place, name in enumerate(SIDES))
+    return Split(
+        side=np.array(SIDES, dtype=object)[side],
+        images=images,
+        groups=tuple(names[one] for one in member),
+        digests=known_digests,
+        how=f"{'; '.join(how)}: {counts}.",
+        notices=tuple(notices),
+    )
+
+
+def _own_split(table: Table, column: str, val_ratio: float, test_ratio: float) -> tuple[np.ndarray, np.ndarray, str]:
+    """(row,) fixed sides, the ratios for the rest, and what was done: sides that are missing are cut from train."""
+    declared = _declared(table, column)
+    cut = [name for name in ("val", "test") if not (declared == SIDES.index(name)).any()]
+    wanted = {"val": val_ratio, "test": test_ratio}
+    cut = [name for name in cut if wanted[name] > 0]
+    if not cut:
+        return declared, np.array([1.0, 0.0, 0.0]), f"the table's own split {column!r}"
+    ratios = np.array([1.0 - sum(wanted[name] for name in cut), *(wanted[n] * (n in cut) for n in ("val", "test"))])
+    fixed = np.where(declared == SIDES.index("train"), -1, declared)
+    return fixed, ratios, f"the table's own split {column!r}, with {' and '.join(cut)} cut from its training rows"
+
+
+def _share_out(
+    table: Table,
+    structure: Inference | Schema,
+    member: np.ndarray,
+    names: list[str],
+    fixed_rows: np.ndarray,
+    ratios: np.ndarray,
+    seed: int,
+    previous: PreviousSplit | None,
+) -> np.ndarray:
+    """(row,) place of the side: fixed rows as they are, the others by group."""
+    side = fixed_rows.copy()
+    free = np.flatnonzero(fixed_rows < 0)
+    if not len(free):
+        return side
+    # With an earlier run, new rows of a known group follow it, and what is there already counts. A split that the
+    # table declares is another matter: its test rows say nothing about how to divide its training rows.
+    follow = previous is not None
+    kept = np.arange(len(table)) if follow else free
+    ones, local = np.unique(member[kept], return_inverse=True)
+    fixed = np.full(len(ones), -1, dtype=np.int64)
+    if previous is not None:
+        votes = np.zeros((len(ones), len(SIDES)), dtype=np.int64)
+        settled = fixed_rows[kept] >= 0
+        np.add.at(votes, (local[settled], fixed_rows[kept][settled]), 1)
+        fixed = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
+        for place, one in enumerate(ones):
+            if fixed[place] < 0 and names[one] in previous.by_group:
+                fixed[place] = SIDES.index(previous.by_group[names[one]])
+    hashes = [_hash(seed, names[one]) for one in ones]
+    order = np.argsort(np.argsort(np.array(hashes, dtype=np.uint64), kind="stable"))
+    pairs, num_values = strata(table.take(kept), structure, local)
+    found = stratify(np.bincount(local), order, ratios, fixed, pairs, num_values)
+    side[kept] = np.where(fixed_rows[kept] >= 0, fixed_rows[kept], found[local])
+    return side

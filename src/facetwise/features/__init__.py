@@ -1,0 +1,33 @@
+"""Features once, heads many times: pictures and a backbone become cached rows of numbers."""
+
+from facetwise.features._cache import FeatureStore, cache_folder
+from facetwise.features._engine import Engine, available_cores
+from facetwise.features._extract import extract
+from facetwise.features._extraction import Extraction, ImageProblem
+from facetwise.features._file import features_from_file, features_to_bytes
+from facetwise.features._levels import choose_levels
+from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
+from facetwise.features._plan import EnginePlan, feature_key, plan_engine
+from facetwise.features._standardizer import Standardizer
+from facetwise.features._torch_engine import TorchEngine
+
+__all__ = [
+    "Engine",
+    "EnginePlan",
+    "Extraction",
+    "FeatureStore",
+    "ImageProblem",
+    "OnnxEngine",
+    "Standardizer",
+    "TorchEngine",
+    "available_cores",
+    "cache_folder",
+    "choose_levels",
+    "export_graph",
+    "extract",
+    "feature_key",
+    "features_from_file",
+    "features_to_bytes",
+    "graph_path",
+    "plan_engine",
+]

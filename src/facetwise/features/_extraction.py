@@ -1,0 +1,59 @@
+"""What extraction gives back: which picture has which row, and which has none, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facetwise.errors import UserError
+from facetwise.features._cache import FeatureStore
+from facetwise.models.backbones import Level
+
+__all__ = ["Extraction", "ImageProblem"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageProblem:
+    """Why a picture has no features: a code of `facetwise.images.REASONS`, and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extraction:
+    """The features of a list of pictures.
+
+    Attributes:
+        digests: per picture, the SHA-256 of its bytes; None where there is a problem.
+        problems: by position in the list, the pictures that cannot be read.
+        store: the rows.
+        levels: the depths, in the order in which a row holds them.
+        computed: how many rows this run added to the store.
+    """
+
+    digests: list[str | None]
+    problems: Mapping[int, ImageProblem]
+    store: FeatureStore
+    levels: tuple[Level, ...]
+    computed: int
+
+    def positions(self) -> list[int]:
+        """Of the pictures that have features, rising."""
+        return [position for position, digest in enumerate(self.digests) if digest is not None]
+
+    def array(self, positions: Sequence[int] | None = None) -> np.ndarray:
+        """Float32 (n, width): the rows of these pictures, or of all that have one, in the order of `positions()`.
+
+        Raises:
+            UserError: a picture that was asked for has no features.
+        """
+        chosen = self.positions() if positions is None else list(positions)
+        digests: list[str] = []
+        for position in chosen:
+            digest = self.digests[position]
+            if digest is None:
+                problem = self.problems[position]
+                raise UserError(f"picture {position} has no features ({problem.reason}): {problem.message}")
+            digests.append(digest)
+        return self.store.read(digests)

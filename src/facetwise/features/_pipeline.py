@@ -1,0 +1,185 @@
+"""Threads that take pictures from path to descriptor.
+
+Every thread does everything: read, hash, decode, fit, and, when its picture completes a batch, run the engine. So
+every core has work while there is any, nothing waits in a queue for a slower stage, and no more than one batch per
+thread is ever in memory. Pillow, hashing and the engines all let go of Python's lock.
+"""
+
+import queue
+import threading
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from facetwise.errors import ImageError
+from facetwise.features._engine import Engine
+from facetwise.images import decode, digest, fit, quiet_decoder, read_bytes, short_side
+from facetwise.models.backbones import Preprocessing
+
+__all__ = ["Described", "Event", "Failed", "Known", "Recipe", "describe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The picture at `position` has the content `digest`, which needs no work: it is in the cache or another has it."""
+
+    position: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The picture at `position` cannot be read; without a digest, if not even its bytes could."""
+
+    position: int
+    digest: str | None
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A batch of new pictures: their positions, digests, and rows (n, width)."""
+
+    positions: list[int]
+    digests: list[str]
+    rows: np.ndarray
+
+
+Event = Known | Failed | Described
+_Picture = tuple[int, str, np.ndarray]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What is done with each picture.
+
+    Args:
+        known: whether a content needs no work. Called from every thread.
+        preprocessing: size and shape of the pixels.
+        engine: gives the engine, the same one to every thread.
+        batch_size: how many pictures the engine gets at once.
+        draft: reduced JPEG decoding, see `facetwise.images.decode`.
+    """
+
+    known: Callable[[str], bool]
+    preprocessing: Preprocessing
+    engine: Callable[[], Engine]
+    batch_size: int
+    draft: bool = False
+
+
+def describe(paths: Sequence[Path], recipe: Recipe, *, workers: int) -> Generator[Event]:
+    """One event for every picture that needs no batch, one for every batch, in any order.
+
+    What a thread raises is raised here, after all events of finished work.
+    """
+    work = _Work(paths, recipe, workers=workers)
+    with quiet_decoder(), ThreadPoolExecutor(workers, thread_name_prefix="facetwise-describe") as pool:
+        threads = [pool.submit(work.run) for _ in range(workers)]
+        try:
+            left = workers
+            while left:
+                event = work.events.get()
+                if event is None:
+                    left -= 1
+                else:
+                    yield event
+                    work.room.release()
+        finally:
+            work.stopped.set()
+    for thread in threads:
+        thread.result()
+
+
+class _Work:
+    """What the threads share, behind one lock, and what each of them runs."""
+
+    def __init__(self, paths: Sequence[Path], recipe: Recipe, *, workers: int) -> None:
+        self.stopped = threading.Event()
+        # None: a thread has come to its end.
+        self.events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        # So that a slow disk under the cache slows the threads down instead of filling the memory.
+        self.room = threading.Semaphore(4 * workers)
+        self._paths = paths
+        self._recipe = recipe
+        self._size, self._mode = recipe.preprocessing.size, recipe.preprocessing.fit
+        self._draft = short_side(self._size, self._mode) if recipe.draft else None
+        self._lock = threading.Lock()
+        self._next = 0
+        self._active = workers
+        self._claimed: set[str] = set()
+        self._pending: list[_Picture] = []
+
+    def run(self) -> None:
+        """One thread."""
+        whole = False
+        try:
+            while (position := self._take()) is not None:
+                self._prepare(position)
+            self._describe(self._leave())
+            whole = True
+        finally:
+            if not whole:
+                self.stopped.set()
+            self.events.put(None)
+
+    def _prepare(self, position: int) -> None:
+        content = None
+        try:
+            data = read_bytes(self._paths[position])
+            content = digest(data)
+            if self._recipe.known(content) or not self._claim(content):
+                return self._tell(Known(position, content))
+            pixels = fit(decode(data, draft=self._draft), size=self._size, mode=self._mode)
+        except ImageError as problem:
+            return self._tell(Failed(position, content, problem.reason, str(problem)))
+        return self._describe(self._add((position, content, pixels)))
+
+    def _describe(self, batch: list[_Picture]) -> None:
+        if batch:
+            positions, digests, pixels = zip(*batch, strict=True)
+            rows = self._recipe.engine()(np.stack(pixels))
+            self._tell(Described(list(positions), list(digests), rows))
+
+    def _take(self) -> int | None:
+        with self._lock:
+            if self.stopped.is_set() or self._next >= len(self._paths):
+                return None
+            self._next += 1
+            return self._next - 1
+
+    def _claim(self, content: str) -> bool:
+        """Whether this thread is the first with this content, and so the one that describes it."""
+        with self._lock:
+            first = content not in self._claimed
+            self._claimed.add(content)
+            return first
+
+    def _add(self, picture: _Picture) -> list[_Picture]:
+        """Put a picture to the others; whoever completes a batch gets it, everybody else nothing."""
+        with self._lock:
+            self._pending.append(picture)
+            if len(self._pending) < self._recipe.batch_size:
+                return []
+            batch, self._pending = self._pending, []
+            return batch
+
+    def _leave(self) -> list[_Picture]:
+        """The last thread to come to its end gets the incomplete batch."""
+        with self._lock:
+            self._active -= 1
+            if self._active or self.stopped.is_set():
+                return []
+            batch, self._pending = self._pending, []
+            return batch
+
+    def _tell(self, event: Event) -> None:
+        """Wait for room, but not when nobody listens any more."""
+        while not self.room.acquire(timeout=0.2):
+            if self.stopped.is_set():
+                return
+        self.events.put(event)

@@ -1,0 +1,28 @@
+"""Bytes to RGB pixels: the one decode policy, shared by training, feature cache, predict, server and exported model.
+
+Pillow only. A picture that cannot be read is an `ImageError` with one of the reasons of `REASONS`.
+"""
+
+from facetwise.images._decode import MAX_PIXELS, POLICY_VERSION, decode, policy_version, quiet_decoder
+from facetwise.images._fit import CROP_FRACTION, FIT_MODES, FitMode, fit, short_side
+from facetwise.images._format import ALLOWED_FORMATS
+from facetwise.images._read import MAX_BYTES, digest, read_bytes
+from facetwise.images._reasons import REASONS
+
+__all__ = [
+    "ALLOWED_FORMATS",
+    "CROP_FRACTION",
+    "FIT_MODES",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "POLICY_VERSION",
+    "REASONS",
+    "FitMode",
+    "decode",
+    "digest",
+    "fit",
+    "policy_version",
+    "quiet_decoder",
+    "read_bytes",
+    "short_side",
+]

@@ -1,0 +1,129 @@
+"""What an evaluation says: numbers per attribute, category and group, overall, and floors beside them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from facetwise.metrics._vocabulary import ATTRIBUTE_METRICS
+from facetwise.schema import Kind
+
+__all__ = ["AttributeMetrics", "Evaluation", "Figure"]
+
+# None: there was nothing to measure it on (shown as "n/a"); never 0 and never NaN.
+Figure = float | int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttributeMetrics:
+    """The numbers of one attribute; those that its kind does not have are None and are not written.
+
+    Metrics about values ("value given applicable") look at the cells that have a value in the truth, and at the value
+    that would be given there whatever the decision says about applicability. Those called `decided_...` count every
+    decision other than a value on such a cell as an error: a prediction of no class.
+
+    Args:
+        kind: The attribute's kind.
+        labelled: Cells with a value in the truth.
+        coverage: Share of all items for which a value was given.
+        applicability: `cells` (value or not applicable in the truth), `accuracy`, `f1_not_applicable`,
+            `f1_applicable`; None where no cell is 'not applicable'. An abstention is neither of the two.
+        accuracy: Share of labelled cells with the right class.
+        macro_f1: Mean of the classes' F1 over the classes seen in truth or prediction (scikit-learn, `labels=None`).
+        macro_f1_all: The same over all classes of the schema; one absent from both counts 0.
+        micro_f1: 2 hits / (labelled classes + predicted classes).
+        weighted_f1: Mean of the classes' F1, weighted by their number in the truth.
+        harmonic_mean: 2 micro macro / (micro + macro); 0 when both are 0.
+        mean_class_accuracy: Mean recall over the classes in the truth.
+        decided_accuracy, decided_macro_f1, decided_exact_match: The decided reading.
+        f1, average_precision: Of the positive class of a binary attribute.
+        mae: Ordinal: steps; numeric: the user's unit. No class at all is the furthest wrong class.
+        quadratic_kappa: Cohen's kappa with squared steps as weights.
+        map: Mean average precision over the labels with a positive.
+        exact_match: Share of labelled cells whose set of labels is right.
+        rmse, r2: In the user's unit; `r2` needs two different numbers in the truth.
+        mae_over_floor: `mae` over that of always saying the median of the training numbers; below 1 is better.
+        per_class: Per class `support`, `precision`, `recall`, `f1` (and `average_precision` for multilabel).
+    """
+
+    kind: Kind
+    labelled: int
+    coverage: float | None
+    applicability: dict[str, Figure] | None = None
+    accuracy: float | None = None
+    macro_f1: float | None = None
+    macro_f1_all: float | None = None
+    micro_f1: float | None = None
+    weighted_f1: float | None = None
+    harmonic_mean: float | None = None
+    mean_class_accuracy: float | None = None
+    decided_accuracy: float | None = None
+    decided_macro_f1: float | None = None
+    decided_exact_match: float | None = None
+    f1: float | None = None
+    average_precision: float | None = None
+    mae: float | None = None
+    quadratic_kappa: float | None = None
+    map: float | None = None
+    exact_match: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    mae_over_floor: float | None = None
+    per_class: dict[str, dict[str, Figure]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data: the metrics of the kind, in a fixed order."""
+        data: dict[str, Any] = {"kind": str(self.kind)}
+        data |= {name: getattr(self, name) for name in ATTRIBUTE_METRICS[self.kind]}
+        data["applicability"] = None if self.applicability is None else dict(self.applicability)
+        if self.per_class is not None:
+            data["per_class"] = {name: dict(figures) for name, figures in self.per_class.items()}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "AttributeMetrics":
+        """The inverse of `to_dict`."""
+        return cls(kind=Kind(data["kind"]), **{name: value for name, value in data.items() if name != "kind"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Everything that was measured on some items.
+
+    Args:
+        items: Number of items.
+        overall: `OVERALL_METRICS`: means over the attributes that have labels, and figures over whole items.
+        categories: Per class of the category attribute `CATEGORY_METRICS` and `attributes`: {column: harmonic mean}.
+        attributes: Per column.
+        groups: Per group of the schema `GROUP_METRICS`.
+        floors: "majority" and "random", each plain data of the same shape: {"overall", "categories", "attributes",
+            "groups"}; empty when floors were not asked for.
+    """
+
+    items: int
+    overall: dict[str, Figure]
+    categories: dict[str, dict[str, Any]]
+    attributes: dict[str, AttributeMetrics]
+    groups: dict[str, dict[str, Figure]]
+    floors: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data in a fixed order."""
+        return {
+            "items": self.items,
+            "overall": self.overall,
+            "categories": self.categories,
+            "attributes": {column: metrics.to_dict() for column, metrics in self.attributes.items()},
+            "groups": self.groups,
+            "floors": self.floors,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "Evaluation":
+        """The inverse of `to_dict`; keys that belong to the file around it (`split`) are left out."""
+        return cls(
+            items=data["items"],
+            overall=data["overall"],
+            categories=data["categories"],
+            attributes={column: AttributeMetrics.from_dict(each) for column, each in data["attributes"].items()},
+            groups=data["groups"],
+            floors=data["floors"],
+        )

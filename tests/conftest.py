@@ -1,0 +1,53 @@
+"""Seeds, one thread, checked shapes, and where the development photos are."""
+
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from jaxtyping import install_import_hook
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "src" / "facetwise"
+REALDATA = Path(os.environ.get("FACETWISE_REALDATA", ROOT.parent / "shared" / "data"))
+
+# Sums in another order differ in the last bits; tests that compare bits need one thread. This must be set before torch
+# is imported, and torch is not imported here, so that tests of the torch-free rooms stay fast.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def _annotated_modules() -> list[str]:
+    """Modules with jaxtyping shapes; those that import tensors only for the type checker cannot be checked at run time."""
+    names = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        if "from jaxtyping import" in text and "TYPE_CHECKING" not in text:
+            names.append(".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts))
+    return names
+
+
+# Every annotated shape is checked in every call that a test makes. The hook has to come before the first import of
+# facetwise and stays for the whole session.
+assert "facetwise" not in sys.modules
+install_import_hook(_annotated_modules(), "beartype.beartype")
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> Iterator[None]:
+    """The same random numbers in every test, whatever ran before it."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+    yield
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """Folder of the development photos."""
+    if not REALDATA.is_dir():
+        pytest.skip(f"the development photos are not here ({REALDATA}); set FACETWISE_REALDATA")
+    return REALDATA

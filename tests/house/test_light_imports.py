@@ -1,0 +1,33 @@
+"""`import facetwise` and every `--help` stay light: nothing heavy is loaded before it is needed."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
+COMMANDS = ("demo", "inspect", "train", "evaluate", "predict", "extract", "env")
+
+
+def _loaded_by(code: str) -> list[str]:
+    report = f"\nimport json, sys\nprint('\\n' + json.dumps([name for name in {HEAVY!r} if name in sys.modules]))"
+    outcome = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, check=True)
+    return json.loads(outcome.stdout.splitlines()[-1])
+
+
+def test_importing_facetwise_is_light() -> None:
+    assert _loaded_by("import facetwise") == []
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["--version"], *([command, "--help"] for command in COMMANDS)])
+def test_help_is_light(words: list[str]) -> None:
+    assert _loaded_by(f"from facetwise.cli import run\nassert run({words!r}) == 0") == []
+
+
+def test_reading_the_configuration_needs_no_torch() -> None:
+    assert "torch" not in _loaded_by("import facetwise.config")
+
+
+def test_reading_a_table_needs_no_torch() -> None:
+    assert "torch" not in _loaded_by("import facetwise.data, facetwise.metrics, facetwise.decisions, facetwise.images")
