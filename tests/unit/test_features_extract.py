@@ -1,4 +1,4 @@
-"""Extraction: each content once, whatever the order, the batch or the threads; and a reason for every picture without."""
+"""Extraction: each content once, whatever the order, the batch or the threads, and a reason for every bad picture."""
 
 import shutil
 import threading

@@ -141,24 +141,25 @@ def fit(
         loss = float(np.nanmean(by_attribute)) if np.isfinite(by_attribute).any() else float("nan")
         evaluation = validate(schema, scales, logits, val.labels, train.labels)
         selected = score(evaluation, config.select_by)
-        value = -loss if selected is None else selected  # nothing to score: the loss decides
+        # An epoch without a score ranks below every epoch with one, and by its loss among its like.
+        rank = (0, -loss) if selected is None else (1, selected)
 
         # 3. Keep what is best.
         facts = {
             "epoch": epoch + 1,
-            "score": value,
-            "select_by": config.select_by if selected is not None else "-loss",
+            "score": selected,
+            "select_by": config.select_by,
             "loss": loss,
             "metrics": evaluation.to_dict(),
         }
         checkpoints = folder / "checkpoints"
         write_checkpoint(checkpoints / "last", Checkpoint(tensors=model_tensors(model), facts=facts))
-        better = trackers.update(score=value, loss=loss)
+        better = trackers.update(score=rank, loss=loss)
         for name in better:
             copy_checkpoint(checkpoints / "last", checkpoints / name)
         line = {
             "epoch": epoch + 1, "epochs": config.epochs, "train_loss": float((total / seen.clamp_min(1)).mean()),
-            "val_loss": loss, "score": value, "learning_rate": config.learning_rate * optimizer.scale,
+            "val_loss": loss, "score": selected, "learning_rate": config.learning_rate * optimizer.scale,
             "seconds": time.perf_counter() - began, "best": list(better),
         }  # fmt: skip
         log.write(line)
@@ -173,4 +174,4 @@ def validate(
 ) -> Evaluation:
     """Metrics of packed logits with untuned thresholds."""
     decisions = decide(schema, *scores_from_logits(schema, scales, logits))
-    return evaluate(schema, truth, decisions, train=train, floors=False, per_class=False)
+    return evaluate(schema, truth, decisions, train=train, floors=False)

@@ -1,8 +1,10 @@
 """Which epoch was best, by score, by loss and by both: three trackers that do not disturb one another."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["Trackers"]
+
+Score = tuple[int, float]
 
 
 @dataclass(slots=True)
@@ -12,21 +14,23 @@ class Trackers:
     `best_both` is beaten by an epoch whose score is not lower and whose loss is not higher than its own, and one of
     them strictly better. Each criterion has values of its own: improving one never touches another's.
 
+    A score is a pair (whether there was anything to score, the score), compared in this order.
+
     >>> t = Trackers()
-    >>> t.update(score=0.5, loss=1.0)
+    >>> t.update(score=(1, 0.5), loss=1.0)
     ('best_score', 'best_loss', 'best_both')
-    >>> t.update(score=0.6, loss=1.2)
+    >>> t.update(score=(1, 0.6), loss=1.2)
     ('best_score',)
-    >>> t.update(score=0.55, loss=0.9)
+    >>> t.update(score=(1, 0.55), loss=0.9)
     ('best_loss', 'best_both')
     """
 
-    score: float = -float("inf")
+    score: Score = (-1, 0.0)
     loss: float = float("inf")
-    both: tuple[float, float] = field(default=(-float("inf"), float("inf")))
+    both: tuple[Score, float] = ((-1, 0.0), float("inf"))
     since: int = 0
 
-    def update(self, *, score: float, loss: float) -> tuple[str, ...]:
+    def update(self, *, score: Score, loss: float) -> tuple[str, ...]:
         """Names of the checkpoints that this epoch is to be saved as; `since` counts epochs without a better score."""
         better: list[str] = []
         self.since += 1
