@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from facetwise.cli._screen import Screen
 
 if TYPE_CHECKING:
-    from facetwise.api import Cell
+    from facetwise.inference import Cell
 
 __all__ = ["ABSTAINED", "NOT_APPLICABLE", "VALUE", "answer", "count_states", "show_answers"]
 

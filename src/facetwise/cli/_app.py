@@ -25,9 +25,9 @@ DONE, DEFECT, USER_CAN_MEND, INTERRUPTED = 0, 1, 2, 130
 
 
 class _Front(TyperGroup):
-    """The page that `facetwise --help` shows: plain, because the machinery of the coloured one takes 0.2 s to import."""
+    """The page of `facetwise --help`: plain, because the machinery of the coloured one takes 0.2 s to import."""
 
-    def format_help(self, ctx: typer.Context, formatter: Any) -> None:
+    def format_help(self, ctx: Any, formatter: Any) -> None:
         coloured, self.rich_markup_mode = self.rich_markup_mode, None
         super().format_help(ctx, formatter)
         self.rich_markup_mode = coloured

@@ -16,7 +16,7 @@ from facetwise.cli._screen import Screen, percent
 from facetwise.errors import RunError, UserError
 
 if TYPE_CHECKING:
-    from facetwise.api import Cell
+    from facetwise.inference import Cell
 
 __all__ = ["demo"]
 
@@ -47,10 +47,10 @@ def demo(
     screen = Screen(quiet=quiet, machine=machine)
     screen.say(f"Drawing {items} pictures of garments, shoes and bags", style="bold")
     table = draw_catalogue(out, items=items, seed=seed)
-    options = {} if epochs is None else {"epochs": epochs}
+    options: dict[str, Any] = {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
     with Reporter(screen) as report:
-        run = api.train(table, images=out, out=out / "run", overwrite=overwrite, report=report, seed=seed, **options)
-    scores = run.evaluate(split=("test",)).to_dict()
+        run = api.train(table, images=out, out=out / "run", overwrite=overwrite, report=report, **options)
+    scores = run.evaluate(split="test").to_dict()
     columns = [attribute.column for attribute in run.schema.attributes]
     wanted = _test_rows(run.path)
     given, truth = _read(table), _read(out / "answers.csv")
@@ -60,7 +60,10 @@ def demo(
     screen.title(f"On {scores['items']} pictures that the model has never seen")
     show_scores(screen, run.schema, {"test": scores})
     screen.title("Prediction, and what was drawn where it differs")
-    _show_beside_truth(screen, rows[:PICTURES_SHOWN], [truth[row] for row in wanted[:PICTURES_SHOWN]], columns)
+    # One photo per product: the second photo of a product would show the same answers again.
+    chosen = list({truth[row]["product"]: place for place, row in reversed(list(enumerate(wanted)))}.values())
+    chosen = sorted(chosen)[:PICTURES_SHOWN]
+    _show_beside_truth(screen, [rows[place] for place in chosen], [truth[wanted[place]] for place in chosen], columns)
     screen.say()
     screen.result(
         f"The table leaves {gaps['empty']:,} cells of these pictures empty although they have a value. "

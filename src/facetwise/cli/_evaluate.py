@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
+from facetwise.cli._progress import Reporter
 from facetwise.cli._scores import show_scores
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError, nearest
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-SIDES = ("train", "val", "test")
+Side = Literal["train", "val", "test"]
+SIDES: tuple[Side, ...] = ("train", "val", "test")
 
 
 def evaluate(
@@ -33,18 +35,18 @@ def evaluate(
     machine: Json = False,
 ) -> None:
     """Score a run, beside what guessing would reach."""
-    sides = tuple(listed([split]) or ("test",))
-    for side in sides:
-        if side not in SIDES:
-            raise UserError(f"--split takes train, val and test. Found {side!r}; {nearest(side, SIDES)}")
+    asked = listed([split]) or ["test"]
+    for name in asked:
+        if name not in SIDES:
+            raise UserError(f"--split takes train, val and test. Found {name!r}; {nearest(name, SIDES)}")
+    sides = tuple(side for side in SIDES if side in asked)
     from facetwise import api
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
-    found = trained.evaluate(table, images=images, split=sides, checkpoint=checkpoint)
-    evaluations: Mapping[str, Evaluation] = (
-        found if isinstance(found, Mapping) else {table.name if table else sides[0]: found}
-    )
+    with Reporter(screen) as report:
+        found = trained.evaluate(table, images=images, split=sides, checkpoint=checkpoint, report=report)
+    evaluations: Mapping[str, Evaluation] = {table.name: found} if table is not None else found
     plain = {name: evaluation.to_dict() for name, evaluation in evaluations.items()}
     for name, scores in plain.items():
         screen.say(f"{name}: {scores['items']:,} items, checkpoint {checkpoint}")

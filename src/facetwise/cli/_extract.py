@@ -49,8 +49,8 @@ def extract(
         f"{summary.images:,} pictures: {summary.computed:,} computed in {duration(summary.seconds)}{rate}, "
         f"{summary.images - summary.computed - len(summary.problems):,} were there{unreadable}."
     )
-    screen.result(f"Features in {summary.path}")
-    if to is not None:
+    if summary.path is not None:
+        screen.result(f"Features in {summary.path}")
         screen.next(f"facetwise train {source} --features {to} --out runs/first")
     screen.document(
         {
@@ -62,6 +62,6 @@ def extract(
             ],
             "seconds": summary.seconds,
             "rate": summary.rate,
-            "path": str(summary.path),
+            "path": None if summary.path is None else str(summary.path),
         }
     )

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetwise.cli._options import Images, Json, Overwrite, Quiet, SchemaFile, given, listed
+from facetwise.cli._options import Images, Json, Overwrite, Quiet, listed
 from facetwise.cli._screen import Screen, percent
 from facetwise.errors import UserError
 
@@ -21,7 +21,6 @@ def inspect(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the schema.")] = Path(
         "schema.yaml"
     ),
-    schema: SchemaFile = None,
     group: Annotated[str | None, typer.Option("--group", metavar="COLUMN", help="Rows that stay together.")] = None,
     category: Annotated[
         str | None, typer.Option("--category", metavar="COLUMN", help="Column that decides which others apply.")
@@ -31,9 +30,9 @@ def inspect(
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option("--exclude", metavar="A,B", help="Not these columns.")] = None,
     min_count: Annotated[
-        int | None, typer.Option("--min-count", metavar="N", help="Classes with fewer training rows are unknown.")
-    ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", metavar="N", help="Seed of the split.")] = None,
+        int, typer.Option("--min-count", metavar="N", min=1, help="Classes with fewer training rows are unknown.")
+    ] = 5,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", min=0, help="Seed of the split.")] = 0,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
     machine: Json = False,
@@ -48,10 +47,12 @@ def inspect(
     found = api.inspect(
         table,
         images=images,
-        schema=schema,
+        group=group,
+        category=category,
         attributes=listed(attributes),
-        exclude=listed(exclude),
-        **given(group=group, category=category, min_count=min_count, seed=seed),
+        exclude=listed(exclude) or (),
+        min_count=min_count,
+        seed=seed,
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(schema_to_yaml(found.schema), encoding="utf-8")
@@ -64,6 +65,7 @@ def inspect(
             "table": found.table,
             "items": found.items,
             "schema": str(out),
+            "split": found.split,
             "columns": [
                 {
                     "column": reading.column,
@@ -95,7 +97,9 @@ def _show(screen: Screen, found: "Inspection") -> None:
     screen.table(
         ("column", "read as", "filled", "because; and the line of schema.yaml that changes it"), rows, right=[2]
     )
+    screen.say()
+    screen.say(f"Split: {found.split}")
     if found.notices:
         screen.title("To know")
     for notice in found.notices:
-        screen.warn(notice.message)
+        screen.warn(notice)

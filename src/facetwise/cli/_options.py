@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,6 +55,6 @@ def listed(texts: Iterable[str] | None) -> list[str] | None:
     return [name.strip() for row in csv.reader(texts, skipinitialspace=True) for name in row if name.strip()]
 
 
-def given(**options: object) -> dict[str, object]:
+def given(**options: object) -> dict[str, Any]:
     """The options that the user has typed; the others stay at their defaults, which the configuration knows."""
     return {name: value for name, value in options.items() if value is not None}

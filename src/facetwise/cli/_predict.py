@@ -7,6 +7,7 @@ import typer
 
 from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, count_states, show_answers
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run
+from facetwise.cli._progress import Reporter
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
@@ -32,14 +33,16 @@ def predict(
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
-    predictions = trained.predict(source[0] if len(source) == 1 else source, images=images, checkpoint=checkpoint)
+    asked = source[0] if len(source) == 1 else source
+    with Reporter(screen) as report:
+        predictions = trained.predict(asked, images=images, checkpoint=checkpoint, report=report)
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
     counts = count_states(predictions.rows, columns)
     if not (quiet and out is not None):
         show_answers(screen, predictions.rows, columns)
-    screen.say("? the model abstains    - does not apply")
+    screen.say("?  the model abstains    -  does not apply")
     screen.say()
     unreadable = f"; {counts['unreadable']:,} pictures unreadable" if counts["unreadable"] else ""
     screen.result(

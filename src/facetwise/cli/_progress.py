@@ -9,7 +9,7 @@ from facetwise.cli._screen import Screen, clean
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from facetwise.api import Event
+    from facetwise.events import Event
 
 __all__ = ["Reporter"]
 
@@ -75,7 +75,7 @@ class Reporter:
     def _line(self, event: "Event", seconds: float) -> str:
         done = f"  {event.done}/{event.total}" if event.total else f"  {event.done}"
         if event.kind == "epoch":
-            return f"{done}  {event.message}"
+            return f"{done}  {_epoch(event)}"
         rate = (event.done - self._at_start) / seconds if seconds > 0 else 0.0
         left = f", {duration((event.total - event.done) / rate)} left" if rate and event.done < event.total else ""
         return f"{done} {event.message}" + (f"  ({rate:.1f}/s{left})" if rate else "")
@@ -95,9 +95,20 @@ class Reporter:
             self._bar,
             completed=event.done,
             total=event.total or None,
-            description=clean(event.message),
+            description=clean(_epoch(event) if event.kind == "epoch" else event.message),
             rate=f"{rate:.1f}/s" if rate else "",
         )
+
+
+def _epoch(event: "Event") -> str:
+    """Losses and the score of an epoch, a star where it is the best so far."""
+    data = event.data or {}
+    words = [
+        f"{word} {data[key]:.3f}"
+        for key, word in (("train_loss", "loss"), ("val_loss", "validation loss"), ("score", "score"))
+        if data.get(key) is not None
+    ]
+    return "  ".join(words or [event.message]) + (" *" if "best_score" in data.get("best", ()) else "")
 
 
 def duration(seconds: float) -> str:

@@ -92,7 +92,6 @@ def train(
     device: Device = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished run.")] = False,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
@@ -121,7 +120,6 @@ def train(
         seed=seed,
         device=device,
         workers=workers,
-        resume=resume or None,
     )
     with Reporter(screen) as report:
         run = api.train(
@@ -140,7 +138,6 @@ def train(
         )
     screen.say()
     for line in run.summary():
-        screen.say(line)
-    screen.result(f"Run in {run.path}")
+        screen.result(line)
     screen.next(f"facetwise evaluate {run.path}", f"facetwise predict {run.path} new_photos/ --out filled.csv")
     screen.document({"run": str(run.path), "summary": run.summary()})

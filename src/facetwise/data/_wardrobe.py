@@ -1,12 +1,13 @@
-"""How each product of the drawn catalogue looks: outlines of garments, shoes and bags, and the details on them."""
+"""How each product of the drawn catalogue looks: outlines of garments, shoes and bags."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from facetwise.data._drawing import Board, Point, Rgb, arc, mirrored, rounded, shade
+from facetwise.data._trimmings import DARK, Anchors
 
-__all__ = ["DRAWERS", "Look", "draw_details"]
+__all__ = ["DRAWERS", "Look"]
 
 # How far a sleeve reaches, by sleeve length 0 to 3.
 SLEEVE_REACH = (0.0, 0.15, 0.27, 0.45)
@@ -15,9 +16,6 @@ HEEL_LIFT = {"flat": 0.0, "low": 0.07, "mid": 0.15, "high": 0.25}
 METAL: Rgb = (212, 175, 85)
 METAL_EDGE: Rgb = (120, 92, 30)
 SOLE: Rgb = (236, 232, 222)
-DARK: Rgb = (60, 50, 46)
-RED: Rgb = (206, 52, 74)
-TEAL: Rgb = (70, 188, 196)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +29,6 @@ class Look:
     strap: float = 30.0
     pocket: bool = False
     details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Anchors:
-    """Where details go on a product: a vertical front line, a spot, a hem and an outline for studs."""
-
-    front: tuple[Point, Point]
-    spot: Point
-    bow: Point
-    hem: tuple[Point, Point]
-    studs: tuple[Point, Point]
 
 
 def _sleeves(board: Board, length: int, shoulder: Point) -> None:
@@ -68,10 +55,10 @@ def _sleeves(board: Board, length: int, shoulder: Point) -> None:
 
 def _patch_pocket(board: Board, centre: Point, width: float) -> None:
     x, y = centre
-    half = width / 2
+    half = width * 0.58
     outline = [(x - half, y - half), (x + half, y - half), (x + half, y + half * 0.6), (x, y + half)]
     outline.append((x - half, y + half * 0.6))
-    board.part(outline, shade(board.cloth[0], -0.18 if sum(board.cloth[0]) > 200 else 0.22), board.seam_colour())
+    board.part(outline, shade(board.cloth[0], -0.45 if sum(board.cloth[0]) > 300 else 0.45), board.seam_colour())
     board.line([(x - half, y - half * 0.6), (x + half, y - half * 0.6)], board.seam_colour())
 
 
@@ -392,38 +379,3 @@ DRAWERS: Mapping[str, Callable[[Board, Look], Anchors]] = {
     "tote": _tote,
     "backpack": _backpack,
 }
-
-
-def _along(ends: tuple[Point, Point], count: int) -> list[Point]:
-    (x, y), (u, v) = ends
-    return [(x + (u - x) * step / (count - 1), y + (v - y) * step / (count - 1)) for step in range(count)]
-
-
-def draw_details(board: Board, anchors: Anchors, details: tuple[str, ...]) -> None:
-    """Buttons, studs, a fringe, a bow and a star, where the product has room for them."""
-    if "fringe" in details:
-        for x, y in _along(anchors.hem, 14):
-            board.line([(x, y - 0.005), (x, y + 0.055)], shade(board.cloth[0], -0.45), 0.01)
-    if "studs" in details:
-        for point in _along(anchors.studs, 7):
-            board.dot(point, 0.017, (225, 226, 232), (90, 92, 100))
-    if "buttons" in details:
-        for point in _along(anchors.front, 4):
-            board.dot(point, 0.02, (252, 250, 244), DARK)
-    if "star" in details:
-        x, y = anchors.spot
-        star = [
-            (x + radius * math.sin(math.pi * step / 5), y - radius * math.cos(math.pi * step / 5))
-            for step in range(10)
-            for radius in (0.062 if step % 2 == 0 else 0.026,)
-        ]
-        red, green, blue = board.cloth[0]
-        board.part(star, (255, 255, 255) if min(red, green) > 120 > blue else (250, 204, 60), (120, 84, 10))
-    if "bow" in details:
-        x, y = anchors.bow
-        red, green, _ = board.cloth[0]
-        ribbon = TEAL if red > 150 and green < 110 else RED  # a red bow would drown on a red dress
-        for side in (-1, 1):
-            wing = [(x, y), (x + side * 0.085, y - 0.05), (x + side * 0.095, y), (x + side * 0.085, y + 0.05)]
-            board.part(rounded(wing, 1), ribbon, shade(ribbon, -0.45))
-        board.dot((x, y), 0.022, shade(ribbon, -0.2), shade(ribbon, -0.5))

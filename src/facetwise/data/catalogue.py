@@ -23,7 +23,8 @@ from typing import NamedTuple
 import numpy as np
 
 from facetwise.data._drawing import Board, Rgb, shade
-from facetwise.data._wardrobe import DRAWERS, Look, draw_details
+from facetwise.data._trimmings import draw_details
+from facetwise.data._wardrobe import DRAWERS, Look
 
 __all__ = ["COLUMNS", "draw_catalogue"]
 

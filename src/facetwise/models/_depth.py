@@ -22,17 +22,15 @@ class Depth(nn.Module):
         owner: Attribute of each logit.
         attributes: Number of attributes.
         levels: Width of each level, in the order of the input.
-        dropout: Probability of zeroing an input feature.
     """
 
     level_of: Int[Tensor, " features"]
     owner: Int[Tensor, " logit"]
 
-    def __init__(self, *, owner: Sequence[int], attributes: int, levels: Sequence[int], dropout: float = 0.2) -> None:
+    def __init__(self, *, owner: Sequence[int], attributes: int, levels: Sequence[int]) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.zeros(len(owner), sum(levels)))
         self.gate = nn.Parameter(torch.zeros(attributes, len(levels)))
-        self.dropout = nn.Dropout(dropout)
         self.register_buffer("owner", torch.tensor(owner, dtype=torch.long), persistent=False)
         spread = torch.repeat_interleave(torch.arange(len(levels)), torch.tensor(levels))
         self.register_buffer("level_of", spread, persistent=False)
@@ -44,4 +42,4 @@ class Depth(nn.Module):
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch logit"]:
         """Features of all levels to what the levels add to the packed logits."""
         spread = self.gates()[self.owner][:, self.level_of]  # (logit, features)
-        return nn.functional.linear(self.dropout(features), self.weight * spread)
+        return nn.functional.linear(features, self.weight * spread)

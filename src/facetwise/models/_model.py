@@ -31,16 +31,19 @@ class FacetModel(nn.Module):
         trunk: Features to a representation.
         head: Representation to packed logits.
         depth: What the levels add, or None.
+        input_dropout: Probability of zeroing a feature, for the trunk and the levels alike.
     """
 
-    def __init__(self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None) -> None:
+    def __init__(self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None, input_dropout: float = 0.0) -> None:
         super().__init__()
+        self.dropout = nn.Dropout(input_dropout)
         self.trunk = trunk
         self.head = head
         self.depth = depth
 
     def forward(self, features: Float[Tensor, "batch features"]) -> ModelOutput:
         """Standardised features of all levels to packed logits."""
+        features = self.dropout(features)
         representation = self.trunk(features)
         logits = self.head(representation)
         if self.depth is not None:
@@ -57,7 +60,7 @@ def build_model(
     head: str = "linear",
     head_options: dict[str, object] | None = None,
     depth: bool = True,
-    depth_dropout: float = 0.2,
+    input_dropout: float = 0.2,
     seed: int = 0,
 ) -> FacetModel:
     """Compose a model from the tables; parameters depend on the seed and on names only.
@@ -68,7 +71,7 @@ def build_model(
         trunk, trunk_options: Line of `TRUNKS` and its options.
         head, head_options: Line of `HEADS` and its options.
         depth: Whether the levels speak to the logits directly; needs more than one level to mean anything.
-        depth_dropout: Dropout of the features on that way.
+        input_dropout: Probability of zeroing a feature.
         seed: Seed of the initial parameters.
 
     Raises:
@@ -92,5 +95,5 @@ def build_model(
     top = chosen(names=layout.names, width=body.width, seed=seed, **(head_options or {}))
     by_level = None
     if depth and len(levels) > 1:
-        by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels, dropout=depth_dropout)
-    return FacetModel(trunk=body, head=top, depth=by_level)
+        by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels)
+    return FacetModel(trunk=body, head=top, depth=by_level, input_dropout=input_dropout)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 __all__ = ["BlockAdamW", "ParameterGroup"]
 
@@ -27,20 +28,33 @@ class ParameterGroup:
     owner: Tensor | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Block:
+    """Rows of one parameter that belong to one attribute (all rows of a shared one), with their moments."""
+
+    attribute: int | None
+    parameter: Tensor
+    rows: slice
+    value: Tensor
+    first: Tensor
+    second: Tensor
+    steps: Tensor
+
+
 class BlockAdamW:
     r"""AdamW whose packed parameters step per attribute.
 
     m ← β₁ m + (1 - β₁) g;  v ← β₂ v + (1 - β₂) g²;
     θ ← θ (1 - η λ) - η (m / (1 - β₁ᵗ)) / (√(v / (1 - β₂ᵗ)) + ε),
 
-    with t counted per row of a packed parameter. A row whose attribute has no label in the batch is skipped: no step,
-    no decay, no change of m, v or t. (With plain AdamW such rows get zero gradients, and momentum and decay still move
-    them.)
+    with t counted per attribute. The rows of an attribute without a label in the batch are skipped: no step, no decay,
+    no change of m, v or t. (With plain AdamW such rows get zero gradients, and momentum and decay still move them.)
+    Every block of rows is one tensor of PyTorch's fused kernel, so that a step is one pass over the parameters.
 
     Source: Loshchilov and Hutter (2019, algorithm 2); β, ε are the defaults of PyTorch.
 
     Args:
-        groups: Parameters with their settings.
+        groups: Parameters with their settings; vectors are not decayed.
         betas: β₁, β₂.
         eps: ε.
     """
@@ -50,50 +64,54 @@ class BlockAdamW:
     ) -> None:
         self.groups = list(groups)
         self.betas, self.eps = betas, eps
-        self.scale = 1.0
-        self.state: list[list[dict[str, Tensor]]] = [
-            [self._fresh(parameter, group.owner) for parameter in group.parameters] for group in self.groups
+        self.scale = 1.0  # factor of every learning rate, set by the schedule
+        self.state = [[self._fresh(p, group.owner) for p in group.parameters] for group in self.groups]
+        self._blocks = [
+            [
+                block
+                for p, state in zip(group.parameters, states, strict=True)
+                for block in _blocks(p, group.owner, state)
+            ]
+            for group, states in zip(self.groups, self.state, strict=True)
         ]
 
     @staticmethod
     def _fresh(parameter: Tensor, owner: Tensor | None) -> dict[str, Tensor]:
-        steps = torch.zeros(1 if owner is None else len(owner), dtype=torch.float32, device=parameter.device)
+        steps = torch.zeros(1 if owner is None else len(_spans(owner)), device=parameter.device)
         return {"m": torch.zeros_like(parameter), "v": torch.zeros_like(parameter), "t": steps}
 
     @torch.no_grad()
     def step(self, active: Bool[Tensor, " attribute"]) -> None:
         """One step; `active` says which attributes have a label in the (global) batch."""
-        everything = bool(active.all())
-        for group, states in zip(self.groups, self.state, strict=True):
-            rows = None
-            if group.owner is not None and not everything:
-                rows = active[group.owner].nonzero().squeeze(1)
-            for parameter, state in zip(group.parameters, states, strict=True):
-                if parameter.grad is None or (rows is not None and not len(rows)):
-                    continue
-                self._update(parameter, parameter.grad, state, group, rows)
+        told = active.tolist()
+        for group, blocks in zip(self.groups, self._blocks, strict=True):
+            moving = [
+                block
+                for block in blocks
+                if block.parameter.grad is not None and (block.attribute is None or told[block.attribute])
+            ]
+            for matrices in (True, False):
+                self._update([b for b in moving if (b.parameter.ndim > 1) is matrices], group, decayed=matrices)
 
-    def _update(
-        self, parameter: Tensor, gradient: Tensor, state: dict[str, Tensor], group: ParameterGroup, rows: Tensor | None
-    ) -> None:
-        rate, decay = group.learning_rate * self.scale, group.weight_decay if parameter.ndim > 1 else 0.0
-        names = ("m", "v", "t")
-        value, g = parameter, gradient
-        m, v, t = (state[name] for name in names)
-        if rows is not None:
-            value, g, m, v, t = (tensor.index_select(0, rows) for tensor in (parameter, gradient, m, v, t))
-        beta1, beta2 = self.betas
-        t += 1
-        m.lerp_(g, 1 - beta1)
-        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
-        shape = [-1] + [1] * (parameter.ndim - 1)
-        first, second = (1 - beta1**t).reshape(shape), (1 - beta2**t).sqrt().reshape(shape)
-        value.mul_(1 - rate * decay)
-        # η (m / c₁) / (√v / c₂ + ε) = (η c₂ / c₁) m / (√v + ε c₂)
-        value.sub_(v.sqrt().add_(self.eps * second).reciprocal_().mul_(m).mul_(rate * second / first))
-        if rows is not None:
-            for target, part in zip((parameter, *(state[name] for name in names)), (value, m, v, t), strict=True):
-                target.index_copy_(0, rows, part)
+    def _update(self, blocks: list[_Block], group: ParameterGroup, *, decayed: bool) -> None:
+        if not blocks:
+            return
+        adamw(
+            [block.value for block in blocks],
+            [block.parameter.grad[block.rows] for block in blocks if block.parameter.grad is not None],
+            [block.first for block in blocks],
+            [block.second for block in blocks],
+            [],
+            [block.steps for block in blocks],
+            fused=True,
+            amsgrad=False,
+            beta1=self.betas[0],
+            beta2=self.betas[1],
+            lr=group.learning_rate * self.scale,
+            weight_decay=group.weight_decay if decayed else 0.0,
+            eps=self.eps,
+            maximize=False,
+        )
 
     def zero_grad(self) -> None:
         """Forget the gradients."""
@@ -116,3 +134,30 @@ class BlockAdamW:
             for p, state in enumerate(states):
                 for name in state:
                     state[name].copy_(tensors[f"{g}.{p}.{name}"])
+
+
+def _spans(owner: Tensor) -> list[tuple[int, int, int]]:
+    """(attribute, first row, last row + 1) of every run of rows with one owner.
+
+    >>> _spans(torch.tensor([0, 0, 1, 0]))
+    [(0, 0, 2), (1, 2, 3), (0, 3, 4)]
+    """
+    attributes = owner.tolist()
+    edges = [row for row in range(len(attributes)) if row == 0 or attributes[row] != attributes[row - 1]]
+    return [(attributes[a], a, b) for a, b in zip(edges, [*edges[1:], len(attributes)], strict=True)]
+
+
+def _blocks(parameter: Tensor, owner: Tensor | None, state: dict[str, Tensor]) -> list[_Block]:
+    spans = [(None, 0, len(parameter))] if owner is None else _spans(owner)
+    return [
+        _Block(
+            attribute=attribute,
+            parameter=parameter,
+            rows=slice(start, stop),
+            value=parameter.detach()[start:stop],
+            first=state["m"][start:stop],
+            second=state["v"][start:stop],
+            steps=state["t"][number],
+        )
+        for number, (attribute, start, stop) in enumerate(spans)
+    ]

@@ -160,7 +160,7 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
     # The model, and the loop.
     model = build_model(
         schema, levels=widths, trunk=config.trunk.name, trunk_options=config.trunk.options, head=config.head.name,
-        head_options=config.head.options, depth=config.depth, depth_dropout=config.depth_dropout, seed=config.seed,
+        head_options=config.head.options, depth=config.depth, input_dropout=config.input_dropout, seed=config.seed,
     )  # fmt: skip
     objective = Objective(schema=schema, losses=_losses(config))
     for line in _summary(schema, model, prepared, parts, config):

@@ -9,9 +9,9 @@ __all__ = ["SharedTrunk"]
 
 
 class SharedTrunk(Trunk):
-    r"""Dropout, then `layers` times Linear, LayerNorm, GELU, Dropout.
+    r"""`layers` times Linear, LayerNorm, GELU, Dropout.
 
-    h_0 = dropout(x); h_i = dropout(gelu(norm(W_i h_{i-1} + b_i))), each h_i of shape (batch, width).
+    h_0 = x; h_i = dropout(gelu(norm(W_i h_{i-1} + b_i))), each h_i of shape (batch, width).
 
     Source: hard parameter sharing (Caruana 1997); the block order is that of public fish and fashion classifiers,
     with LayerNorm in place of BatchNorm so that a batch of one, and a batch in which most labels are missing, behave
@@ -22,7 +22,6 @@ class SharedTrunk(Trunk):
         width: Width of the representation.
         layers: Number of blocks.
         dropout: Probability of zeroing an activation after each block.
-        input_dropout: Probability of zeroing an input feature.
 
     Example:
         >>> import torch
@@ -39,11 +38,10 @@ class SharedTrunk(Trunk):
         width: int = 384,
         layers: int = 1,
         dropout: float = 0.3,
-        input_dropout: float = 0.2,
     ) -> None:
         super().__init__()
         sizes = [features] + [width] * layers
-        blocks: list[nn.Module] = [nn.Dropout(input_dropout)]
+        blocks: list[nn.Module] = []
         for before, after in zip(sizes[:-1], sizes[1:], strict=True):
             blocks += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU(), nn.Dropout(dropout)]
         self.blocks = nn.Sequential(*blocks)

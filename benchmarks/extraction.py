@@ -1,0 +1,212 @@
+"""How near extraction comes to what the machine can do, and how far ahead it is of a plain PyTorch loop.
+
+    python benchmarks/extraction.py            prints; about five minutes on two cores
+    python benchmarks/extraction.py --save     also writes benchmarks/results/DATE-extraction.{md,json}
+
+One backbone picture costs 1/b seconds and one decoded picture 1/d seconds, if each has all cores to itself; no pipeline
+can do more than 1 / (1/b + 1/d) pictures a second on the same cores. b is the same graph in a plain ONNX Runtime session
+(default options, all cores) on tensors in memory, at its best batch size; d is reading, decoding and fitting on a pool of
+threads. The loop that we compare with is a DataLoader with two workers and the same network, descriptors and pixels in
+eager PyTorch, channels last, timed after a warm-up pass. Every measurement is a process of its own, repeated in turns so
+that a busy neighbour disturbs all alike; medians are reported.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facetwise.features import available_cores, export_graph, extract, graph_path
+from facetwise.images import decode, fit, read_bytes
+from facetwise.models.backbones import create_backbone
+
+RESULTS = Path(__file__).parent / "results"
+PICTURES = 600
+SIZE = (512, 384)
+BATCHES = (1, 8, 32)
+ROUNDS = 3
+# What the project promises.
+CEILING_SHARE = 0.95
+TIMES_LOADER = 2.5
+
+
+def draw(folder: Path, count: int) -> None:
+    """JPEGs like photographs: soft colours, edges, and the fine noise that makes decoding cost what it costs."""
+    for number in range(count):
+        generator = np.random.default_rng(number)
+        clouds = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
+            SIZE, Image.Resampling.BICUBIC
+        )
+        blocks = Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
+            SIZE, Image.Resampling.NEAREST
+        )
+        values = np.asarray(Image.blend(clouds, blocks, 0.25)) + generator.normal(0, 8, (SIZE[1], SIZE[0], 3))
+        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(folder / f"{number:05d}.jpg", quality=90)
+
+
+def square(path: Path) -> np.ndarray:
+    return fit(decode(read_bytes(path)), size=224, mode="squash")
+
+
+def measure_backbone(paths: list[Path], cache: Path) -> dict[str, float]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(graph_path(create_backbone("lite0"), cache))
+    name = session.get_inputs()[0].name
+    pixels = np.stack([square(path) for path in paths[:192]])
+    rates = {}
+    for batch in BATCHES:
+        session.run(None, {name: pixels[:batch]})
+        begin = time.perf_counter()
+        for start in range(0, len(pixels), batch):
+            session.run(None, {name: pixels[start : start + batch]})
+        rates[f"backbone at batch {batch}"] = len(pixels) / (time.perf_counter() - begin)
+    return {**rates, "backbone": max(rates.values())}
+
+
+def measure_decode(paths: list[Path], cache: Path) -> dict[str, float]:
+    square(paths[0])
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(available_cores()) as pool:
+        count = sum(1 for _ in pool.map(square, paths))
+    return {"decode": count / (time.perf_counter() - begin)}
+
+
+def measure_extract(paths: list[Path], cache: Path) -> dict[str, float]:
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder)
+        (fresh / "graphs").symlink_to(cache / "graphs")
+        begin = time.perf_counter()
+        found = extract(paths, backbone=create_backbone("lite0"), cache=fresh, device="cpu")
+        seconds = time.perf_counter() - begin
+    assert found.computed == len(paths)
+    assert not found.problems
+    # Kilobytes on Linux.
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"extract": len(paths) / seconds, "peak": peak}
+
+
+def measure_loader(paths: list[Path], cache: Path) -> dict[str, float]:
+    import torch
+    from torch.utils.data import DataLoader, Dataset
+
+    class Pictures(Dataset):
+        def __len__(self) -> int:
+            return len(paths)
+
+        def __getitem__(self, index: int) -> torch.Tensor:
+            return torch.from_numpy(square(paths[index]).copy())
+
+    network = create_backbone("lite0", cache=cache).describer().to(memory_format=torch.channels_last)
+    loader = DataLoader(Pictures(), batch_size=32, num_workers=2, persistent_workers=True)
+    with torch.inference_mode():
+        for turn in range(2):
+            begin = time.perf_counter()
+            rows = [network(pixels) for pixels in loader]
+            if turn == 1:
+                assert sum(len(row) for row in rows) == len(paths)
+                return {"loader": len(paths) / (time.perf_counter() - begin)}
+    raise AssertionError
+
+
+MEASURES: dict[str, Callable[[list[Path], Path], dict[str, float]]] = {
+    "backbone": measure_backbone,
+    "decode": measure_decode,
+    "extract": measure_extract,
+    "loader": measure_loader,
+}
+
+
+def in_a_process(measure: str, count: int, folder: Path) -> dict[str, float]:
+    command = [sys.executable, __file__, "--measure", measure, "--pictures", str(count), "--folder", str(folder)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def report(found: dict[str, list[float]], peaks: dict[int, float]) -> tuple[str, dict[str, object]]:
+    rates = {name: statistics.median(values) for name, values in found.items()}
+    # Share and factor are taken within each round, where all four numbers are neighbours in time.
+    rounds = zip(found["backbone"], found["decode"], found["extract"], found["loader"], strict=True)
+    shares, factors = [], []
+    for backbone, decoded, extracted, loaded in rounds:
+        shares.append(extracted * (1 / backbone + 1 / decoded))
+        factors.append(extracted / loaded)
+    share, factor = statistics.median(shares), statistics.median(factors)
+    lines = [
+        "| what | pictures/s (median) | lowest | highest |",
+        "|---|---|---|---|",
+        *(f"| {name} | {rates[name]:.1f} | {min(values):.1f} | {max(values):.1f} |" for name, values in found.items()),
+        "",
+        f"* Share of the ceiling 1/(1/backbone + 1/decode): **{share:.3f}** (promised {CEILING_SHARE}; "
+        f"rounds {', '.join(f'{value:.3f}' for value in shares)})",
+        f"* Times the DataLoader loop: **{factor:.2f}** (promised {TIMES_LOADER}; "
+        f"rounds {', '.join(f'{value:.2f}' for value in factors)})",
+        *(f"* Peak memory for {count} pictures: {peak:.0f} MiB" for count, peak in peaks.items()),
+    ]
+    data = {
+        "rates": rates,
+        "share_of_ceiling": share,
+        "times_loader": factor,
+        "peak_mib": {str(count): peak for count, peak in peaks.items()},
+        "rounds": found,
+        "cores": available_cores(),
+        "versions": {name: version(name) for name in ("onnxruntime", "torch", "timm", "pillow", "numpy")},
+        "python": platform.python_version(),
+    }
+    return "\n".join(lines), data
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--save", action="store_true")
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.measure:
+        paths = sorted((options.folder / "pictures").iterdir())[: options.pictures]
+        print(json.dumps(MEASURES[options.measure](paths, options.folder / "cache")))
+        return 0
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "pictures").mkdir()
+        draw(folder / "pictures", 2 * options.pictures)
+        export_graph(create_backbone("lite0", cache=folder / "cache"), folder / "cache")
+        found: dict[str, list[float]] = {}
+        for number in range(options.rounds):
+            for measure in MEASURES:
+                for key, value in in_a_process(measure, options.pictures, folder).items():
+                    if key != "peak":
+                        found.setdefault(key, []).append(value)
+            print(f"round {number + 1} of {options.rounds} done", file=sys.stderr)
+        counts = (options.pictures, 2 * options.pictures)
+        peaks = {count: in_a_process("extract", count, folder)["peak"] for count in counts}
+    text, data = report(found, peaks)
+    print(text)
+    if options.save:
+        RESULTS.mkdir(exist_ok=True)
+        stem = RESULTS / f"{datetime.now(tz=timezone.utc):%Y-%m-%d}-extraction"
+        title = f"# Extraction, {options.pictures} JPEGs of {SIZE[0]} x {SIZE[1]}, {available_cores()} cores\n\n"
+        stem.with_suffix(".md").write_text(title + text + "\n", encoding="utf-8")
+        stem.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    good = data["share_of_ceiling"] >= CEILING_SHARE and data["times_loader"] >= TIMES_LOADER
+    return os.EX_OK if good else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,80 @@
+"""Every line of TRUNKS: the declared output, the shared cut, rows, modes."""
+
+import inspect
+
+import pytest
+import torch
+from made_facets import even_weights, made_labels, made_objective, made_schema, made_targets
+
+from facetwise.models import build_model
+from facetwise.models.trunks import TRUNKS, Trunk
+from facetwise.objectives import Outputs
+
+FEATURES, ITEMS = 10, 40
+every_trunk = pytest.mark.parametrize("name", TRUNKS)
+
+
+def _trunk(name: str) -> Trunk:
+    return TRUNKS[name](features=FEATURES).double().eval()
+
+
+def _input(items: int = ITEMS) -> torch.Tensor:
+    return torch.randn(items, FEATURES, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+
+@every_trunk
+def test_is_described(name: str) -> None:
+    assert "Source" in (TRUNKS[name].__doc__ or "")
+    options = list(inspect.signature(TRUNKS[name].__init__).parameters.values())[1:]
+    assert all(option.kind is inspect.Parameter.KEYWORD_ONLY for option in options)
+
+
+@every_trunk
+def test_declared_output_is_true(name: str) -> None:
+    trunk = _trunk(name)
+    result = trunk(_input())
+    assert result.dtype is torch.float64
+    assert result.ndim == {"batch width": 2, "batch attribute width": 3}[trunk.output]
+    assert result.shape[0] == ITEMS
+    assert result.shape[-1] == trunk.width
+
+
+@every_trunk
+def test_rows_do_not_see_each_other(name: str) -> None:
+    trunk, given = _trunk(name).train(), _input()
+    for module in trunk.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    whole = trunk(given)
+    torch.testing.assert_close(trunk(given[:1]), whole[:1])
+    torch.testing.assert_close(trunk(given.flip(0)).flip(0), whole)
+
+
+@every_trunk
+def test_initial_parameters_come_from_the_seed_alone(name: str) -> None:
+    schema = made_schema()
+    torch.manual_seed(1)
+    first = build_model(schema, levels=[FEATURES], trunk=name, seed=3)
+    torch.manual_seed(2)
+    second = build_model(schema, levels=[FEATURES], trunk=name, seed=3)
+    other = build_model(schema, levels=[FEATURES], trunk=name, seed=4)
+    for (key, a), b in zip(first.state_dict().items(), second.state_dict().values(), strict=True):
+        assert torch.equal(a, b), key
+    assert any(not torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+@every_trunk
+def test_every_attribute_reaches_the_shared_cut(name: str) -> None:
+    schema = made_schema()
+    labels = made_labels(schema, ITEMS)
+    model = build_model(schema, levels=[FEATURES], trunk=name).double().eval()
+    cut = model.trunk.shared_cut()
+    own = {id(parameter) for parameter in model.trunk.parameters()}
+    assert all(id(parameter) in own for parameter in cut)
+    outputs = Outputs(*model(_input()))
+    losses, active = made_objective(schema)(outputs, made_targets(schema, labels), even_weights(schema)).mean()
+    assert active.all()
+    for place, attribute in enumerate(schema.attributes):
+        gradients = torch.autograd.grad(losses[place], cut, retain_graph=True, allow_unused=True)
+        assert all(g is not None and g.isfinite().all() for g in gradients), attribute.column
+        assert any((g != 0).any() for g in gradients if g is not None) or not cut, attribute.column
