@@ -8,6 +8,8 @@ from facetwise.schema import Coding, Kind, Schema, Transform
 
 __all__ = ["NumberScale", "applicability_table", "scores_from_logits"]
 
+LARGEST = float(np.finfo(np.float32).max)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberScale:
@@ -127,4 +129,6 @@ def scores_from_logits(
             scores[:, block.score_start] = scale.restore(own[:, 0])
             # The log deviation is held within e^-7 ... e^3 standard deviations, as the loss holds it.
             scores[:, block.score_start + 1] = scale.restore_deviation(own[:, 0], np.exp(np.clip(own[:, 1], -7.0, 3.0)))
+    # A number far beyond float32 is wrong in any case; infinite, it could not be written down.
+    scores = np.clip(scores, -LARGEST, LARGEST)
     return scores.astype(np.float32), _applies(schema, logits, scores).astype(np.float32)

@@ -1,5 +1,6 @@
 """AdamW that leaves alone what a batch says nothing about."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 

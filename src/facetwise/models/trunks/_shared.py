@@ -37,7 +37,7 @@ class SharedTrunk(Trunk):
         features: int,
         width: int = 384,
         layers: int = 1,
-        dropout: float = 0.3,
+        dropout: float = 0.4,
     ) -> None:
         super().__init__()
         sizes = [features] + [width] * layers

@@ -32,24 +32,25 @@ class BinaryCrossEntropy(Loss):
 
     columns: Tensor
     segment: Tensor
-    share: Tensor
+    size: Tensor
 
     def __init__(self, *, schema: Schema, places: Sequence[int]) -> None:
         super().__init__(schema=schema, places=places)
         blocks = [schema.layout().blocks[place] for place in places]
         columns = [column for block in blocks for column in range(block.start, block.stop)]
         segment = [n for n, block in enumerate(blocks) for _ in range(block.start, block.stop)]
-        share = [1.0 / (block.stop - block.start) for block in blocks for _ in range(block.start, block.stop)]
+        size = [block.stop - block.start for block in blocks for _ in range(block.start, block.stop)]
         self.register_buffer("columns", torch.tensor(columns, dtype=torch.long), persistent=False)
         self.register_buffer("segment", torch.tensor(segment, dtype=torch.long), persistent=False)
-        self.register_buffer("share", torch.tensor(share), persistent=False)
+        # Whole numbers, so that dividing by them keeps the precision of the logits.
+        self.register_buffer("size", torch.tensor(size, dtype=torch.long), persistent=False)
 
     def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
         """Cell losses of the binary and multilabel attributes."""
         logits = outputs.logits.index_select(1, self.columns)
         sign, mask = targets.sign.index_select(1, self.columns), targets.sign_mask.index_select(1, self.columns)
         weight = torch.where(sign > 0.5, weights.positive[self.columns], weights.negative[self.columns])
-        each = functional.binary_cross_entropy_with_logits(logits, sign, reduction="none") * (weight * self.share)
+        each = functional.binary_cross_entropy_with_logits(logits, sign, reduction="none") * (weight / self.size)
         zeros = logits.new_zeros(len(logits), len(self.places))
         loss = zeros.index_add(1, self.segment, torch.where(mask, each, 0.0))
         labelled = zeros.index_add(1, self.segment, mask.to(zeros.dtype)) > 0

@@ -1,0 +1,93 @@
+"""The whole way through the command line on a small drawn catalogue; only the two backbone tests are slow."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from command_line import facetwise, facetwise_json
+
+from facetwise.data.catalogue import draw_catalogue
+
+ITEMS = 120
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("drawn")
+    draw_catalogue(folder, items=ITEMS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(folder: Path) -> Path:
+    said = facetwise_json("train", "products.csv", "--out", "run", "--epochs", 4, "--min-count", 3, cwd=folder)
+    assert (folder / said["run"]).is_dir()
+    return folder
+
+
+def test_inspect_reads_the_kinds(folder: Path) -> None:
+    said = facetwise_json("inspect", "products.csv", "--out", "schema.yaml", "--overwrite", cwd=folder)
+    kinds = {line["column"]: line["kind"] for line in said["columns"] if line["role"] == "attribute"}
+    assert kinds["has_pocket"] == "binary"
+    assert kinds["details"] == "multilabel"
+    assert kinds["sleeve_length"] == kinds["heel_height"] == "ordinal"
+    assert kinds["price_eur"] == kinds["strap_length_cm"] == "numeric"
+    assert kinds["category"] == kinds["colour"] == "categorical"
+    assert all(line["reason"] and line["overrule"] for line in said["columns"])
+    assert (folder / "schema.yaml").is_file()
+
+
+def test_inspect_refuses_to_overwrite(folder: Path, tmp_path: Path) -> None:
+    schema = tmp_path / "schema.yaml"
+    schema.write_text("mine", encoding="utf-8")
+    outcome = facetwise("inspect", "products.csv", "--out", schema, cwd=folder, code=2)
+    assert "--overwrite" in outcome.stderr
+    assert schema.read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (["trian", "products.csv"], "train"),
+        (["train", "products.csv", "--epoch", "3"], "--epochs"),
+        (["train", "produkts.csv"], "products.csv"),
+        (["train", "products.csv", "--set", "epoch=3"], "epochs"),
+        (["evaluate", "products"], "bundle"),
+        (["evaluate", "run", "--split", "tset"], "test"),
+    ],
+)
+def test_mistakes_are_answered(folder: Path, words: list[str], answer: str) -> None:
+    assert answer in facetwise(*words, cwd=folder, code=2).stderr
+
+
+@pytest.mark.slow
+def test_evaluate_shows_floors_beside_scores(trained: Path) -> None:
+    said = facetwise_json("evaluate", "run", "--split", "val,test", cwd=trained)
+    assert list(said["splits"]) == ["val", "test"]
+    test = said["splits"]["test"]
+    for floor in ("majority", "random"):
+        assert set(test["floors"][floor]["attributes"]) == set(test["attributes"])
+    assert test["overall"]["mean_macro_f1"] > test["floors"]["majority"]["overall"]["mean_macro_f1"]
+    text = facetwise("evaluate", "run", cwd=trained).stdout
+    assert "majority" in text
+    assert "price_eur" in text
+
+
+@pytest.mark.slow
+def test_predict_fills_every_cell_or_says_why(trained: Path) -> None:
+    (trained / "new").mkdir()
+    (trained / "new" / "a.jpg").write_bytes((trained / "images" / "0000.jpg").read_bytes())
+    (trained / "new" / "broken.jpg").write_bytes(b"not a picture")
+    said = facetwise_json("predict", "run", "new", "--out", "filled.csv", cwd=trained)
+    assert said["counts"]["unreadable"] == 1
+    with (trained / "filled.csv").open(newline="", encoding="utf-8") as file:
+        good, bad = csv.DictReader(file)
+    assert good["category:state"] in ("value", "abstained", "not_applicable")
+    assert bad["issue"]
+    assert not bad["category"]
+    refused = facetwise("predict", "run", "new", "--out", "filled.csv", cwd=trained, code=2)
+    assert "--overwrite" in refused.stderr
+    facetwise("predict", "run", "new/a.jpg", "--out", "filled.jsonl", cwd=trained)
+    [line] = (trained / "filled.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["image"].endswith("a.jpg")
