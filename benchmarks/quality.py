@@ -209,13 +209,16 @@ def main() -> None:
             result = one_run(table, table.parent, seed, arguments.options)
             results.setdefault(name, []).append(result)
             print(
-                f"{name} seed {seed}: {result['attributes']} attributes; macro-F1 scikit-learn {result['theirs']:.4f}, "
-                f"facetwise {result['ours']:.4f} (as decided {result['decided']:.4f}); "
-                f"seconds {result['seconds_theirs']:.1f} and {result['seconds_ours']:.1f}; {json.dumps(result['numbers'])}",
+                f"{name} seed {seed}: {result['attributes']} attributes; macro-F1 "
+                f"scikit-learn {result['theirs']:.4f}, facetwise {result['ours']:.4f} "
+                f"(as decided {result['decided']:.4f}); "
+                f"seconds {result['seconds_theirs']:.1f} and {result['seconds_ours']:.1f}; "
+                f"{json.dumps(result['numbers'])}",
                 flush=True,
             )
     print(
-        "\n| table | attributes | scikit-learn | facetwise | as decided | gain | time ratio |\n|---|---|---|---|---|---|---|"
+        "\n| table | attributes | scikit-learn | facetwise | as decided | gain | time ratio |"
+        "\n|---|---|---|---|---|---|---|"
     )
     for name, runs in results.items():
         gains = [run["ours"] - run["theirs"] for run in runs]

@@ -8,17 +8,17 @@ from facetwise.models.backbones import BACKBONES
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.objectives import BALANCERS, LOSSES, REWEIGHTING
+from facetwise.schema import Kind
 
-TABLES = {
+TABLES: dict[str, dict[str, type]] = {
     "BACKBONES": BACKBONES,
     "TRUNKS": TRUNKS,
     "HEADS": HEADS,
-    "LOSSES": LOSSES,
+    # Of the losses, per kind those that can score it.
+    **{f"LOSSES.{kind}": {name: loss for name, loss in LOSSES.items() if kind in loss.kinds} for kind in Kind},
     "REWEIGHTING": REWEIGHTING,
     "BALANCERS": BALANCERS,
 }
-# What the composition passes by itself; everything else is the user's to set.
-GIVEN = {"self", "features", "names", "width_in", "seed", "schema", "places", "weights_folder"}
 TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
 
 
@@ -26,8 +26,8 @@ def options_of(island: type) -> dict[str, dict[str, object]]:
     """Option → type and default."""
     described: dict[str, dict[str, object]] = {}
     for name, parameter in inspect.signature(island.__init__).parameters.items():
-        if name in GIVEN or parameter.default is inspect.Parameter.empty:
-            continue
+        if parameter.default is inspect.Parameter.empty:
+            continue  # the composition passes it; everything with a default is the user's to set
         kind = parameter.annotation
         described[name] = {"type": kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind)),
                            "default": parameter.default}  # fmt: skip

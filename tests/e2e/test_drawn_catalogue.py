@@ -1,4 +1,4 @@
-"""The whole way through the command line on a small drawn catalogue; only the two backbone tests are slow."""
+"""The whole way through the command line on a small drawn catalogue."""
 
 import csv
 import json
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from command_line import facetwise, facetwise_json
 
+from facetwise.cli import run
 from facetwise.data.catalogue import draw_catalogue
 
 ITEMS = 120
@@ -57,8 +58,12 @@ def test_inspect_refuses_to_overwrite(folder: Path, tmp_path: Path) -> None:
         (["evaluate", "run", "--split", "tset"], "test"),
     ],
 )
-def test_mistakes_are_answered(folder: Path, words: list[str], answer: str) -> None:
-    assert answer in facetwise(*words, cwd=folder, code=2).stderr
+def test_mistakes_are_answered(folder: Path, words: list[str], answer: str, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(folder)
+    assert run(words) == 2
+    said = capsys.readouterr().err
+    assert answer in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.slow

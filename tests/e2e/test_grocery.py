@@ -25,7 +25,8 @@ def test_grocery(realdata: Path, tmp_path: Path) -> None:
     floor = scores["floors"]["majority"]["overall"]["mean_macro_f1"]
     # Ready features and any sensible learner reach .8 here and guessing .2; half way is far from both.
     assert scores["overall"]["mean_macro_f1"] > floor + 0.4
-    assert scores["items"] > 300
+    # The table's own test side has 567 rows; a random one would have about 230.
+    assert scores["items"] > 500
 
     photos = sorted((realdata / "grocery" / "images").rglob("*.jpg"))[:3]
     said = facetwise_json("predict", "run", *photos, "--out", "filled.parquet", cwd=tmp_path)

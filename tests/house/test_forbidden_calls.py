@@ -8,7 +8,7 @@ import pytest
 from house_sources import PACKAGE, python_files, short, tree
 
 UNSAFE_MODULES = {"pickle", "dill", "cloudpickle", "joblib", "marshal", "shelve"}
-UNSAFE_CALLS = {"eval", "exec", "compile", "os.system", "os.popen", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "os.system", "os.popen", "yaml.unsafe_load", "yaml.full_load"}
 TOO_WIDE = {"Exception", "BaseException"}
 
 
@@ -20,6 +20,16 @@ def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
 
 def _keyword(call: ast.Call, name: str) -> object:
     return next((k.value.value for k in call.keywords if k.arg == name and isinstance(k.value, ast.Constant)), None)
+
+
+def _loads_safely(path: Path, call: ast.Call) -> bool:
+    """SafeLoader (plain data), BaseLoader (texts only), or a loader of this file that derives from one of them."""
+    safe = {"yaml.SafeLoader", "SafeLoader", "yaml.BaseLoader", "BaseLoader"}
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef) and safe & {ast.unparse(base) for base in node.bases}:
+            safe.add(node.name)
+    chosen = [*call.args[1:2], *(keyword.value for keyword in call.keywords if keyword.arg == "Loader")]
+    return len(chosen) == 1 and ast.unparse(chosen[0]) in safe
 
 
 def _complaints(path: Path) -> Iterator[str]:
@@ -34,6 +44,8 @@ def _complaints(path: Path) -> Iterator[str]:
     for name, call in _calls(path):
         if name in UNSAFE_CALLS:
             yield f"{call.lineno}: {name}"
+        if name == "yaml.load" and not _loads_safely(path, call):
+            yield f"{call.lineno}: yaml.load without a loader that derives from SafeLoader"
         if name == "torch.load" and _keyword(call, "weights_only") is not True:
             yield f"{call.lineno}: torch.load without weights_only=True"
         if name in ("np.load", "numpy.load") and _keyword(call, "allow_pickle") is not False:

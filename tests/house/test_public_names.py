@@ -27,7 +27,7 @@ def _bound(path: Path) -> set[str]:
             names.update(target.id for target in node.targets if isinstance(target, ast.Name))
         elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
             names.add(node.target.id)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{module_name(path)}._"):
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{module_name(path)}."):
             names.update(alias.asname or alias.name for alias in node.names)
     return {name for name in names if not name.startswith("_")}
 

@@ -2,6 +2,7 @@
 
 import csv
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,6 @@ def test_some_products_have_two_photos(catalogue: Path) -> None:
     rows = _read(catalogue.parent / "answers.csv")
     photos = Counter(row["product"] for row in rows)
     assert set(photos.values()) == {1, 2}
-    for row, other in zip(rows, rows[1:], strict=False):
+    for row, other in pairwise(rows):
         if row["product"] == other["product"]:
             assert {k: v for k, v in row.items() if k != "image"} == {k: v for k, v in other.items() if k != "image"}

@@ -93,7 +93,8 @@ def _show(screen: Screen, found: "Inspection") -> None:
         role = str(reading.role).replace("_", " ")
         meaning = str(reading.kind) if reading.kind and role == "attribute" else role
         line = f"{reading.reason}\n  {reading.overrule}" if reading.overrule else reading.reason
-        rows.append((reading.column, meaning, percent(found.coverage.get(reading.column)), line))
+        filled = found.coverage.get(reading.column)
+        rows.append((reading.column, meaning, "" if filled is None else percent(filled), line))
     screen.table(
         ("column", "read as", "filled", "because; and the line of schema.yaml that changes it"), rows, right=[2]
     )

@@ -10,24 +10,23 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from facetwise.config._tree import Component, Config
+from facetwise.config._read import apply_settings, read_file
+from facetwise.config._tree import Component, Config, Losses
 from facetwise.errors import Complaint, ConfigError, nearest
 
 __all__ = ["config_to_yaml", "load_config", "option_tables"]
 
-# Fields of the tree that name a line of a component table.
+# Fields of the tree that name a line of a component table; of the losses, those that fit the kind.
 COMPONENTS = {
     "backbone": "BACKBONES",
     "trunk": "TRUNKS",
     "head": "HEADS",
     "reweighting": "REWEIGHTING",
     "balancing": "BALANCERS",
-    "losses.categorical": "LOSSES",
-    "losses.binary": "LOSSES",
-    "losses.multilabel": "LOSSES",
-    "losses.ordinal": "LOSSES",
-    "losses.numeric": "LOSSES",
+    **{f"losses.{kind}": f"LOSSES.{kind}" for kind in Losses.model_fields},
 }
+# Types of options that can be told apart here; an island checks the others itself.
+_PLAIN: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (int, float), "str": (str,)}
 
 
 @cache
@@ -36,77 +35,75 @@ def option_tables() -> dict[str, dict[str, dict[str, Any]]]:
     return json.loads(files("facetwise.config").joinpath("options.json").read_text(encoding="utf-8"))
 
 
-def _place(data: dict[str, Any], path: Sequence[str], value: object) -> None:
-    """Put a value at a dotted path; a component given by its name alone becomes a mapping first."""
-    for key in path[:-1]:
-        below = data.get(key)
-        if isinstance(below, str):
-            below = {"name": below}
-        data[key] = dict(below) if isinstance(below, Mapping) else {}
-        data = data[key]
-    data[path[-1]] = value
+def _find(tree: Any, path: Sequence[str]) -> Any:
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return tree
 
 
-def _settings(settings: Sequence[str], data: dict[str, Any]) -> list[Complaint]:
-    complaints: list[Complaint] = []
+def _name_components(data: dict[str, Any]) -> None:
+    """A component that is given by its options alone is the default one, with those options."""
     defaults = Config().model_dump()
-    for setting in settings:
-        key, equals, text = setting.partition("=")
-        if not equals or not key:
-            complaints.append(
-                Complaint(place="--set", rule="a setting is KEY=VALUE", found=repr(setting), fix="write epochs=20")
-            )
-            continue
-        path = key.strip().split(".")
-        if path[0] in COMPONENTS and len(path) == 2 and path[0] not in data:
-            _place(data, [path[0], "name"], defaults[path[0]]["name"])
-        try:
-            _place(data, path, yaml.safe_load(text))
-        except yaml.YAMLError:
-            _place(data, path, text)
-    return complaints
+    if isinstance(losses := data.get("losses"), Mapping):
+        data["losses"] = dict(losses)
+    for key in COMPONENTS:
+        *above, last = key.split(".")
+        parent = _find(data, above)
+        if isinstance(parent, dict) and isinstance(given := parent.get(last), Mapping) and "name" not in given:
+            parent[last] = {"name": _find(defaults, key.split("."))["name"], **given}
 
 
 def _from_pydantic(error: ValidationError) -> list[Complaint]:
     complaints: list[Complaint] = []
     for item in error.errors():
-        key = ".".join(str(part) for part in item["loc"])
+        where = [str(part) for part in item["loc"]]
+        key = ".".join(where)
         if item["type"] == "extra_forbidden":
-            known = Config.model_fields if len(item["loc"]) == 1 else ()
-            fix = nearest(str(item["loc"][-1]), known) if known else "remove it"
+            known = {1: Config.model_fields, 2: Losses.model_fields}.get(len(where), {})
+            fix = nearest(where[-1], known) if known else "remove it"
             complaints.append(Complaint(place=f"config: {key}", rule="every key is known", found=repr(key), fix=fix))
         else:
-            complaints.append(
-                Complaint(
-                    place=f"config: {key}",
-                    rule=item["msg"].rstrip("."),
-                    found=repr(item["input"]),
-                    fix="correct the value",
-                )
-            )
+            rule, found = item["msg"].rstrip("."), repr(item["input"])
+            complaints.append(Complaint(place=f"config: {key}", rule=rule, found=found, fix="correct the value"))
     return complaints
 
 
-def _about_components(config: Config) -> list[Complaint]:
+def _about_component(key: str, component: Component) -> list[Complaint]:
+    known = option_tables()[COMPONENTS[key]]
+    if component.name not in known:
+        fix = nearest(component.name, known)
+        found = repr(component.name)
+        return [Complaint(place=f"config: {key}", rule="the name is in the table", found=found, fix=fix)]
     complaints: list[Complaint] = []
-    for key, table in COMPONENTS.items():
-        component: Any = config
-        for part in key.split("."):
-            component = getattr(component, part)
-        assert isinstance(component, Component)
-        known = option_tables()[table]
-        if component.name not in known:
-            complaints.append(
-                Complaint(place=f"config: {key}", rule="the name is in the table", found=repr(component.name),
-                          fix=nearest(component.name, known))
-            )  # fmt: skip
+    for option, value in component.options.items():
+        place = f"config: {key}.{option}"
+        about = known[component.name].get(option)
+        if about is None:
+            rule, fix = f"{component.name} knows the option", nearest(option, known[component.name])
+            complaints.append(Complaint(place=place, rule=rule, found=repr(option), fix=fix))
             continue
-        for option in component.options:
-            if option not in known[component.name]:
-                complaints.append(
-                    Complaint(place=f"config: {key}.{option}", rule=f"{component.name} knows the option",
-                              found=repr(option), fix=nearest(option, known[component.name]))
-                )  # fmt: skip
+        types = _PLAIN.get(about["type"])
+        # True is an int to Python, and never meant as one.
+        if types and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            fix = f"write a value such as {about['default']!r}"
+            complaints.append(Complaint(place=place, rule=f"this is a {about['type']}", found=repr(value), fix=fix))
+    return complaints
+
+
+def _about_components(data: dict[str, Any]) -> list[Complaint]:
+    """What is wrong with each component by itself, so that one mistake elsewhere does not hide these."""
+    complaints: list[Complaint] = []
+    for key in COMPONENTS:
+        given = _find(data, key.split("."))
+        if given is None:
+            continue
+        *above, last = key.split(".")
+        try:
+            # One field at a time, through the tree, so that every short form is read as it will be.
+            tree: Any = Losses.model_validate({last: given}) if above else Config.model_validate({last: given})
+        except ValidationError:
+            continue  # said already
+        complaints += _about_component(key, getattr(tree, last))
     return complaints
 
 
@@ -124,31 +121,16 @@ def load_config(path: Path | None = None, settings: Sequence[str] = (), **option
     >>> load_config(settings=["epochs=5", "trunk.width=64"]).trunk.options
     {'width': 64}
     """
-    data: dict[str, Any] = {}
-    complaints: list[Complaint] = []
-    if path is not None:
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            found = str(error).replace("\n", " ")
-            complaints.append(
-                Complaint(place=str(path), rule="the file is YAML in UTF-8", found=found, fix="correct it")
-            )
-        if not isinstance(data, dict):
-            complaints.append(
-                Complaint(place=str(path), rule="a configuration maps keys to values", found=type(data).__name__,
-                          fix="write lines such as epochs: 20")
-            )  # fmt: skip
-            data = {}
+    data, complaints = ({}, []) if path is None else read_file(path)
     data.update({key: value for key, value in options.items() if value is not None})
-    complaints += _settings(settings, data)
+    complaints += apply_settings(settings, data)
+    _name_components(data)
     config = None
     try:
         config = Config.model_validate(data)
     except ValidationError as error:
         complaints += _from_pydantic(error)
-    if config is not None:
-        complaints += _about_components(config)
+    complaints += _about_components(data)
     if complaints or config is None:
         raise ConfigError(complaints)
     return config

@@ -25,9 +25,10 @@ def _component(value: object) -> object:
     if isinstance(value, str):
         return {"name": value}
     if isinstance(value, dict):
-        options = {key: item for key, item in value.items() if key not in ("name", "options")}
-        if options:
-            return {"name": value.get("name"), "options": {**value.get("options", {}), **options}}
+        short = {key: item for key, item in value.items() if key not in ("name", "options")}
+        options = value.get("options", {})
+        if short and isinstance(options, dict):
+            return {"name": value.get("name"), "options": {**options, **short}}
     return value
 
 
@@ -78,13 +79,13 @@ class Config(_Strict):
     balancing: ComponentField = _named("equal")
 
     # Optimisation
-    epochs: int = Field(40, ge=1, description="Passes over the training rows.")
+    epochs: int = Field(20, ge=1, description="Passes over the training rows.")
     batch_size: int = Field(128, ge=1, description="Items per step.")
     learning_rate: float = Field(1e-3, gt=0, description="Peak of the warm-up and cosine schedule.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
-    patience: int = Field(10, ge=1, description="Epochs without a better validation score before training stops.")
+    patience: int = Field(8, ge=1, description="Epochs without a better validation score before training stops.")
     select_by: str = Field("mean_macro_f1", description="Metric, preset or weighted sum that picks the checkpoint.")
     tune_thresholds: bool = Field(True, description="Thresholds of binary and multilabel classes from validation.")
 

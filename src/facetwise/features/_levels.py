@@ -1,7 +1,6 @@
 """Choosing depths from a row of features: all of them, or the last layer only."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
@@ -10,10 +9,8 @@ from facetwise.models.backbones import Level
 __all__ = ["choose_levels"]
 
 
-def choose_levels(
-    features: np.ndarray, levels: Sequence[Level], which: Literal["all", "last"]
-) -> tuple[np.ndarray, tuple[Level, ...]]:
-    """The columns of the chosen levels, and what they are.
+def choose_levels(features: np.ndarray, levels: Sequence[Level], which: str) -> tuple[np.ndarray, tuple[Level, ...]]:
+    """The columns of the chosen levels ("all" or "last"), and what they are.
 
     >>> rows, kept = choose_levels(np.arange(6.0).reshape(1, 6), [Level("stem", 4), Level("last", 2)], "last")
     >>> rows, kept[0].name

@@ -6,6 +6,7 @@ from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundl
 from facetwise.inference._pictures import Described, cache_root, describe, describe_table, listed_pictures
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
+from facetwise.inference._sources import describe_source, image_column, root_of
 
 __all__ = [
     "FORMAT",
@@ -17,11 +18,14 @@ __all__ = [
     "answers_from",
     "cache_root",
     "describe",
+    "describe_source",
     "describe_table",
+    "image_column",
     "listed_pictures",
     "logits_of",
     "read_bundle",
     "read_predictions",
+    "root_of",
     "write_bundle",
     "write_bytes",
     "write_json",

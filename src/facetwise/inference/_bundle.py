@@ -106,14 +106,19 @@ def read_bundle(folder: Path) -> Bundle:
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}")
+    try:
+        return _from_parts(folder, data, raw)
+    except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
+        what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
+        raise BundleError(f"{folder / 'bundle.json'} is damaged: {what}") from error
+
+
+def _from_parts(folder: Path, data: dict[str, Any], raw: bytes) -> Bundle:
     if hashlib.sha256(raw).hexdigest() != data["files"]["heads.safetensors"]:
         raise BundleError(
             f"{folder / 'heads.safetensors'} is not the file that bundle.json describes: the digest differs"
         )
-    try:
-        tensors = load(raw)
-    except SafetensorError as error:
-        raise BundleError(f"{folder / 'heads.safetensors'} is damaged: {error}") from error
+    tensors = load(raw)
     return Bundle(
         schema=schema_from_dict(data["schema"], place=str(folder / "bundle.json")),
         tensors={name.removeprefix("model."): array for name, array in tensors.items() if name.startswith("model.")},

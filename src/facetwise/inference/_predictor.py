@@ -24,7 +24,7 @@ def logits_of(model: FacetModel, features: np.ndarray) -> np.ndarray:
         for start in range(0, len(features), ROWS):
             block = torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS])).to(device)
             blocks.append(model(block).logits.float().cpu().numpy())
-    return np.concatenate(blocks) if blocks else np.zeros((0, len(model.head.bias)), np.float32)
+    return np.concatenate(blocks) if blocks else np.zeros((0, model.num_logits), np.float32)
 
 
 class Predictor:

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from facetwise.decisions import ABSTAINED, Decisions, decide
+from facetwise.errors import RunError
 from facetwise.inference._atomic import write_bytes
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
 
@@ -63,7 +64,7 @@ def write_predictions(
         decisions: What the model says.
     """
     parts: list[pa.Table] = []
-    pictures = pa.array(list(images)).dictionary_encode().cast(_KEY)
+    pictures = pa.array(list(images), pa.string()).dictionary_encode().cast(_KEY)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         valued, given = truth.state[:, place] == VALUE, decisions.state[:, place] == VALUE
         width = block.score_stop - block.score_start
@@ -95,8 +96,15 @@ def write_predictions(
 def read_predictions(
     path: Path, schema: Schema, thresholds: Mapping[str, tuple[float, ...]]
 ) -> tuple[np.ndarray, Labels, Decisions]:
-    """Items, truth and decisions from a file that `write_predictions` wrote for the same schema."""
+    """Items, truth and decisions from a file that `write_predictions` wrote for the same schema.
+
+    Raises:
+        RunError: The file is about other attributes.
+    """
     table = pq.read_table(path)
+    columns, found = [a.column for a in schema.attributes], table["attribute"].unique().to_pylist()
+    if table.num_rows and found != columns:
+        raise RunError(f"{path} holds the schema's attributes in their order. Found {found}. Fix: train again")
     layout, width = schema.layout(), len(schema.attributes)
     count = table.num_rows // max(1, width)
     code = {name: state for state, name in _TRUTH.items()}
@@ -112,7 +120,9 @@ def read_predictions(
         state[:, place] = [code[name] for name in part["truth_state"].to_pylist()]
         number[:, place] = part["truth_number"].to_numpy(zero_copy_only=False).astype(np.float64)
         applies[:, place] = part["applies"].to_numpy()
-        scores[:, block.scores] = part["scores"].combine_chunks().flatten().to_numpy().reshape(count, -1)
+        scores[:, block.scores] = (
+            part["scores"].combine_chunks().flatten().to_numpy().reshape(count, block.score_stop - block.score_start)
+        )
         where = {name: n for n, name in enumerate(attribute.classes)}
         for row, names in enumerate(part["truth"].to_pylist()):
             if attribute.kind is Kind.MULTILABEL:

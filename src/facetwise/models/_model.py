@@ -31,15 +31,19 @@ class FacetModel(nn.Module):
         trunk: Features to a representation.
         head: Representation to packed logits.
         depth: What the levels add, or None.
+        num_logits: Width of what comes out.
         input_dropout: Probability of zeroing a feature, for the trunk and the levels alike.
     """
 
-    def __init__(self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None, input_dropout: float = 0.0) -> None:
+    def __init__(
+        self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None, num_logits: int, input_dropout: float = 0.0
+    ) -> None:
         super().__init__()
         self.dropout = nn.Dropout(input_dropout)
         self.trunk = trunk
         self.head = head
         self.depth = depth
+        self.num_logits = num_logits
 
     def forward(self, features: Float[Tensor, "batch features"]) -> ModelOutput:
         """Standardised features of all levels to packed logits."""
@@ -96,4 +100,4 @@ def build_model(
     by_level = None
     if depth and len(levels) > 1:
         by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels)
-    return FacetModel(trunk=body, head=top, depth=by_level, input_dropout=input_dropout)
+    return FacetModel(trunk=body, head=top, depth=by_level, num_logits=layout.num_logits, input_dropout=input_dropout)

@@ -42,6 +42,8 @@ class Objective(nn.Module):
         losses: Per kind a line of `LOSSES` and its options.
     """
 
+    bottoms: Tensor
+    place_index: Tensor
     columns: Tensor
     owners: Tensor
 
@@ -62,7 +64,27 @@ class Objective(nn.Module):
         owners = [place for place, block in enumerate(blocks) if block.applicability is not None]
         self.register_buffer("place_index", places, persistent=False)
         self.register_buffer("columns", torch.tensor(columns, dtype=torch.long), persistent=False)
+        bottoms = [self._bottom(schema, place) for place in range(self.attributes)]
+        self.register_buffer("bottoms", torch.tensor(bottoms, dtype=torch.long), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.long), persistent=False)
+
+    @staticmethod
+    def _bottom(schema: Schema, place: int) -> int:
+        """The attribute whose logits are read: the finest one below a parent, else the attribute itself."""
+        attribute = schema.attributes[place]
+        while children := schema.children(attribute.column):
+            attribute = children[0]
+        return schema.index[attribute.column]
+
+    def touched(self, reduced: Reduced) -> Bool[Tensor, " block"]:
+        """Which blocks of logits a batch says something about: the values of each attribute, the applicability of each
+        attribute, and either of the two.
+
+        A label of a parent teaches through the logits of the finest attribute below it, so it touches those.
+        """
+        values = torch.zeros_like(reduced.cells).index_add(0, self.bottoms, reduced.cells) > 0
+        applicability = reduced.applicability_cells > 0
+        return torch.cat([values, applicability, values | applicability])
 
     def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
         """Sums and counts of one batch; batches and processes add theirs before the mean is taken."""

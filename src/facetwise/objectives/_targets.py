@@ -82,7 +82,7 @@ def make_targets(schema: Schema, labels: Labels, standardised: np.ndarray) -> Ta
             sign[:, block.logits] = valued[:, None] & (classes[:, None] > steps)
             mask[:, block.logits] = valued[:, None] & (classes[:, None] >= steps)
         else:
-            counted[:, place] = valued & ~np.isnan(standardised[:, place])
+            counted[:, place] = valued & np.isfinite(standardised[:, place])
             number[:, place] = np.where(counted[:, place], standardised[:, place], 0.0)
         if block.applicability is not None:
             sign[:, block.applicability] = valued

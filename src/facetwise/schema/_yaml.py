@@ -178,6 +178,12 @@ class _Reader:
             return choices(default)
         return choices(value)
 
+    def switch(self, data: dict[str, Any], name: str, key: str) -> bool:
+        value = data.get(name, False)
+        if not isinstance(value, bool):
+            self.complain(f"{key}{name}", "this is true or false", value, "write true or false, without quotes")
+        return value is True
+
     def attribute(self, data: Any, number: int, category: str | None) -> Attribute | None:
         key = f"attributes[{number}]."
         if not isinstance(data, dict) or not isinstance(data.get("column"), str):
@@ -214,7 +220,7 @@ class _Reader:
             unit=self.text(data, "unit", key) or "",
             transform=self.choice(data, "transform", key, Transform, "none"),
             separator=self.text(data, "separator", key) or "|",
-            own_applicability=bool(data.get("own_applicability", False)),
+            own_applicability=self.switch(data, "own_applicability", key),
         )
 
 
@@ -241,10 +247,17 @@ def schema_from_dict(data: Any, *, place: str = "schema") -> Schema:
         reader.complain("version", f"the version is {VERSION}", data.get("version"), f"write version: {VERSION}")
     category = reader.text(data, "category", "")
     listed = data.get("attributes", [])
+    if not isinstance(listed, list):
+        reader.complain("attributes", "this is a list of attributes", listed, "begin each with '-'")
     attributes = [
         reader.attribute(item, n, category) for n, item in enumerate(listed if isinstance(listed, list) else [])
     ]
     groups = data.get("groups") or {}
+    if not isinstance(groups, dict):
+        reader.complain(
+            "groups", "this maps names to lists of columns", groups, 'write {"colour": ["first", "second"]}'
+        )
+        groups = {}
     fields = {
         "images": reader.texts(data, "image", "", ("image",)),
         "group": reader.text(data, "group", ""),
@@ -266,15 +279,10 @@ def read_schema(path: Path) -> Schema:
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise SchemaError(
-            [
-                Complaint(
-                    place=str(path),
-                    rule="the file is YAML in UTF-8",
-                    found=str(error).replace("\n", " "),
-                    fix="correct the line it names",
-                )
-            ]
-        ) from error
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        found = str(error).replace("\n", " ")
+        complaint = Complaint(
+            place=str(path), rule="the file is YAML in UTF-8", found=found, fix="correct what it names"
+        )
+        raise SchemaError([complaint]) from error
     return schema_from_dict(data, place=str(path))

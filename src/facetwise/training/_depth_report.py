@@ -37,6 +37,12 @@ def depth_report(
     shuffled = np.random.default_rng(seed).permutation(len(features))
     gates = None if model.depth is None else model.depth.gates().detach().cpu().numpy()
     result: dict[str, dict[str, dict[str, float | None]]] = {a.column: {} for a in schema.attributes}
+    # A parent has no logits of its own, and so no gate: it listens through the attribute whose logits it sums.
+    layout = schema.layout()
+    readers = [
+        layout.owner[next(column for leaves in block.leaves for column in leaves)] if block.leaves else place
+        for place, block in enumerate(layout.blocks)
+    ]
     start = 0
     for level, (name, width) in enumerate(zip(names, widths, strict=True)):
         broken = features.copy()
@@ -44,7 +50,7 @@ def depth_report(
         added = plain_loss(schema, objective, logits_of(model, broken), val.targets) - base
         for place, attribute in enumerate(schema.attributes):
             loss = None if np.isnan(added[place]) else float(added[place])
-            gate = None if gates is None else float(gates[place, level])
+            gate = None if gates is None else float(gates[readers[place], level])
             result[attribute.column][name] = {"added_loss": loss, "gate": gate}
         start += width
     return result

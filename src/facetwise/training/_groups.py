@@ -19,7 +19,13 @@ GATE_RATE = 10.0
 
 def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[ParameterGroup]:
     """The model's parameters in groups: shared, packed by logit, packed by attribute."""
-    owner = torch.tensor(schema.layout().owner, dtype=torch.long)
+    layout, attributes = schema.layout(), len(schema.attributes)
+    # Blocks as `Objective.touched` counts them: values, applicability, either.
+    blocks = list(layout.owner)
+    for place, block in enumerate(layout.blocks):
+        if block.applicability is not None:
+            blocks[block.applicability] = attributes + place
+    owner = torch.tensor(blocks, dtype=torch.long)
     rate, decay = config.learning_rate, config.weight_decay
     groups = [
         ParameterGroup(parameters=list(model.trunk.parameters()), learning_rate=rate, weight_decay=decay),
@@ -34,7 +40,7 @@ def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[
                 parameters=[model.depth.gate],
                 learning_rate=rate * GATE_RATE,
                 weight_decay=0.0,
-                owner=torch.arange(len(schema.attributes)),
+                owner=torch.arange(2 * attributes, 3 * attributes),
             ),
         ]
     return groups

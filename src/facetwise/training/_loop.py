@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from facetwise.config import Config
 from facetwise.decisions import NumberScale, decide, scores_from_logits
+from facetwise.errors import RunError
 from facetwise.events import Event, Report
 from facetwise.inference import logits_of
 from facetwise.metrics import Evaluation, evaluate, score
@@ -19,6 +20,7 @@ from facetwise.models import FacetModel
 from facetwise.objectives import (
     BALANCERS,
     REWEIGHTING,
+    Balancer,
     ClassWeights,
     Objective,
     Outputs,
@@ -56,7 +58,7 @@ class Step:
 
     model: FacetModel
     objective: Objective
-    balancer: object
+    balancer: Balancer
     optimizer: BlockAdamW
     clip: float
 
@@ -69,7 +71,7 @@ def training_step(step: Step, features: Tensor, targets: Targets, weights: Class
     step.balancer.combine(losses, active).backward()
     if step.clip:
         nn.utils.clip_grad_norm_(step.model.parameters(), step.clip)
-    step.optimizer.step(active)
+    step.optimizer.step(step.objective.touched(reduced))
     return losses.detach(), active
 
 
@@ -109,6 +111,9 @@ def fit(
 
     Returns:
         Epochs that were trained.
+
+    Raises:
+        RunError: The numbers ran away.
     """
     log, trackers = RunLog(folder / "log.jsonl"), Trackers()
     balancer = BALANCERS[config.balancing.name](**config.balancing.options)
@@ -137,6 +142,11 @@ def fit(
 
         # 2. The validation rows: one unweighted loss, and the score that selects.
         logits = logits_of(model, val.features.numpy())
+        if not np.isfinite(logits).all():
+            raise RunError(
+                f"training keeps every number finite. Found infinity or NaN in epoch {epoch + 1}. "
+                f"Fix: lower learning_rate (now {config.learning_rate:g}), or set clip=1"
+            )
         by_attribute = plain_loss(schema, objective, logits, val.targets)
         loss = float(np.nanmean(by_attribute)) if np.isfinite(by_attribute).any() else float("nan")
         evaluation = validate(schema, scales, logits, val.labels, train.labels)

@@ -1,6 +1,5 @@
 """AdamW that leaves alone what a batch says nothing about."""
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ class ParameterGroup:
         parameters: The parameters.
         learning_rate: Peak learning rate; the schedule multiplies it.
         weight_decay: Decoupled weight decay; only matrices are decayed.
-        owner: For packed parameters, the attribute of each row; None for shared ones.
+        owner: For packed parameters, the block of each row (an attribute, say) whose labels move it; None: shared.
     """
 
     parameters: Sequence[Tensor]
@@ -82,8 +81,8 @@ class BlockAdamW:
         return {"m": torch.zeros_like(parameter), "v": torch.zeros_like(parameter), "t": steps}
 
     @torch.no_grad()
-    def step(self, active: Bool[Tensor, " attribute"]) -> None:
-        """One step; `active` says which attributes have a label in the (global) batch."""
+    def step(self, active: Bool[Tensor, " block"]) -> None:
+        """One step; `active` says per owner whether the (global) batch has a label for it."""
         told = active.tolist()
         for group, blocks in zip(self.groups, self._blocks, strict=True):
             moving = [

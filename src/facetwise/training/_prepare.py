@@ -120,11 +120,11 @@ def read_structure(
     """Read the table and conclude its structure, or take the user's schema for it."""
     table = read_table(source)
     root = images or (Path(source).parent if isinstance(source, str | Path) else Path())
-    structure: Inference | Schema = schema or infer_structure(table, root, category=config.category, group=config.group)
-    split_column = structure.split if isinstance(structure, Inference) else None
+    inferred = infer_structure(table, root, category=config.category, group=config.group)
+    split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
         table, split_column = _joined(table, read_table(test), split_column)
-    return Structure(table=table, structure=structure, split_column=split_column, root=root)
+    return Structure(table=table, structure=schema or inferred, split_column=split_column, root=root)
 
 
 def prepare(
@@ -178,7 +178,8 @@ def prepare(
     kept = table.take(rows)
     split = split_rows(
         kept, structure, digests=digests, seed=config.seed, val_ratio=config.val_ratio, test_ratio=config.test_ratio,
-        split_column=read.split_column, previous=None if split_from is None else read_previous(split_from / "split.csv"),
+        split_column=read.split_column,
+        previous=None if split_from is None else read_previous(split_from / "split.csv"),
     )  # fmt: skip
     _tell(split.notices, report)
     report(Event("stage", f"split: {split.how}"))

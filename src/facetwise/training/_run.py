@@ -126,6 +126,11 @@ def _require_sides(prepared: Prepared) -> None:
             raise RunError(
                 f"training needs rows on the side {side!r}. Found none of {len(prepared.rows):,}. Fix: {fix}"
             )
+        if not (prepared.labels.state[prepared.split.rows(side)] == VALUE).any():
+            raise RunError(
+                f"training needs a labelled cell on the side {side!r}. Found none in "
+                f"{len(prepared.split.rows(side)):,} rows. Fix: label some of them, or leave the split to facetwise"
+            )
 
 
 def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Report) -> None:

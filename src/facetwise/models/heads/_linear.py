@@ -14,8 +14,12 @@ __all__ = ["LinearHead"]
 class LinearHead(nn.Module):
     """z = h Wᵀ + b, W of shape (logit, width): every attribute's logits are rows of one matrix.
 
+    Source: the linear classifier; packing is only a layout.
+
     A loop over one `nn.Linear` per attribute computes the same numbers; with many attributes it is several times
     slower (`benchmarks/heads.py`).
+
+    Source: a linear classifier per attribute on a shared representation (Caruana 1997), packed.
 
     Args:
         names: One stable name per logit, from the layout.

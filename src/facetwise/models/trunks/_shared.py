@@ -1,5 +1,7 @@
 """Shared bottom: one small network that all attributes read."""
 
+from itertools import pairwise
+
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -42,7 +44,7 @@ class SharedTrunk(Trunk):
         super().__init__()
         sizes = [features] + [width] * layers
         blocks: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in pairwise(sizes):
             blocks += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU(), nn.Dropout(dropout)]
         self.blocks = nn.Sequential(*blocks)
         self._width = width
@@ -59,4 +61,4 @@ class SharedTrunk(Trunk):
     def shared_cut(self) -> list[nn.Parameter]:
         """The last linear layer."""
         last = [block for block in self.blocks if isinstance(block, nn.Linear)][-1]
-        return [last.weight, last.bias]
+        return list(last.parameters())

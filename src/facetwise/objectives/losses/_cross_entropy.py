@@ -35,6 +35,7 @@ class CrossEntropy(Loss):
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.CATEGORICAL})
 
     columns: Tensor
+    place_index: Tensor
     segment: Tensor
     member_leaf: Tensor
     member_class: Tensor

@@ -34,6 +34,7 @@ class Loss(nn.Module, ABC):
 
     def __init__(self, *, schema: Schema, places: Sequence[int]) -> None:
         super().__init__()
+        assert all(schema.attributes[place].kind in self.kinds for place in places), "a loss scores its own kinds"
         self.places = tuple(places)
 
     @abstractmethod

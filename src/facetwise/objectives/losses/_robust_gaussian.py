@@ -46,7 +46,8 @@ class RobustGaussian(Loss):
         self.register_buffer("place_index", torch.tensor(self.places, dtype=torch.long), persistent=False)
 
     def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
-        """Cell losses of the numeric attributes."""
+        """Cell losses of the numeric attributes; numbers have no classes, so that the weights do not matter."""
+        del weights
         mean = outputs.logits.index_select(1, self.mean)
         spread = outputs.logits.index_select(1, self.mean + 1).clamp(LOWEST, HIGHEST)
         number = targets.number.index_select(1, self.place_index)

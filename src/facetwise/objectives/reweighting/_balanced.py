@@ -19,4 +19,5 @@ class BalancedReweighting(Reweighting):
 
     def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
         """Inverse frequency."""
+        del progress  # the same in every epoch
         return normalised(1.0 / np.maximum(counts, 1), counts)

@@ -18,4 +18,5 @@ class SqrtReweighting(Reweighting):
 
     def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
         """Inverse square root of the frequency."""
+        del progress  # the same in every epoch
         return normalised(np.maximum(counts, 1) ** -0.5, counts)

@@ -1,0 +1,220 @@
+"""A finished run: evaluate and predict."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from facetwise.config import Config, load_config
+from facetwise.data import encode, read_table
+from facetwise.errors import BundleError, RunError, UserError
+from facetwise.events import Event, Report, silent
+from facetwise.features import choose_levels
+from facetwise.inference import (
+    Answers,
+    Bundle,
+    Predictor,
+    answers_from,
+    describe_source,
+    describe_table,
+    image_column,
+    read_bundle,
+    read_predictions,
+    root_of,
+)
+from facetwise.metrics import Evaluation, evaluate
+from facetwise.models.backbones import create_backbone
+from facetwise.schema import Labels, Schema
+from facetwise.training._checkpoints import read_checkpoint
+from facetwise.training._prepare import Prepared, prepare, read_structure
+
+__all__ = ["Run", "Side", "load"]
+
+Side = Literal["train", "val", "test"]
+
+
+def load(path: str | Path) -> "Run":
+    """A finished run, ready to evaluate and predict.
+
+    Raises:
+        RunError: No finished run there.
+    """
+    path = Path(path)
+    if not (path / "bundle" / "bundle.json").is_file():
+        raise RunError(f"{path} is a finished run. Found no bundle in it. Fix: `facetwise train ... --out {path}`")
+    return Run(path)
+
+
+class Run:
+    """A run folder.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def bundle(self) -> Bundle:
+        """The trained artefact."""
+        return read_bundle(self.path / "bundle")
+
+    @property
+    def schema(self) -> Schema:
+        """The vocabulary."""
+        return self.bundle.schema
+
+    @cached_property
+    def config(self) -> Config:
+        """The resolved configuration."""
+        return load_config(self.path / "config.yaml")
+
+    @cached_property
+    def metrics(self) -> dict[str, Any]:
+        """`metrics.json`: the test side, or validation where there is no test."""
+        return json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+
+    @cached_property
+    def depth(self) -> dict[str, dict[str, dict[str, float | None]]]:
+        """Per attribute and level: validation loss added when the level is permuted, and the gate."""
+        return json.loads((self.path / "depth.json").read_text(encoding="utf-8"))
+
+    def summary(self) -> list[str]:
+        """Where the results are, in a few lines."""
+        overall, floor = self.metrics["overall"], self.metrics["floors"]["majority"]["overall"]
+        lines = [f"run       {self.path}"]
+        for name, label in (("mean_macro_f1", "macro F1"), ("mean_accuracy", "accuracy")):
+            if overall.get(name) is not None:
+                lines.append(
+                    f"{label:<9} {overall[name]:.3f} on {self.metrics['split']} (majority floor {floor[name]:.3f})"
+                )
+        return lines
+
+    def predictor(self, checkpoint: str = "best_score") -> Predictor:
+        """The bundle ready to answer, with the parameters of another checkpoint if asked."""
+        if checkpoint == "best_score":
+            return Predictor(self.bundle)
+        saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
+        return Predictor(replace(self.bundle, tensors=saved.tensors))
+
+    def _backbone(self) -> Any:
+        about = self.bundle.backbone
+        if about["name"] is None:
+            raise UserError(
+                "this run was trained on given features. Fix: use predict_features, or evaluate the run's own table"
+            )
+        backbone = create_backbone(about["name"], **about["options"])
+        if (found := backbone.weights_digest()) != about["sha256"]:
+            raise BundleError(
+                f"the run was trained on {about['name']} with weights {about['sha256'][:12]}. Found {found[:12]}. "
+                "Fix: install the same weights"
+            )
+        return backbone
+
+    def evaluate(
+        self,
+        table: Any = None,
+        *,
+        images: str | Path | None = None,
+        split: Side | Sequence[Side] = "test",
+        checkpoint: str = "best_score",
+        report: Report = silent,
+    ) -> Any:
+        """Measure the run on its own sides, or on a new labelled table.
+
+        Args:
+            table: A new labelled table; the run's own if not given.
+            images: Folder of the new table's pictures.
+            split: A side, or several of the run's own.
+            checkpoint: Which checkpoint.
+            report: Told about progress.
+
+        Returns:
+            One `Evaluation`, or a dictionary of them where several sides are asked for.
+        """
+        if table is not None:
+            return self._evaluate_table(table, images, checkpoint, report)
+        if split in ("train", "val", "test"):
+            return self._evaluate_side(split, checkpoint)
+        return {side: self._evaluate_side(side, checkpoint) for side in split}
+
+    def _evaluate_side(self, side: Side, checkpoint: str) -> Evaluation:
+        if checkpoint == "best_score" and side == self.metrics["split"]:
+            return Evaluation.from_dict(self.metrics)
+        train = self._train_labels
+        saved = self.path / "predictions" / f"{side}.parquet"
+        if checkpoint == "best_score" and saved.is_file():
+            _, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds)
+            return evaluate(self.schema, truth, decisions, train=train)
+        rows = self._prepared.split.rows(side)
+        if not len(rows):
+            raise RunError(
+                f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table"
+            )
+        decisions = self.predictor(checkpoint)(self._prepared.features[rows])
+        return evaluate(self.schema, self._prepared.labels.take(rows), decisions, train=train)
+
+    def _evaluate_table(self, table: Any, images: str | Path | None, checkpoint: str, report: Report) -> Evaluation:
+        read, root = read_table(table), root_of(table, images)
+        column = self.schema.images[0] if self.schema.images[0] in read.cells else image_column(read, root)
+        described = describe_table(read, column, root, backbone=self._backbone(), report=report)
+        truth, notices = encode(self.schema, read.take(described.good))
+        for notice in notices:
+            report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+        chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
+        return evaluate(self.schema, truth, self.predictor(checkpoint)(chosen), train=self._train_labels)
+
+    @property
+    def _train_labels(self) -> Labels:
+        return self._prepared.labels.take(self._prepared.split.rows("train"))
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        """The run's own table again, from the cache; the sides are those that were saved."""
+        about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
+        if about["table"] is None:
+            raise RunError("this run was trained on a frame, not a file. Fix: give the labelled table to evaluate")
+        read = read_structure(
+            about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"]
+        )
+        given = None if about["features"] is None else Path(about["features"])
+        return prepare(read, self.config, features=given, split_from=self.path, report=silent)
+
+    def predict(
+        self, source: Any, *, images: str | Path | None = None, checkpoint: str = "best_score", report: Report = silent
+    ) -> Answers:
+        """Fill in every attribute of pictures.
+
+        Args:
+            source: A picture, a folder, a list of pictures, or a table (path or frame) with an image column.
+            images: Folder that a table's paths are relative to.
+            checkpoint: Which checkpoint.
+            report: Told about progress.
+
+        Returns:
+            One row per picture, in order; unreadable ones with their reason.
+        """
+        names, described = describe_source(source, images, self._backbone(), report=report)
+        issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
+        chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
+        return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen))
+
+    def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
+        """Fill in every attribute from features (item, width) of the run's backbone and levels.
+
+        Raises:
+            UserError: Another width.
+        """
+        width = len(self.bundle.standardizer.mean)
+        if features.ndim != 2 or features.shape[1] != width:
+            raise UserError(
+                f"features have shape (item, {width}). Found {features.shape}. Fix: extract with the same backbone"
+            )
+        names = [str(n) for n in range(len(features))]
+        decisions = self.predictor(checkpoint)(np.asarray(features, dtype=np.float32))
+        return answers_from(self.schema, names, [None] * len(names), decisions)
