@@ -1,5 +1,6 @@
 """A made vocabulary with every kind, a hierarchy of three levels, applicability, and labels with every state."""
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -58,7 +59,9 @@ def made_schema() -> Schema:
             ),
             Attribute(column="print", id="a09", kind=Kind.BINARY, classes=("plain", "printed"), own_applicability=True),
             Attribute(column="size", id="a10", kind=Kind.ORDINAL, classes=("S", "M", "L")),
-            Attribute(column="fabric", id="a11", kind=Kind.MULTILABEL, classes=("wool", "silk"), applies_to=("clothes",)),
+            Attribute(
+                column="fabric", id="a11", kind=Kind.MULTILABEL, classes=("wool", "silk"), applies_to=("clothes",)
+            ),
             Attribute(column="brand", id="a12", kind=Kind.CATEGORICAL, classes=("x", "y")),
         ),
     )  # fmt: skip
@@ -146,7 +149,7 @@ def made_logits(schema: Schema, items: int, *, seed: int = 0, dtype: torch.dtype
     """Logits drawn by name, so that permuting the schema permutes their columns and nothing else."""
     columns = []
     for name in schema.layout().names:
-        number = int.from_bytes(f"{seed}/{name}".encode()[-7:], "little")
+        number = zlib.crc32(f"{seed}/{name}".encode())
         columns.append(torch.randn(items, generator=torch.Generator().manual_seed(number), dtype=torch.float64))
     return torch.stack(columns, dim=1).to(dtype)
 

@@ -5,10 +5,10 @@ import inspect
 import numpy as np
 import pytest
 import torch
-from made_facets import even_weights, forget, made_labels, made_logits, made_schema, made_targets
 
 from facetwise.objectives import LOSSES, REWEIGHTING, Loss, Outputs, Targets, class_weights, count_classes
 from facetwise.schema import Labels, Schema
+from made_facets import even_weights, forget, made_labels, made_logits, made_schema, made_targets
 
 ITEMS = 24
 SCHEMA = made_schema()

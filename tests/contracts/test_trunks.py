@@ -4,11 +4,11 @@ import inspect
 
 import pytest
 import torch
-from made_facets import even_weights, made_labels, made_objective, made_schema, made_targets
 
 from facetwise.models import build_model
 from facetwise.models.trunks import TRUNKS, Trunk
 from facetwise.objectives import Outputs
+from made_facets import even_weights, made_labels, made_objective, made_schema, made_targets
 
 FEATURES, ITEMS = 10, 40
 every_trunk = pytest.mark.parametrize("name", TRUNKS)

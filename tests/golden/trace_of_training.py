@@ -14,8 +14,6 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
-
 from facetwise.config import Config
 from facetwise.models import build_model
 from facetwise.objectives import BALANCERS, REWEIGHTING, class_weights, count_classes
@@ -24,6 +22,7 @@ from facetwise.training._groups import parameter_groups
 from facetwise.training._loop import Step, training_step
 from facetwise.training._order import epoch_order
 from facetwise.training._schedule import warmup_cosine
+from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 STEPS, BATCH, LEVELS = 20, 12, [6, 8]
 TRACE = Path(__file__).with_name("trace.json")

@@ -1,13 +1,15 @@
 """Scores, applicability and thresholds against torch and brute force."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
-from made_facets import made_labels, made_logits, made_scales, made_schema
 from sklearn.metrics import f1_score
 
 from facetwise.decisions import applicability_table, best_threshold, decide, scores_from_logits, tune_thresholds
 from facetwise.schema import VALUE, Kind
+from made_facets import made_labels, made_logits, made_scales, made_schema
 
 ITEMS = 50
 SCHEMA = made_schema()
@@ -17,7 +19,7 @@ SCALES = made_scales(SCHEMA, LABELS)
 LOGITS = made_logits(SCHEMA, ITEMS)
 
 
-def _block(column: str):  # noqa: ANN202
+def _block(column: str):
     return LAYOUT.blocks[SCHEMA.index[column]]
 
 
@@ -113,7 +115,7 @@ def test_thresholds_are_the_best_of_all(both_sides: bool, seed: int) -> None:
         return (ours + f1_score(~truth, ~called, zero_division=0)) / 2 if both_sides else ours
 
     values = np.unique(chance)
-    tried = [(a + b) / 2 for a, b in zip(values[:-1], values[1:], strict=True)] + [values[0] / 2]
+    tried = [(a + b) / 2 for a, b in itertools.pairwise(values)] + [values[0] / 2]
     figures = np.array([figure(each) for each in tried])
     assert figure(cut) >= figures.max() - 0.005 - 1e-9
     nearly = np.array(tried)[figures >= figures.max() - 0.005]

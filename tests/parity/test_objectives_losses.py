@@ -5,18 +5,6 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from made_facets import (
-    COARSE,
-    FINE,
-    even_weights,
-    forget,
-    made_labels,
-    made_logits,
-    made_objective,
-    made_scales,
-    made_schema,
-    made_targets,
-)
 from sklearn.utils.class_weight import compute_class_weight
 from torch.nn import functional
 
@@ -32,6 +20,18 @@ from facetwise.objectives import (
     segment_logsumexp,
 )
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
+from made_facets import (
+    COARSE,
+    FINE,
+    even_weights,
+    forget,
+    made_labels,
+    made_logits,
+    made_objective,
+    made_scales,
+    made_schema,
+    made_targets,
+)
 
 ITEMS = 60
 SCHEMA = made_schema()

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from made_facets import even_weights, forget, made_labels, made_objective, made_schema, made_targets
 
 from facetwise.config import Config
 from facetwise.models import build_model
@@ -12,6 +11,7 @@ from facetwise.schema import NOT_APPLICABLE, VALUE
 from facetwise.training import BlockAdamW, ParameterGroup
 from facetwise.training._groups import parameter_groups
 from facetwise.training._loop import Step, training_step
+from made_facets import even_weights, forget, made_labels, made_objective, made_schema, made_targets
 
 OWNER = torch.tensor([0, 0, 1, 2, 2, 2])
 RATE, DECAY = 0.01, 0.1
@@ -119,7 +119,7 @@ def test_skipped_steps_never_happened() -> None:
                 _set(alone[attribute], [g.clone() for g in gradients[:2]])
                 references[attribute].step()
     for attribute in range(3):
-        rows = OWNER == attribute
+        rows = attribute == OWNER
         for a, b in zip(parameters[:2], alone[attribute], strict=True):
             torch.testing.assert_close(a[rows], b[rows], rtol=0, atol=1e-12)
 
@@ -159,7 +159,7 @@ def test_blocks_follow_the_labels_of_a_batch() -> None:
     def moved(keep: list[int], state: int) -> set[str]:
         only = forget(schema, labels, np.arange(30), [n for n in range(len(schema.attributes)) if n not in keep])
         only = forget(schema, only, np.flatnonzero(~(only.state == state).any(axis=1)))
-        wrong = [np.flatnonzero((only.state[:, place] != state)) for place in keep]
+        wrong = [np.flatnonzero(only.state[:, place] != state) for place in keep]
         for place, rows in zip(keep, wrong, strict=True):
             only = forget(schema, only, rows, [place])
         model = build_model(schema, levels=[3, 4], trunk_options={"width": 5, "dropout": 0.0}, input_dropout=0.0)

@@ -101,7 +101,8 @@ def test_everything_that_is_wrong_at_once() -> None:
         batchsize=3,
     )  # fmt: skip
     for word in (
-        "config: epochs", "did you mean learning_rate", "did you mean shared", "did you mean cross_entropy", "'noequals'",
+        "config: epochs", "did you mean learning_rate", "did you mean shared", "did you mean cross_entropy",
+        "'noequals'",
         "head.widht", "did you mean batch_size", "did you mean ordinal", "val_ratio", "levels",
     ):  # fmt: skip
         assert word in text, word
@@ -120,8 +121,11 @@ def test_options_have_the_types_of_their_signatures(setting: str) -> None:
     assert setting.partition("=")[0] in _complaints([setting])
 
 
-@pytest.mark.parametrize("text", ["- a", "just text", "3", "a: [", "trunk: {options: 3, width: 4}", "trunk: 5", "losses: 7",
-                                  "1: 2", "trunk: {name: [shared]}", "losses: {categorical: 4}", "trunk: {1: 2}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    ["- a", "just text", "3", "a: [", "trunk: {options: 3, width: 4}", "trunk: 5", "losses: 7", "1: 2",
+     "trunk: {name: [shared]}", "losses: {categorical: 4}", "trunk: {1: 2}"],
+)  # fmt: skip
 def test_odd_files_are_complaints(text: str, tmp_path: Path) -> None:
     assert _complaints(path=_file(tmp_path, text))
 

@@ -9,7 +9,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_facets import made_features, made_labels, made_logits, made_scales, made_schema
 
 from facetwise.decisions import decide, scores_from_logits
 from facetwise.errors import BundleError
@@ -28,6 +27,7 @@ from facetwise.schema import (
     schema_to_dict,
     schema_to_yaml,
 )
+from made_facets import made_features, made_labels, made_logits, made_scales, made_schema
 
 HOSTILE = [
     "NO", "yes", "2010", "12:30", "null", "~", "1e3", "0x1f", "👗 dress", "it's \"quoted\"", "line\nbreak", "tab\tbed",
@@ -48,16 +48,20 @@ def schemas(draw: st.DrawFn) -> Schema:
     columns = draw(st.lists(texts, min_size=4, max_size=6, unique=True))
     fine, coarse, other, several, *rest = columns
     above, below = draw(names), draw(names)
+    of = {name: draw(st.sampled_from(above)) for name in below}
+    more = draw(st.lists(st.sampled_from(above), unique=True))
     parent = Parent(
-        column=coarse,
-        of={name: draw(st.sampled_from(above)) for name in below},
-        alone=tuple(draw(st.lists(st.sampled_from(above), unique=True))),
+        column=coarse, of=of, alone=tuple(name for name in above if name in more or name not in of.values())
     )
     attributes = [
         Attribute(column=coarse, id="a00", kind=Kind.CATEGORICAL, classes=above),
         Attribute(column=fine, id="a01", kind=Kind.CATEGORICAL, classes=below, parent=parent),
-        Attribute(column=other, id="no", kind=Kind.ORDINAL, classes=draw(names), applies_to=above[:1], undecided=above[1:]),
-        Attribute(column=several, id="on", kind=Kind.MULTILABEL, classes=draw(names), separator=draw(st.sampled_from("|,;/ "))),
+        Attribute(
+            column=other, id="no", kind=Kind.ORDINAL, classes=draw(names), applies_to=above[:1], undecided=above[1:]
+        ),
+        Attribute(
+            column=several, id="on", kind=Kind.MULTILABEL, classes=draw(names), separator=draw(st.sampled_from("|,; "))
+        ),
         *(Attribute(column=column, id=f"n{n}", kind=Kind.NUMERIC, unit=draw(texts)) for n, column in enumerate(rest)),
     ]  # fmt: skip
     return Schema(
@@ -153,7 +157,11 @@ def _bundle() -> tuple[Bundle, np.ndarray]:
         standardizer=Standardizer.fit(features, [4, 5]),
         scales=made_scales(SCHEMA, labels),
         thresholds={"a04": (0.25,), "a05": (0.1, 0.2, 1 / 3)},
-        model={"trunk": {"name": "shared", "options": {"width": 6}}, "head": {"name": "linear", "options": {}}, "depth": True},
+        model={
+            "trunk": {"name": "shared", "options": {"width": 6}},
+            "head": {"name": "linear", "options": {}},
+            "depth": True,
+        },
         levels="all",
         backbone={"mode": "given", "name": None, "options": {}, "width": 9},
         metrics={"split": "test", "overall": {"mean_macro_f1": None}},

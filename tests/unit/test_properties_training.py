@@ -5,6 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from facetwise.models import FacetModel, build_model
+from facetwise.models._initial import draw_rows
+from facetwise.objectives import BALANCERS, REWEIGHTING, Outputs, class_weights, count_classes
+from facetwise.schema import Labels, Schema
 from made_facets import (
     forget,
     made_features,
@@ -15,11 +20,6 @@ from made_facets import (
     recoded,
     shuffled,
 )
-
-from facetwise.models import FacetModel, build_model
-from facetwise.models._initial import draw_rows
-from facetwise.objectives import BALANCERS, REWEIGHTING, Outputs, class_weights, count_classes
-from facetwise.schema import Labels, Schema
 
 LEVELS = [4, 5, 3]
 ITEMS = 16

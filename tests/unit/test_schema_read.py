@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_facets import made_schema, shuffled
 
 from facetwise.errors import SchemaError
 from facetwise.schema import Attribute, Coding, Kind, Parent, Schema, read_schema, schema_from_dict, schema_to_dict
+from made_facets import made_schema, shuffled
 
 
 def _said(data: object) -> str:
@@ -33,7 +33,8 @@ def test_all_mistakes_of_form_at_once() -> None:
         }
     )
     for word in ("version", "did you mean image", "category", "did you mean categorical", "False", "2010",
-                 "did you mean transform", "own_applicability", "attributes[2]", "parent", "applies_to", "groups"):  # fmt: skip
+                 "did you mean transform", "own_applicability", "attributes[2]", "parent", "applies_to",
+                 "groups"):  # fmt: skip
         assert word in text, word
 
 
@@ -91,6 +92,18 @@ def test_a_circle_of_parents_is_refused() -> None:
             Schema(images=("image",), attributes=attributes)
 
 
+def test_a_class_that_nothing_leads_to_is_refused() -> None:
+    coarse = Attribute(column="coarse", id="a00", kind=Kind.CATEGORICAL, classes=("x", "y", "z"))
+    for alone in ((), ("x",), ("y", "z")):
+        parent = Parent(column="coarse", of={"p": "x", "q": "x"}, alone=alone)
+        fine = Attribute(column="fine", id="a01", kind=Kind.CATEGORICAL, classes=("p", "q"), parent=parent)
+        if alone == ("y", "z"):
+            assert all(Schema(images=("image",), attributes=(coarse, fine)).layout().blocks[0].leaves)
+            continue
+        with pytest.raises(SchemaError, match="add 'z' to 'alone'"):
+            Schema(images=("image",), attributes=(coarse, fine))
+
+
 def test_a_mutated_dictionary_never_escapes_as_a_traceback() -> None:
     """Every value of a good file, replaced by something odd: a schema or a complaint, nothing else."""
 
@@ -108,7 +121,7 @@ def test_a_mutated_dictionary_never_escapes_as_a_traceback() -> None:
             try:
                 schema_from_dict(data)
             except SchemaError as error:
-                assert str(error)
+                assert str(error)  # noqa: PT017 - most of the changes are mistakes, some are not
 
 
 @settings(max_examples=30, deadline=None)

@@ -7,7 +7,6 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 from facetwise.models import build_model
 from facetwise.objectives import REWEIGHTING, class_weights, count_classes
@@ -17,6 +16,7 @@ from facetwise.training._loop import Part, plain_loss
 from facetwise.training._order import epoch_order
 from facetwise.training._schedule import warmup_cosine
 from facetwise.training._trackers import Trackers
+from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 epochs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20)
 
@@ -35,8 +35,8 @@ def test_trackers_keep_what_is_best(history: list[tuple[int, int]]) -> None:
         assert trackers.since == epoch - saved["best_score"]
         both = saved["best_both"]
         assert not any(
-            s >= scores[both] and l <= losses[both] and (s, l) != (scores[both], losses[both])
-            for s, l in history[both : epoch + 1]
+            s >= scores[both] and loss_then <= losses[both] and (s, loss_then) != (scores[both], losses[both])
+            for s, loss_then in history[both : epoch + 1]
         )
 
 
@@ -67,7 +67,7 @@ def test_the_order_of_an_epoch() -> None:
     assert all(order != list(range(50)) for order in orders.values())
 
 
-def _report(depth: bool = True) -> tuple:  # noqa: FBT001, FBT002
+def _report(depth: bool = True) -> tuple:  # noqa: FBT002
     schema = made_schema()
     labels = made_labels(schema, 200, unknown=0.1)
     features = made_features(labels, schema, 8)

@@ -108,6 +108,17 @@ def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list
         for name in parent.alone
         if name not in above.classes
     ]
+    # A class without a leaf has no logit anywhere: its probability would be 0 and its loss infinite.
+    found += [
+        Complaint(
+            column=column,
+            rule=f"every class of the parent {above.column!r} has a class here, or is listed in 'alone'",
+            found=repr(name) + " with neither",
+            fix=f"add {name!r} to 'alone'",
+        )
+        for name in above.classes
+        if name not in parent.of.values() and name not in parent.alone
+    ]
     seen, walk = {column}, above
     while walk.parent is not None and walk.parent.column in by_column:
         if walk.column in seen:

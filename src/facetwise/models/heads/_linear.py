@@ -19,8 +19,6 @@ class LinearHead(nn.Module):
     A loop over one `nn.Linear` per attribute computes the same numbers; with many attributes it is several times
     slower (`benchmarks/heads.py`).
 
-    Source: a linear classifier per attribute on a shared representation (Caruana 1997), packed.
-
     Args:
         names: One stable name per logit, from the layout.
         width: Width of the representation.

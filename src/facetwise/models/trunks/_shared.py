@@ -37,9 +37,9 @@ class SharedTrunk(Trunk):
         self,
         *,
         features: int,
-        width: int = 384,
+        width: int = 512,
         layers: int = 1,
-        dropout: float = 0.4,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         sizes = [features] + [width] * layers
