@@ -5,7 +5,7 @@ import inspect
 import pytest
 import torch
 
-from facetwise.models.heads import HEADS
+from facetwise.models.heads import HEADS, LinearHead
 from facetwise.models.trunks import TRUNKS
 
 NAMES = ["a00/red", "a00/blue", "a01/yes", "a02/>low", "a03/applies"]
@@ -65,3 +65,14 @@ def test_no_names_no_logits(name: str) -> None:
     head = HEADS[name](names=[], width=WIDTH, seed=0).double()
     for shape in HEADS[name].accepts:
         assert head(_input(shape)).shape == (7, 0)
+
+
+def test_linear_is_one_linear_layer_per_attribute() -> None:
+    head = LinearHead(names=NAMES, width=WIDTH, seed=0).double()
+    given = _input("batch width")
+    for rows in (slice(0, 2), slice(2, 3), slice(3, 4), slice(4, 5)):
+        layer = torch.nn.Linear(WIDTH, rows.stop - rows.start).double()
+        with torch.no_grad():
+            layer.weight.copy_(head.weight[rows])
+            layer.bias.copy_(head.bias[rows])
+        torch.testing.assert_close(head(given)[:, rows], layer(given))

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from facetwise.models import build_model
-from facetwise.models.trunks import TRUNKS, Trunk
+from facetwise.models.trunks import TRUNKS, SharedTrunk, Trunk
 from facetwise.objectives import Outputs
 from made_facets import even_weights, made_labels, made_objective, made_schema, made_targets
 
 FEATURES, ITEMS = 10, 40
+_PARTS = (torch.nn.Linear, torch.nn.LayerNorm)
 every_trunk = pytest.mark.parametrize("name", TRUNKS)
 
 
@@ -78,3 +79,14 @@ def test_every_attribute_reaches_the_shared_cut(name: str) -> None:
         gradients = torch.autograd.grad(losses[place], cut, retain_graph=True, allow_unused=True)
         assert all(g is not None and g.isfinite().all() for g in gradients), attribute.column
         assert any((g != 0).any() for g in gradients if g is not None) or not cut, attribute.column
+
+
+def test_shared_is_its_formula() -> None:
+    trunk = SharedTrunk(features=FEATURES, width=6, layers=2).double().eval()
+    expected = _input()
+    for linear, norm in zip(*([m for m in trunk.modules() if isinstance(m, kind)] for kind in _PARTS), strict=True):
+        bent = expected @ linear.weight.T + linear.bias
+        centred = bent - bent.mean(dim=1, keepdim=True)
+        normed = centred / (centred.square().mean(dim=1, keepdim=True) + norm.eps).sqrt() * norm.weight + norm.bias
+        expected = normed * 0.5 * (1 + torch.erf(normed / 2**0.5))
+    torch.testing.assert_close(trunk(_input()), expected)

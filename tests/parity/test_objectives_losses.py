@@ -283,6 +283,14 @@ def test_balanced_weights_are_those_of_scikit_learn() -> None:
             assert float(weights.positive[block.applicability]) == pytest.approx(high, rel=1e-5)
 
 
+def test_sqrt_weights_lie_half_way_between_none_and_balanced() -> None:
+    """Up to the scale, the geometric mean of the two."""
+    counts = np.array([400, 60, 9, 1])
+    none, balanced, sqrt = (REWEIGHTING[n]().weights(counts, progress=0.0) for n in ("none", "balanced", "sqrt"))
+    middle = np.sqrt(none * balanced)
+    np.testing.assert_allclose(sqrt, middle * counts.sum() / (middle * counts).sum(), rtol=1e-12)
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_segments_with_extreme_logits(dtype: torch.dtype) -> None:
     widths, segment = [3, 1, 4], torch.tensor([0, 0, 0, 1, 2, 2, 2, 2])

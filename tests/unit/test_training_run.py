@@ -44,9 +44,11 @@ def _features(columns: dict[str, list[str]], seed: int = 0) -> np.ndarray:
     result = rng.normal(0, 0.3, (ITEMS, WIDTH)).astype(np.float32)
     for column in ("thing", "colour", "size"):
         names = sorted(set(columns[column]))
-        spread = rng.normal(0, 1, (len(names), WIDTH))
+        spread = rng.normal(0, 2, (len(names), WIDTH))
         result += spread[[names.index(name) for name in columns[column]]].astype(np.float32)
-    return result + np.outer(np.log(np.array(columns["price"], dtype=float)), rng.normal(size=WIDTH)).astype(np.float32)
+    return result + np.outer(np.log(np.array(columns["price"], dtype=float)), rng.normal(0, 3, WIDTH)).astype(
+        np.float32
+    )
 
 
 QUICK: dict[str, Any] = {"epochs": 4, "batch_size": 32, "trunk": {"width": 16}, "learning_rate": 0.01}

