@@ -58,10 +58,6 @@ def _floor(split: Mapping[str, Any], name: str, *path: str) -> float | None:
     return found
 
 
-def _prefix(splits: Mapping[str, Any], name: str) -> str:
-    return f"{name} " if len(splits) > 1 else ""
-
-
 def _table(
     screen: Screen,
     first: str,
@@ -72,25 +68,31 @@ def _table(
     *,
     digits: int,
 ) -> None:
+    """One split: every measure with its floors. Several: one measure side by side, with the floors of the last."""
+    last = list(splits.values())[-1]
     heads = [first, "unit" if first == "number" else "kind"]
-    for name in splits:
-        heads += [f"{_prefix(splits, name)}labelled"]
+    if len(splits) > 1:
+        heads += [f"{name} {measures[0][1]}" for name in splits] + ["majority", "random", "labelled"]
+    else:
+        heads += ["labelled"]
         for _, word in measures:
-            heads += [f"{_prefix(splits, name)}{word}", "majority", "random"]
+            heads += [word, "majority", "random"]
     rows = []
     for column in columns:
+        values = last["attributes"].get(column, {})
         row: list[object] = [column, second[column]]
-        for split in splits.values():
-            values = split["attributes"].get(column, {})
+        if len(splits) == 1:
             row.append(values.get("labelled", 0))
-            for key, _ in measures:
-                row.append(number(values.get(key), digits=digits))
-                row += [
-                    number(_floor(split, floor, "attributes", column, key), digits=digits)
-                    for floor in ("majority", "random")
-                ]
+        for key, _ in measures:
+            found = [split["attributes"].get(column, {}).get(key) for split in splits.values()]
+            found += [_floor(last, floor, "attributes", column, key) for floor in ("majority", "random")]
+            row += [number(figure, digits=digits) for figure in found]
+        if len(splits) > 1:
+            row.append(values.get("labelled", 0))
         rows.append(row)
     screen.table(heads, rows, right=range(2, len(heads)))
+    if len(splits) > 1:
+        screen.result(f"Floors and labelled cells are those of {list(splits)[-1]}.")
 
 
 def _overall(screen: Screen, splits: Mapping[str, Mapping[str, Any]]) -> None:

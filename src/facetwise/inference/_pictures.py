@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facetwise.data import Table, list_folder, resolve_images
+from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import Extraction, extract
 from facetwise.models.backbones import Backbone, Level
@@ -104,8 +105,17 @@ def describe_table(
 
 
 def listed_pictures(source: Path) -> tuple[list[str], list[Path | None]]:
-    """Names and paths of a single picture, or of all pictures below a folder."""
+    """Names and paths of a single picture, or of all pictures below a folder.
+
+    Raises:
+        UserError: Nothing there.
+    """
     if source.is_dir():
         paths = list_folder(source)
         return [path.relative_to(source).as_posix() for path in paths], list(paths)
+    if not source.exists():
+        beside = [path.name for path in source.parent.iterdir()] if source.parent.is_dir() else []
+        raise UserError(
+            f"a picture, a folder or a table. Found nothing at {str(source)!r}. Fix: {nearest(source.name, beside)}"
+        )
     return [str(source)], [source]

@@ -32,7 +32,7 @@ def depth_report(
         names, widths: The levels.
         seed: Of the permutation.
     """
-    features = val.features.numpy()
+    features = val.features.cpu().numpy()
     base = plain_loss(schema, objective, logits_of(model, features), val.targets)
     shuffled = np.random.default_rng(seed).permutation(len(features))
     gates = None if model.depth is None else model.depth.gates().detach().cpu().numpy()

@@ -51,6 +51,10 @@ class Part:
     def __len__(self) -> int:
         return len(self.features)
 
+    def to(self, device: torch.device) -> "Part":
+        """The same rows on another device."""
+        return Part(features=self.features.to(device), targets=self.targets.to(device), labels=self.labels)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -81,10 +85,12 @@ def plain_loss(schema: Schema, objective: Objective, logits: np.ndarray, targets
     Without class weights the number means the same in every epoch and under every schedule.
     """
     layout = schema.layout()
+    device = targets.index.device
     even = ClassWeights(torch.ones(layout.num_scores), torch.ones(layout.num_logits), torch.ones(layout.num_logits))
+    outputs = Outputs(torch.from_numpy(logits).to(device), torch.empty(0), {})
     with torch.no_grad():
-        losses, active = objective(Outputs(torch.from_numpy(logits), torch.empty(0), {}), targets, even).mean()
-    return torch.where(active, losses, torch.nan).numpy()
+        losses, active = objective(outputs, targets, even.to(device)).mean()
+    return torch.where(active, losses, torch.nan).cpu().numpy()
 
 
 def fit(
@@ -104,7 +110,7 @@ def fit(
 
     Args:
         schema, model, objective, scales, config: What to train, and how.
-        train, val: The rows to learn from and the rows to select by.
+        train, val: The rows to learn from and the rows to select by; on the device of the model.
         folder: Run folder; gets `checkpoints/` and `log.jsonl`.
         report: Told about every epoch.
         check: Called between steps; may raise to stop.
@@ -121,7 +127,7 @@ def fit(
     counts = count_classes(schema, train.labels)
     optimizer = BlockAdamW(parameter_groups(model, schema, config))
     step = Step(model=model, objective=objective, balancer=balancer, optimizer=optimizer, clip=config.clip)
-    batch = min(config.batch_size, len(train))
+    device, batch = train.features.device, min(config.batch_size, len(train))
     per_epoch = -(-len(train) // batch)
     steps, done = config.epochs * per_epoch, 0
     torch.manual_seed(config.seed)  # dropout
@@ -130,9 +136,10 @@ def fit(
     for epoch in range(config.epochs):
         # 1. One pass over the training rows, in an order that depends on the seed and the epoch only.
         model.train()
-        weights = class_weights(schema, counts, reweighting, progress=epoch / config.epochs)
-        total, seen = torch.zeros(len(schema.attributes)), torch.zeros(len(schema.attributes))
-        for rows in epoch_order(len(train), seed=config.seed, epoch=epoch).split(batch):
+        weights = class_weights(schema, counts, reweighting, progress=epoch / config.epochs).to(device)
+        total = torch.zeros(len(schema.attributes), device=device)
+        seen = torch.zeros_like(total)
+        for rows in epoch_order(len(train), seed=config.seed, epoch=epoch).to(device).split(batch):
             check()
             optimizer.scale = warmup_cosine(done, steps=steps, warmup=int(config.warmup * steps))
             losses, active = training_step(step, train.features[rows], train.targets.take(rows), weights)
@@ -141,7 +148,7 @@ def fit(
             done += 1
 
         # 2. The validation rows: one unweighted loss, and the score that selects.
-        logits = logits_of(model, val.features.numpy())
+        logits = logits_of(model, val.features.cpu().numpy())
         if not np.isfinite(logits).all():
             raise RunError(
                 f"training keeps every number finite. Found infinity or NaN in epoch {epoch + 1}. "

@@ -33,6 +33,7 @@ from facetwise.objectives import Objective, make_targets
 from facetwise.schema import VALUE, Kind, Labels, Schema, schema_to_yaml
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._depth_report import depth_report
+from facetwise.training._device import choose_device
 from facetwise.training._loop import Part, fit
 from facetwise.training._prepare import Prepared
 
@@ -163,11 +164,13 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
     parts = {side: _part(schema, labels, scales, features, rows) for side, rows in sides.items()}
 
     # The model, and the loop.
+    device = choose_device(config.device)
+    parts = {side: part.to(device) for side, part in parts.items()}
     model = build_model(
         schema, levels=widths, trunk=config.trunk.name, trunk_options=config.trunk.options, head=config.head.name,
         head_options=config.head.options, depth=config.depth, input_dropout=config.input_dropout, seed=config.seed,
-    )  # fmt: skip
-    objective = Objective(schema=schema, losses=_losses(config))
+    ).to(device)  # fmt: skip
+    objective = Objective(schema=schema, losses=_losses(config)).to(device)
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
     report(Event("stage", "training"))
