@@ -1,6 +1,6 @@
 """facetwise with its defaults against a careful scikit-learn user: the same pictures, the same split, several seeds.
 
-    python benchmarks/quality.py TABLE [TABLE ...] --seeds 5 --save
+    python benchmarks/quality.py [TABLE ...] --seeds 5 --save
 
 The scikit-learn user takes the last layer of the same backbone (its mean, standardised on training rows) and tunes, per
 attribute or label, one `LogisticRegression(class_weight="balanced")` over C in .001, .01, .1 on validation, and per
@@ -13,6 +13,7 @@ after extraction; both sides read the same cached features.
 import argparse
 import csv
 import json
+import os
 import tempfile
 import time
 import warnings
@@ -194,7 +195,9 @@ def one_run(table: Path, images: Path, seed: int, options: dict[str, object]) ->
 def main() -> None:
     """Run the comparison and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("tables", nargs="+", type=Path)
+    photos = Path(os.environ.get("FACETWISE_REALDATA", Path(__file__).parents[2] / "shared" / "data"))
+    known = [photos / name / "labels.csv" for name in ("fashion", "grocery", "coffee_leaf")]
+    parser.add_argument("tables", nargs="*", type=Path, default=known, help="the development photos if not given")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/quality-DATE.json")

@@ -58,7 +58,7 @@ def demo(
     gaps = _judge_gaps(rows, [given[row] for row in wanted], [truth[row] for row in wanted], columns)
 
     screen.title(f"On {scores['items']} pictures that the model has never seen")
-    show_scores(screen, run.schema, {"test": scores})
+    show_scores(screen, run.schema, {"test": scores}, run.depth)
     screen.title("Prediction, and what was drawn where it differs")
     # One photo per product: the second photo of a product would show the same answers again.
     chosen = list({truth[row]["product"]: place for place, row in reversed(list(enumerate(wanted)))}.values())

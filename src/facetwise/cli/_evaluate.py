@@ -51,7 +51,9 @@ def evaluate(
     for name, scores in plain.items():
         screen.say(f"{name}: {scores['items']:,} items, checkpoint {checkpoint}")
     screen.say()
-    show_scores(screen, trained.schema, plain)
+    show_scores(screen, trained.schema, plain, trained.depth)
     screen.say()
     screen.say("majority: always the most frequent answer of the training rows; random: drawn with their frequencies.")
+    if len(plain) == 1:
+        screen.say("listens to: the depths whose shuffling costs the attribute most; depth.json has all of them.")
     screen.document({"run": str(trained.path), "checkpoint": checkpoint, "splits": plain})

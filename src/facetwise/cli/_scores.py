@@ -20,27 +20,43 @@ OVERALL = {
 NUMERIC = "numeric"
 
 
-def show_scores(screen: Screen, schema: "Schema", splits: Mapping[str, Mapping[str, Any]]) -> None:
+def show_scores(
+    screen: Screen,
+    schema: "Schema",
+    splits: Mapping[str, Mapping[str, Any]],
+    depth: Mapping[str, Mapping[str, Mapping[str, float | None]]] | None = None,
+) -> None:
     """Attributes by rows and splits side by side, floors beside every score.
 
     Args:
         screen: Where to.
         schema: Gives the units of numbers.
         splits: `Evaluation.to_dict()` by name of the split.
+        depth: `Run.depth`; with one split, each attribute shows which depths it listens to most.
     """
     columns = list(next(iter(splits.values()))["attributes"])
     kinds = {column: _first(splits, column, "kind") for column in columns}
     classes = [column for column in columns if kinds[column] != NUMERIC]
     numbers = [column for column in columns if kinds[column] == NUMERIC]
     detailed = len(splits) == 1
+    heard = {column: _heard(depth[column]) for column in columns} if depth and detailed else {}
     if classes:
         measures = [("macro_f1", "macro-F1")] + ([("accuracy", "accuracy")] if detailed else [])
-        _table(screen, "attribute", splits, classes, measures, {column: kinds[column] for column in classes}, digits=3)
+        _table(
+            screen,
+            "attribute",
+            splits,
+            classes,
+            measures,
+            {column: kinds[column] for column in classes},
+            heard,
+            digits=3,
+        )
     if numbers:
         screen.result("")
         units = {column: schema.attribute(column).unit or "-" for column in numbers}
         measures = [("mae", "mean error")] + ([("rmse", "RMSE"), ("r2", "R²")] if detailed else [])
-        _table(screen, "number", splits, numbers, measures, units, digits=2)
+        _table(screen, "number", splits, numbers, measures, units, heard, digits=2)
     screen.result("")
     _overall(screen, splits)
 
@@ -49,6 +65,13 @@ def _first(splits: Mapping[str, Mapping[str, Any]], column: str, key: str) -> An
     return next(
         (split["attributes"][column].get(key) for split in splits.values() if column in split["attributes"]), ""
     )
+
+
+def _heard(levels: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The two depths whose permutation adds most validation loss, strongest first; none that adds nothing."""
+    added = {name: figures["added_loss"] or 0.0 for name, figures in levels.items()}
+    strongest = sorted(added, key=lambda name: -added[name])[:2]
+    return ", ".join(name for name in strongest if added[name] > 0) or "none"
 
 
 def _floor(split: Mapping[str, Any], name: str, *path: str) -> float | None:
@@ -65,6 +88,7 @@ def _table(
     columns: list[str],
     measures: list[tuple[str, str]],
     second: Mapping[str, str],
+    heard: Mapping[str, str],
     *,
     digits: int,
 ) -> None:
@@ -77,6 +101,7 @@ def _table(
         heads += ["labelled"]
         for _, word in measures:
             heads += [word, "majority", "random"]
+    heads += ["listens to"] if heard else []
     rows = []
     for column in columns:
         values = last["attributes"].get(column, {})
@@ -89,8 +114,8 @@ def _table(
             row += [number(figure, digits=digits) for figure in found]
         if len(splits) > 1:
             row.append(values.get("labelled", 0))
-        rows.append(row)
-    screen.table(heads, rows, right=range(2, len(heads)))
+        rows.append([*row, heard[column]] if heard else row)
+    screen.table(heads, rows, right=range(2, len(heads) - bool(heard)))
     if len(splits) > 1:
         screen.result(f"Floors and labelled cells are those of {list(splits)[-1]}.")
 

@@ -85,7 +85,7 @@ class Config(_Strict):
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
-    patience: int = Field(8, ge=1, description="Epochs without a better validation score before training stops.")
+    patience: int = Field(6, ge=1, description="Epochs without a better validation score before training stops.")
     select_by: str = Field("mean_macro_f1", description="Metric, preset or weighted sum that picks the checkpoint.")
     tune_thresholds: bool = Field(True, description="Thresholds of binary and multilabel classes from validation.")
 

@@ -17,8 +17,8 @@ from facetwise.models.backbones import Backbone
 
 __all__ = ["extract"]
 
-# Rows per shard. Of lite0 17 MB, of which writing needs three copies in memory, and some 10 s of work on two cores, which
-# is the most that a killed run loses.
+# Rows per shard. Of lite0 17 MB, of which writing needs three copies in memory, and some 10 s of work on two cores,
+# which is the most that a killed run loses.
 _SHARD_ROWS = 1024
 
 

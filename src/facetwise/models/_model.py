@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from facetwise.errors import Complaint, ConfigError
 from facetwise.models._depth import Depth
+from facetwise.models._feature_dropout import FeatureDropout
 from facetwise.models._initial import initialise
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
@@ -39,7 +40,7 @@ class FacetModel(nn.Module):
         self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None, num_logits: int, input_dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.dropout = nn.Dropout(input_dropout)
+        self.dropout = FeatureDropout(probability=input_dropout)
         self.trunk = trunk
         self.head = head
         self.depth = depth

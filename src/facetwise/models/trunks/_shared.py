@@ -37,7 +37,7 @@ class SharedTrunk(Trunk):
         self,
         *,
         features: int,
-        width: int = 512,
+        width: int = 384,
         layers: int = 1,
         dropout: float = 0.5,
     ) -> None:
