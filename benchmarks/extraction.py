@@ -39,6 +39,7 @@ PICTURES = 600
 SIZE = (512, 384)
 BATCHES = (1, 8, 32)
 ROUNDS = 3
+OTHERS = "used by other programs (% of all cores)"
 # What the project promises.
 CEILING_SHARE = 0.95
 TIMES_LOADER = 2.5
@@ -68,6 +69,14 @@ def peak_memory() -> float:
     """MiB. Not `getrusage`: its peak survives the start of a new program and would be that of the parent process."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+def neighbours(since: tuple[float, float, float] | None = None) -> tuple[float, float, float]:
+    """Seconds of all cores in use, of which ours, and seconds on the clock; or what was added since."""
+    user, nice, system = (int(word) / os.sysconf("SC_CLK_TCK") for word in Path("/proc/stat").read_text().split()[1:4])
+    ours = os.times()
+    now = (user + nice + system, sum(ours[:4]), time.perf_counter())
+    return now if since is None else (now[0] - since[0], now[1] - since[1], now[2] - since[2])
 
 
 def measure_backbone(paths: list[Path], cache: Path) -> dict[str, float]:
@@ -156,7 +165,7 @@ def report(found: dict[str, list[float]], peaks: dict[int, float]) -> tuple[str,
         factors.append(extracted / loaded)
     share, factor = statistics.median(shares), statistics.median(factors)
     lines = [
-        "| what | pictures/s (median) | lowest | highest |",
+        "| pictures/s | median | lowest | highest |",
         "|---|---|---|---|",
         *(f"| {name} | {rates[name]:.1f} | {min(values):.1f} | {max(values):.1f} |" for name, values in found.items()),
         "",
@@ -202,10 +211,13 @@ def main() -> int:
         export_graph(create_backbone("lite0", cache=folder / "cache"), folder / "cache")
         found: dict[str, list[float]] = {}
         for number in range(options.rounds):
+            start = neighbours()
             for measure in MEASURES:
                 for key, value in in_a_process(measure, options.pictures, folder).items():
                     if key != "peak":
                         found.setdefault(key, []).append(value)
+            used, ours, seconds = neighbours(start)
+            found.setdefault(OTHERS, []).append(max(0.0, used - ours) / (seconds * (os.cpu_count() or 1)) * 100)
             latest = ", ".join(f"{key} {values[-1]:.1f}" for key, values in found.items())
             print(f"round {number + 1} of {options.rounds}: {latest}", file=sys.stderr)
         counts = (options.pictures, 2 * options.pictures)
