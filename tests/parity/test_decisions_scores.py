@@ -125,7 +125,7 @@ def test_thresholds_are_the_best_of_all(both_sides: bool, seed: int) -> None:
 def test_tuned_thresholds_by_attribute_and_class() -> None:
     labels = made_labels(SCHEMA, 300, seed=5)
     scores, _ = scores_from_logits(SCHEMA, SCALES, made_logits(SCHEMA, 300, seed=6).numpy())
-    tuned = tune_thresholds(SCHEMA, scores, labels)
+    tuned = tune_thresholds(SCHEMA, scores, labels, labels)
     wanted = {a.id: a for a in SCHEMA.attributes if a.kind in (Kind.BINARY, Kind.MULTILABEL)}
     assert tuned.keys() == wanted.keys()
     for key, attribute in wanted.items():

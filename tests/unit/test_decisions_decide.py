@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetwise.decisions import NumberScale, best_threshold, decide, scores_from_logits
+from facetwise.decisions import NumberScale, best_threshold, decide, rate_threshold, scores_from_logits
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Transform
 from made_facets import made_labels, made_logits, made_scales, made_schema, shuffled
 
@@ -99,8 +99,13 @@ def test_scales_come_back(transform: Transform, number: float, mean: float, devi
     assert back[0] == pytest.approx(number, rel=1e-6, abs=1e-6)
 
 
-def test_few_rows_leave_the_threshold_alone() -> None:
-    truth = np.array([True] * 9 + [False] * 90)
-    assert best_threshold(np.linspace(1, 0, 99), truth, both_sides=False) == 0.5
-    assert best_threshold(np.zeros(0), np.zeros(0, dtype=bool), both_sides=True) == 0.5
+def test_few_positives_match_the_rate_and_only_help_the_rarer_side() -> None:
+    chance = np.linspace(0.4, 0.0, 100)
+    assert (chance >= rate_threshold(chance, 0.05)).sum() == 5
+    assert rate_threshold(np.linspace(1.0, 0.6, 100), 0.05) == 0.5
+    assert rate_threshold(np.linspace(1.0, 0.6, 100), 0.95) > 0.5
+    assert rate_threshold(np.zeros(0), 0.2) == rate_threshold(chance, 0.0) == rate_threshold(chance, 1.0) == 0.5
+
+
+def test_the_cut_lies_below_the_lowest_where_all_are_called() -> None:
     assert best_threshold(np.full(40, 0.3), np.arange(40) % 2 == 0, both_sides=False) == pytest.approx(0.15)

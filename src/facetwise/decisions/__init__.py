@@ -3,7 +3,7 @@
 from facetwise.decisions._decide import decide
 from facetwise.decisions._decisions import ABSTAINED, Decisions
 from facetwise.decisions._scores import NumberScale, applicability_table, scores_from_logits
-from facetwise.decisions._thresholds import best_threshold, tune_thresholds
+from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
 
 __all__ = [
     "ABSTAINED",
@@ -12,6 +12,7 @@ __all__ = [
     "applicability_table",
     "best_threshold",
     "decide",
+    "rate_threshold",
     "scores_from_logits",
     "tune_thresholds",
 ]

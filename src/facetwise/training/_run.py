@@ -183,7 +183,7 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
     bundle = _make_bundle(prepared, config, standardizer, scales, best.tensors)
     if config.tune_thresholds:
         scores, _ = Predictor(bundle).scores(prepared.features[sides["val"]])
-        bundle = replace(bundle, thresholds=tune_thresholds(schema, scores, parts["val"].labels))
+        bundle = replace(bundle, thresholds=tune_thresholds(schema, scores, parts["val"].labels, train_labels))
     names = [level.name for level in prepared.levels]
     depths = depth_report(schema, model, objective, parts["val"], names=names, widths=widths, seed=config.seed)
     write_json(folder / "depth.json", depths)
