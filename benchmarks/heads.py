@@ -155,7 +155,7 @@ def main() -> None:
     """Time the steps in turn and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--save", action="store_true", help="write benchmarks/results/heads-DATE.json")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-heads.json")
     arguments = parser.parse_args()
     steps = {"packed, 4": packed(4), "packed, 64": packed(64), "loop, 4": looped(4), "loop, 64": looped(64)}
     times: dict[str, list[float]] = {name: [] for name in steps}
@@ -176,7 +176,7 @@ def main() -> None:
     for name, ratio in ratios.items():
         print(f"{name:<24}{ratio:8.2f}")
     if arguments.save:
-        target = Path(__file__).parent / "results" / f"heads-{date.today().isoformat()}.json"
+        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-heads.json"
         target.parent.mkdir(exist_ok=True)
         result = {
             "environment": fw.environment(),

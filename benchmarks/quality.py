@@ -186,6 +186,11 @@ def one_run(table: Path, images: Path, seed: int, options: dict[str, object]) ->
         "attributes": len(classed),
         **{name: mean(figure[name] for figure in classed) for name in ("theirs", "ours", "decided")},
         "numbers": {column: figure for column, figure in figures.items() if "mae_ratio" in figure},
+        "errors_of_numbers": {
+            name: mean(figure[name] for figure in figures.values() if name in figure)
+            for name in ("mae_ratio", "rmse_ratio")
+            if any(name in figure for figure in figures.values())
+        },
         "seconds_ours": ours_seconds,
         "seconds_theirs": theirs_seconds,
         "by_attribute": figures,
@@ -200,7 +205,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", type=Path, default=known, help="the development photos if not given")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first-seed", type=int, default=0)
-    parser.add_argument("--save", action="store_true", help="write benchmarks/results/quality-DATE.json")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-quality-TABLES.json")
     parser.add_argument("--options", type=json.loads, default={}, help="configuration fields as JSON, for experiments")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -230,10 +235,22 @@ def main() -> None:
         columns = " | ".join(f"{mean(run[key] for run in runs):.3f}" for key in ("theirs", "ours", "decided"))
         print(f"| {name} | {runs[0]['attributes']} | {columns} | {mean(gains):+.3f}{spread} | {ratio:.2f} |")
     if arguments.save:
-        target = Path(__file__).parent / "results" / f"quality-{date.today().isoformat()}.json"
-        target.write_text(
-            json.dumps({"environment": fw.environment(), "results": results}, indent=1) + "\n", encoding="utf-8"
+        # Sums only: the labels of development photos are not ours to print.
+        kept = (
+            "seed",
+            "attributes",
+            "theirs",
+            "ours",
+            "decided",
+            "seconds_theirs",
+            "seconds_ours",
+            "errors_of_numbers",
         )
+        summary = {name: [{key: run[key] for key in kept} for run in runs] for name, runs in results.items()}
+        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-quality-{'-'.join(results)}.json"
+        target.parent.mkdir(exist_ok=True)
+        result = {"environment": fw.environment(), "options": arguments.options, "results": summary}
+        target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
