@@ -22,7 +22,7 @@ from facetwise.data import (
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import choose_levels, features_from_file
-from facetwise.inference import describe_table
+from facetwise.inference import describe_table, root_of
 from facetwise.models.backbones import Level, create_backbone
 from facetwise.schema import Labels, Schema
 
@@ -119,7 +119,7 @@ def read_structure(
 ) -> Structure:
     """Read the table and conclude its structure, or take the user's schema for it."""
     table = read_table(source)
-    root = images or (Path(source).parent if isinstance(source, str | Path) else Path())
+    root = root_of(source, images)
     inferred = infer_structure(table, root, category=config.category, group=config.group)
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
@@ -163,11 +163,9 @@ def prepare(
         }  # fmt: skip
     else:
         array = features_from_file(features, rows=len(table))
-        rows = np.flatnonzero(~np.isnan(array).any(axis=1))
-        issues = {
-            int(row): ("no_features", "its features are not numbers")
-            for row in np.flatnonzero(np.isnan(array).any(axis=1))
-        }
+        broken = np.isnan(array).any(axis=1)
+        rows = np.flatnonzero(~broken)
+        issues = {int(row): ("no_features", "its features are not numbers") for row in np.flatnonzero(broken)}
         array, digests, levels = array[rows], None, (Level("given", array.shape[1]),)
         about = {"mode": "given", "name": None, "options": {}, "width": int(array.shape[1])}
     if not len(rows):
