@@ -2,6 +2,7 @@
 
 from facetwise.decisions._decide import decide
 from facetwise.decisions._decisions import ABSTAINED, Decisions
+from facetwise.decisions._given import contradictions
 from facetwise.decisions._scores import NumberScale, applicability_table, scores_from_logits
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
 
@@ -11,6 +12,7 @@ __all__ = [
     "NumberScale",
     "applicability_table",
     "best_threshold",
+    "contradictions",
     "decide",
     "rate_threshold",
     "scores_from_logits",

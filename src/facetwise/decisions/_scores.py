@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.schema import Coding, Kind, Schema, Transform
+from facetwise.decisions._given import hold_applicability, hold_leaves, hold_values
+from facetwise.schema import Coding, Kind, Labels, Schema, Transform
 
 __all__ = ["NumberScale", "applicability_table", "scores_from_logits"]
 
@@ -91,7 +92,7 @@ def _applies(schema: Schema, logits: np.ndarray, scores: np.ndarray) -> np.ndarr
 
 
 def scores_from_logits(
-    schema: Schema, scales: dict[str, NumberScale], logits: np.ndarray
+    schema: Schema, scales: dict[str, NumberScale], logits: np.ndarray, *, given: Labels | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read packed logits.
 
@@ -99,6 +100,7 @@ def scores_from_logits(
         schema: The vocabulary.
         scales: Per numeric attribute id how it was standardised.
         logits: (item, logit).
+        given: Cells that are known beforehand: a known category decides what applies, a known parent its children.
 
     Returns:
         scores (item, class): P(class | applies), numbers as mean and deviation in the user's unit;
@@ -111,6 +113,8 @@ def scores_from_logits(
     for block in layout.blocks:
         if block.coding is Coding.SOFTMAX:
             softmaxed[:, block.logits] = _softmax(logits[:, block.logits])
+    if given is not None:
+        softmaxed = hold_leaves(schema, softmaxed, given)
     for attribute, block in zip(schema.attributes, layout.blocks, strict=True):
         own = logits[:, block.logits]
         if block.coding in (Coding.SOFTMAX, Coding.SUM):
@@ -131,4 +135,7 @@ def scores_from_logits(
             scores[:, block.score_start + 1] = scale.restore_deviation(own[:, 0], np.exp(np.clip(own[:, 1], -7.0, 3.0)))
     # A number far beyond float32 is wrong in any case; infinite, it could not be written down.
     scores = np.clip(scores, -LARGEST, LARGEST)
-    return scores.astype(np.float32), _applies(schema, logits, scores).astype(np.float32)
+    applies = _applies(schema, logits, scores)
+    if given is not None:
+        scores, applies = hold_values(schema, scores, given), hold_applicability(applies, given)
+    return scores.astype(np.float32), applies.astype(np.float32)

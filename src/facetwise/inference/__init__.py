@@ -1,8 +1,18 @@
 """Bundle to answers in bulk."""
 
 from facetwise.inference._answers import Answers, Cell, answers_from
-from facetwise.inference._atomic import write_bytes, write_json, write_tensors, write_text
+from facetwise.inference._atomic import (
+    sweep_parts,
+    tensors_as_bytes,
+    write_bytes,
+    write_json,
+    write_tensors,
+    write_text,
+    writing,
+)
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
+from facetwise.inference._fill import PROVENANCE, Filled, fill_table
+from facetwise.inference._known import known_cells
 from facetwise.inference._pictures import Described, cache_root, describe, describe_table, listed_pictures
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
@@ -10,26 +20,33 @@ from facetwise.inference._sources import describe_source, image_column, root_of
 
 __all__ = [
     "FORMAT",
+    "PROVENANCE",
     "Answers",
     "Bundle",
     "Cell",
     "Described",
+    "Filled",
     "Predictor",
     "answers_from",
     "cache_root",
     "describe",
     "describe_source",
     "describe_table",
+    "fill_table",
     "image_column",
+    "known_cells",
     "listed_pictures",
     "logits_of",
     "read_bundle",
     "read_predictions",
     "root_of",
+    "sweep_parts",
+    "tensors_as_bytes",
     "write_bundle",
     "write_bytes",
     "write_json",
     "write_predictions",
     "write_tensors",
     "write_text",
+    "writing",
 ]

@@ -8,6 +8,7 @@ import torch
 from facetwise.decisions import Decisions, decide, scores_from_logits
 from facetwise.inference._bundle import Bundle
 from facetwise.models import FacetModel, build_model
+from facetwise.schema import Labels
 
 __all__ = ["Predictor", "logits_of"]
 
@@ -53,12 +54,12 @@ class Predictor:
         model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.bundle.tensors.items()})
         return model.eval()
 
-    def scores(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Raw features (item, width) to scores (item, class) and P(applies) (item, attribute)."""
+    def scores(self, features: np.ndarray, *, given: Labels | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Raw features (item, width), and what is known already, to scores (item, class) and P(applies)."""
         logits = logits_of(self.model, self.bundle.standardizer(features))
-        return scores_from_logits(self.bundle.schema, self.bundle.scales, logits)
+        return scores_from_logits(self.bundle.schema, self.bundle.scales, logits, given=given)
 
-    def __call__(self, features: np.ndarray) -> Decisions:
-        """Raw features (item, width) to decisions."""
-        scores, applies = self.scores(features)
+    def __call__(self, features: np.ndarray, *, given: Labels | None = None) -> Decisions:
+        """Raw features (item, width), and what is known already, to decisions."""
+        scores, applies = self.scores(features, given=given)
         return decide(self.bundle.schema, scores, applies, thresholds=self.bundle.thresholds)

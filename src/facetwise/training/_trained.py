@@ -10,17 +10,20 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import encode, read_table
+from facetwise.data import Table, encode, read_table
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
     Answers,
     Bundle,
+    Filled,
     Predictor,
     answers_from,
     describe_source,
     describe_table,
+    fill_table,
+    known_cells,
     image_column,
     read_bundle,
     read_predictions,
@@ -160,18 +163,36 @@ class Run:
         return evaluate(self.schema, self._prepared.labels.take(rows), decisions, train=train)
 
     def _evaluate_table(self, table: Any, images: str | Path | None, checkpoint: str, report: Report) -> Evaluation:
-        read, root = read_table(table), root_of(table, images)
-        column = self.schema.images[0] if self.schema.images[0] in read.cells else image_column(read, root)
-        described = describe_table(read, column, root, backbone=self._backbone(), report=report)
-        truth, notices = encode(self.schema, read.take(described.good))
+        read = read_table(table)
+        features, good, _ = self.describe(read, root_of(table, images), report=report)
+        truth, notices = encode(self.schema, read.take(good))
         for notice in notices:
             report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+        return evaluate(self.schema, truth, self.predictor(checkpoint)(features), train=self._train_labels)
+
+    def describe(
+        self, table: Table, root: Path, *, report: Report = silent
+    ) -> tuple[np.ndarray, np.ndarray, dict[int, tuple[str, str]]]:
+        """Features of a new table as this run's model reads them: (readable row, width), those rows, and the issues.
+
+        Args:
+            table: The table.
+            root: Folder that its paths are relative to.
+            report: Told about progress.
+        """
+        column = self.schema.images[0] if self.schema.images[0] in table.cells else image_column(table, root)
+        described = describe_table(table, column, root, backbone=self._backbone(), report=report)
         chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
-        return evaluate(self.schema, truth, self.predictor(checkpoint)(chosen), train=self._train_labels)
+        return chosen, described.good, described.issues
 
     @property
     def _train_labels(self) -> Labels:
         return self._prepared.labels.take(self._prepared.split.rows("train"))
+
+    @property
+    def prepared(self) -> Prepared:
+        """The run's own table as it was trained on: rows, sides, labels, features from the cache."""
+        return self._prepared
 
     @cached_property
     def _prepared(self) -> Prepared:
@@ -203,6 +224,35 @@ class Run:
         issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
         chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
         return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen))
+
+    def fill(
+        self,
+        source: Any,
+        *,
+        images: str | Path | None = None,
+        min_confidence: float = 0.0,
+        checkpoint: str = "best_score",
+        report: Report = silent,
+    ) -> Filled:
+        """Fill the empty cells of a table; what its other cells say is taken as known.
+
+        A known category decides which attributes apply, a known parent leaves only its own classes. Cells that have
+        a text are never changed.
+
+        Args:
+            source: Table (path or frame) with an image column.
+            images: Folder that the table's paths are relative to.
+            min_confidence: Values that the model is less sure of stay empty.
+            checkpoint: Which checkpoint.
+            report: Told about progress.
+        """
+        table = read_table(source)
+        features, good, issues = self.describe(table, root_of(source, images), report=report)
+        known, notices = known_cells(self.schema, table.take(good))
+        for notice in notices:
+            report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+        decisions = self.predictor(checkpoint)(features, given=known)
+        return fill_table(self.schema, table, known, decisions, good, issues, min_confidence=min_confidence)
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.

@@ -1,0 +1,61 @@
+"""`facetwise fill`: the same table, its empty cells filled, and beside them where each new value came from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facetwise.cli._options import Checkpoint, Images, Json, Quiet
+from facetwise.cli._progress import Reporter
+from facetwise.cli._screen import Screen
+from facetwise.errors import UserError
+
+__all__ = ["fill"]
+
+
+def fill(
+    table: Annotated[Path, typer.Argument(metavar="TABLE", help="Table with gaps.")],
+    run: Annotated[Path, typer.Option("--run", metavar="RUN", help="Run folder that `train` has written.")],
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write: .csv, .tsv, .parquet or .jsonl.")],
+    images: Images = None,
+    min_confidence: Annotated[
+        float,
+        typer.Option(
+            "--min-confidence", metavar="P", min=0.0, max=1.0, help="Leave what is less sure than this empty."
+        ),
+    ] = 0.0,
+    checkpoint: Checkpoint = "best_score",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
+    quiet: Quiet = False,
+    machine: Json = False,
+) -> None:
+    """Fill the empty cells of a table: same columns, same order, nothing else touched."""
+    if out.exists() and (not overwrite or out.resolve() == table.resolve()):
+        same = out.resolve() == table.resolve()
+        fix = "Name another file with --out FILE." if same else "Name another with --out FILE, or add --overwrite."
+        raise UserError(f"{out} is {'the table itself' if same else 'there already'}. {fix}")
+    from facetwise import api
+
+    screen = Screen(quiet=quiet, machine=machine)
+    trained = api.load(run)
+    with Reporter(screen) as report:
+        filled = trained.fill(table, images=images, min_confidence=min_confidence, checkpoint=checkpoint, report=report)
+    filled.write(out)
+    counts = filled.counts
+    empty = sum(counts.values()) - counts["kept"]
+    share = f" ({counts['filled'] / empty:.0%})" if empty else ""
+    screen.result(f"{len(filled):,} rows: {counts['filled']:,} of {empty:,} empty cells filled{share}.")
+    words = {
+        "not_applicable": "do not apply",
+        "unsure": f"are less sure than {min_confidence:g}",
+        "abstained": "are left open by the model",
+        "unreadable": "belong to pictures that cannot be read",
+    }
+    for name, text in words.items():
+        if counts[name]:
+            screen.result(f"  {counts[name]:,} {text}")
+    screen.result(f"Written to {out}; the column {filled.provenance!r} says where each new cell came from.")
+    screen.document(
+        {"run": str(trained.path), "out": str(out), "rows": len(filled), "cells": dict(counts),
+         "provenance": filled.provenance}
+    )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Fill: only empty cells, what is known stays and is believed, and every new cell says where it came from."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facetwise.data import Table
+from facetwise.decisions import decide, scores_from_logits
+from facetwise.errors import UserError
+from facetwise.inference import PROVENANCE, Filled, fill_table, known_cells
+from facetwise.schema import VALUE, Kind
+from made_facets import made_labels, made_logits, made_scales, made_schema
+
+SCHEMA = made_schema()
+SCALES = made_scales(SCHEMA, made_labels(SCHEMA, 60))
+COLUMNS = {
+    "image": ["a.png", "b.png", "c.png", "d.png"],
+    "note": ["=cmd|' /C calc'!A1", "  kept as it is  ", "", "007"],
+    "department": ["shoes", "", "clothes", ""],
+    "colour": ["", "red", "mauve", ""],
+    "heel height": ["", "", "", ""],
+    "price": ["", "12", "", ""],
+}
+
+
+def filled(**options: object) -> Filled:
+    table = Table.of(COLUMNS)
+    good = np.array([0, 1, 2])
+    known, _ = known_cells(SCHEMA, table.take(good))
+    logits = made_logits(SCHEMA, 3).numpy()
+    decisions = decide(SCHEMA, *scores_from_logits(SCHEMA, SCALES, logits, given=known))
+    return fill_table(SCHEMA, table, known, decisions, good, {3: ("truncated", "")}, **options)  # ty: ignore[invalid-argument-type]
+
+
+def test_only_empty_cells_of_attributes_change() -> None:
+    result = filled(own_cells={name: list(cells) for name, cells in COLUMNS.items()})
+    for column, cells in COLUMNS.items():
+        for before, after in zip(cells, result.cells[column], strict=True):
+            assert after == before or (before == "" and column in SCHEMA.index)
+    assert result.cells["note"] == COLUMNS["note"], "columns that are no attribute are untouched, blanks included"
+    assert result.cells["colour"][2] == "mauve", "a text that the schema does not know is the user's"
+    assert result.columns[: len(COLUMNS)] == tuple(COLUMNS)
+    assert result.columns[-1] == PROVENANCE
+
+
+def test_a_known_category_decides_what_applies() -> None:
+    result = filled()
+    origins = [json.loads(text) for text in result.cells[PROVENANCE]]
+    assert result.cells["heel height"][0] in SCHEMA.attribute("heel height").classes
+    assert result.cells["heel height"][2] == ""
+    assert origins[2]["heel height"] == "not applicable"
+    assert "department" not in origins[0], "a cell that was there is not claimed by the model"
+    assert 0 <= origins[1]["department"] <= 1
+    assert origins[0]["price"] is None, "a number has no confidence"
+
+
+def test_unreadable_pictures_stay_empty_and_say_why() -> None:
+    result = filled()
+    assert all(result.cells[column][3] == "" for column in ("department", "colour", "price"))
+    assert set(json.loads(result.cells[PROVENANCE][3]).values()) == {"unreadable: truncated"}
+
+
+def test_counts_add_up_to_all_cells() -> None:
+    result = filled()
+    assert sum(result.counts.values()) == len(result) * len(SCHEMA.attributes)
+
+
+def test_what_is_less_sure_than_asked_stays_empty() -> None:
+    sure = filled(min_confidence=1.0)
+    classes = [a.column for a in SCHEMA.attributes if a.kind is not Kind.NUMERIC and a.column in COLUMNS]
+    for column in classes:
+        assert sure.cells[column] == COLUMNS[column]
+    assert sure.counts["unsure"] > 0
+    assert "unsure: 0." in sure.cells[PROVENANCE][0]
+
+
+def test_a_table_that_only_names_pictures_is_filled_too() -> None:
+    known, notices = known_cells(SCHEMA, Table.of({"image": ["a.png", "b.png"]}))
+    assert notices == []
+    assert not (known.state == VALUE).any()
+
+
+def test_a_column_with_the_name_of_the_provenance_is_left_alone() -> None:
+    table = Table.of({**COLUMNS, PROVENANCE: ["mine"] * 4})
+    known, _ = known_cells(SCHEMA, table)
+    decisions = decide(SCHEMA, *scores_from_logits(SCHEMA, SCALES, made_logits(SCHEMA, 4).numpy(), given=known))
+    result = fill_table(SCHEMA, table, known, decisions, np.arange(4), {})
+    assert result.cells[PROVENANCE] == ["mine"] * 4
+    assert result.provenance == f"{PROVENANCE}_"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl", ".parquet"])
+def test_written_and_read_back(tmp_path: Path, suffix: str) -> None:
+    import polars as pl
+
+    result = filled()
+    path = result.write(tmp_path / f"out{suffix}")
+    if suffix == ".parquet":
+        found = pl.read_parquet(path).to_dict(as_series=False)
+    elif suffix == ".jsonl":
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        found = {column: [row[column] for row in rows] for column in result.columns}
+    else:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ","))
+        found = {column: [row[column] for row in rows] for column in result.columns}
+    assert found == {column: result.cells[column] for column in result.columns}
+
+
+def test_another_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="csv"):
+        filled().write(tmp_path / "out.xls")
