@@ -92,7 +92,7 @@ def packed(attributes: int) -> Callable[[], None]:
     step = Step(
         model=model,
         objective=Objective(schema=schema, losses=LOSSES),
-        balancer=BALANCERS["equal"](),
+        balancer=BALANCERS["equal"](names=[a.column for a in schema.attributes], seed=0),
         optimizer=BlockAdamW(parameter_groups(model, schema, Config())),
         clip=1.0,
     )

@@ -2,35 +2,56 @@
 
 import inspect
 import json
+import types
 from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from facetwise.models.backbones import BACKBONES
+from facetwise.data.samplers import SAMPLERS
+from facetwise.models.backbones import backbone_names
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.objectives import BALANCERS, LOSSES, REWEIGHTING
 from facetwise.schema import Kind
 
 TABLES: dict[str, dict[str, type]] = {
-    "BACKBONES": BACKBONES,
+    # A family, whose name ends with a colon, and every short name too.
+    "BACKBONES": backbone_names(),
     "TRUNKS": TRUNKS,
     "HEADS": HEADS,
     # Of the losses, per kind those that can score it.
     **{f"LOSSES.{kind}": {name: loss for name, loss in LOSSES.items() if kind in loss.kinds} for kind in Kind},
     "REWEIGHTING": REWEIGHTING,
     "BALANCERS": BALANCERS,
+    "SAMPLERS": SAMPLERS,
 }
 TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
 
 
+def type_words(kind: Any) -> tuple[str, list[str]]:
+    """A type as text, and the texts that it allows where it is a choice.
+
+    >>> type_words(Literal["a", "b"] | None)
+    ('str | None', ['a', 'b'])
+    """
+    if get_origin(kind) is Literal:
+        return "str", [str(choice) for choice in get_args(kind)]
+    if get_origin(kind) in (Union, types.UnionType):
+        parts = [type_words(part) for part in get_args(kind)]
+        return " | ".join(words for words, _ in parts), [choice for _, choices in parts for choice in choices]
+    if kind is type(None):
+        return "None", []
+    return (kind.__name__ if isinstance(kind, type) and not get_args(kind) else str(kind)), []
+
+
 def options_of(island: type) -> dict[str, dict[str, object]]:
-    """Option → type and default."""
+    """Option → type, default and, where there are some, choices."""
     described: dict[str, dict[str, object]] = {}
+    hints = get_type_hints(island.__init__)
     for name, parameter in inspect.signature(island.__init__).parameters.items():
         if parameter.default is inspect.Parameter.empty:
             continue  # the composition passes it; everything with a default is the user's to set
-        kind = parameter.annotation
-        described[name] = {"type": kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind)),
-                           "default": parameter.default}  # fmt: skip
+        words, choices = type_words(hints[name])
+        described[name] = {"type": words, "default": parameter.default, **({"choices": choices} if choices else {})}
     return described
 
 

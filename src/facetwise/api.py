@@ -19,19 +19,24 @@ import numpy as np
 
 from facetwise.config import config_to_yaml, load_config
 from facetwise.data import ColumnReading as ColumnReading
-from facetwise.data import Inference, Notice, complete_schema, encode, read_table, split_rows
+from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_images, split_rows
 from facetwise.errors import UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels, features_to_bytes
-from facetwise.inference import describe_source, root_of, write_bytes, write_json
+from facetwise.inference import describe_source, root_of, write_bytes
 from facetwise.models.backbones import create_backbone
 from facetwise.schema import Schema, read_schema, schema_digest
 from facetwise.training import (
     Run,
+    Stopping,
+    begin_run,
     claim_folder,
     environment,
+    hold,
     infer_structure,
+    is_finished,
     load,
+    own_config,
     prepare,
     read_structure,
     run_training,
@@ -102,6 +107,9 @@ def inspect(
         attributes=None if attributes is None else list(attributes), exclude=list(exclude),
     )  # fmt: skip
     _, odd = encode(schema, read)
+    paths: list[Notice] = []
+    if structure.images and root.is_dir():
+        _, paths = resolve_images(read, structure.images[0], root)
     coverage = {
         reading.column: reading.filled / max(1, len(read)) for reading in structure.readings if reading.kind is not None
     }
@@ -109,7 +117,7 @@ def inspect(
         table=read.name,
         items=len(read),
         readings=structure.readings,
-        notices=(*structure.notices, *split.notices, *notices, *odd),
+        notices=(*structure.notices, *split.notices, *notices, *odd, *paths),
         schema=schema,
         coverage=coverage,
         split=split.how,
@@ -127,6 +135,7 @@ def extract(
     levels: Literal["all", "last"] = "all",
     device: str = "auto",
     workers: int = 0,
+    settings: Sequence[str] = (),
     report: Report = silent,
 ) -> ExtractionSummary:
     """Describe the pictures of a table, a folder or a file, into the cache and, if asked, into a file.
@@ -135,6 +144,7 @@ def extract(
         source: Table (path or frame), folder, or picture.
         images: Folder that a table's paths are relative to.
         backbone: Name of a backbone.
+        settings: `KEY=VALUE` into the configuration: `backbone.weights=FILE`.
         cache: Cache folder.
         to: `.npy` or `.safetensors`: one row per row of the source; NaN where a picture cannot be read.
         levels: Levels to write.
@@ -142,7 +152,8 @@ def extract(
         workers: Threads; 0 chooses.
         report: Told about progress.
     """
-    model, began = create_backbone(backbone), time.perf_counter()
+    wanted = load_config(None, [f"backbone={backbone}", *settings]).backbone
+    model, began = create_backbone(wanted.name, **wanted.options), time.perf_counter()
     where = None if cache is None else Path(cache)
     names, described = describe_source(
         source, images, model, cache=where, device=device, workers=workers, report=report
@@ -178,10 +189,15 @@ def train(
     split_from: str | Path | None = None,
     features: str | Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
     report: Report = silent,
+    stop: Stopping | None = None,
     **options: Any,
 ) -> Run:
     """Train one model that fills in every attribute of the table.
+
+    The same call continues a run that was stopped or killed, and ends as if it had not been; of a finished run it does
+    nothing.
 
     Args:
         table: Path (CSV, TSV, Parquet, JSONL) or a pandas or polars frame.
@@ -194,7 +210,9 @@ def train(
         split_from: An earlier run whose sides are kept.
         features: File of features, one row per row of the table, in place of pictures.
         overwrite: Replace an earlier run in `out`.
+        resume: There has to be a run in `out`; it is continued with the options that it began with.
         report: Told about stages, progress, epochs, notices.
+        stop: Asked between two steps whether to stop; what the command line answers signals with.
         options: Fields of the configuration by name: `epochs=20, trunk="mmoe"`.
 
     Raises:
@@ -207,34 +225,43 @@ def train(
         if out is not None
         else Path("runs") / (Path(table).stem if isinstance(table, str | Path) else "table")
     )
+    if resume:
+        if overwrite:
+            raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
+        tree = own_config(folder, tree, report=report)
     root = None if images is None else Path(images)
     read = read_structure(table, images=root, schema=given, config=tree, test=test)
     facts = {
-        "config": config_to_yaml(tree),
         "table": read.table.digest,
         "images": str(read.root.resolve()),
         "schema": None if given is None else schema_digest(given),
         "features": None if features is None else _file_digest(Path(features)),
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
     }
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
-    if claim_folder(folder, digest, overwrite=overwrite, report=report):
+    # How many threads read pictures decides nothing but the time.
+    decided = {"config": config_to_yaml(tree.model_copy(update={"workers": 0})), **facts}
+    digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
+    if not overwrite and is_finished(folder, digest, report=report):
         return load(folder)
-    prepared = prepare(
-        read, tree,
-        features=None if features is None else Path(features),
-        split_from=None if split_from is None else Path(split_from), report=report,
-    )  # fmt: skip
-    source = str(Path(table).resolve()) if isinstance(table, str | Path) else None
-    about = {
-        "digest": digest,
-        "table": source,
-        "images": str(read.root.resolve()),
-        "test": _path(test),
-        "features": _path(features),
-    }
-    write_json(folder / "run.json", about)
-    run_training(prepared, tree, folder, report=report)
+    with hold(folder):
+        plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite)
+        prepared = prepare(
+            read, tree,
+            features=None if features is None else Path(features),
+            split_from=None if split_from is None else Path(split_from), report=report,
+        )  # fmt: skip
+        about = {
+            "digest": digest,
+            "facts": facts,
+            "content": prepared.content,
+            "overwrite": overwrite,
+            "table": _path(table),
+            "images": str(read.root.resolve()),
+            "test": _path(test),
+            "features": _path(features),
+        }
+        begin_run(folder, about, tree, plan=plan)
+        run_training(prepared, tree, folder, report=report, stop=stop, insist=resume)
     run = load(folder)
     run.__dict__["_prepared"] = prepared
     return run

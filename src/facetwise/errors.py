@@ -9,8 +9,11 @@ FacetwiseError
 │   ├── UnavailableError     something optional is not on this machine (a backbone, an extra)
 │   ├── CacheError           a feature cache that cannot be read or written
 │   ├── RunError             a run folder that is not what was asked for
+│   ├── WriteError           a file cannot be written: no room, no permission, a quota
 │   └── BundleError          a bundle that cannot be trusted
 └── ImageError               one picture cannot be read; carries a reason code, never ends a run
+
+Interrupted stands beside the tree, as KeyboardInterrupt does: no `except Exception` of anybody's may swallow it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,11 +28,13 @@ __all__ = [
     "ConfigError",
     "FacetwiseError",
     "ImageError",
+    "Interrupted",
     "RunError",
     "SchemaError",
     "TableError",
     "UnavailableError",
     "UserError",
+    "WriteError",
     "nearest",
 ]
 
@@ -70,7 +75,7 @@ class Complaint:
         if self.column is not None:
             where.append(f"column {self.column!r}")
         prefix = f"{', '.join(where)}: " if where else ""
-        return f"{prefix}{self.rule}. Found {self.found}. Fix: {self.fix}."
+        return f"{prefix}{self.rule}. Found {self.found}. Fix: {self.fix}{'' if self.fix.endswith(('?', '.')) else '.'}"
 
 
 class ComplaintsError(UserError):
@@ -108,6 +113,10 @@ class RunError(UserError):
     """A run folder that is not what was asked for."""
 
 
+class WriteError(UserError):
+    """A file cannot be written: no room, no permission, a quota. What was there before is as it was."""
+
+
 class BundleError(UserError):
     """A bundle that is damaged, foreign or from the future."""
 
@@ -120,6 +129,14 @@ class ImageError(FacetwiseError):
         super().__init__(message)
 
 
+class Interrupted(BaseException):
+    """Somebody asked the command to stop, and it did; `code` is the exit code: 143 after SIGTERM, 130 after Ctrl-C."""
+
+    def __init__(self, message: str, *, code: int) -> None:
+        self.code = code
+        super().__init__(message)
+
+
 def nearest(word: str, known: Iterable[str], *, count: int = 3) -> str:
     """The known words closest to a mistyped one, ready for an error message.
 
@@ -128,7 +145,7 @@ def nearest(word: str, known: Iterable[str], *, count: int = 3) -> str:
     >>> nearest("zzz", ["b", "a"])
     'known: a, b'
     """
-    names = sorted(known)
+    names = sorted(set(known))
     close = get_close_matches(word, names, n=count, cutoff=0.6)
     if close:
         return f"did you mean {', '.join(close)}?"

@@ -54,7 +54,7 @@ def test_inspect_refuses_to_overwrite(folder: Path, tmp_path: Path) -> None:
         (["train", "products.csv", "--epoch", "3"], "--epochs"),
         (["train", "produkts.csv"], "products.csv"),
         (["train", "products.csv", "--set", "epoch=3"], "epochs"),
-        (["evaluate", "products"], "bundle"),
+        (["evaluate", "products"], "train first"),
         (["evaluate", "run", "--split", "tset"], "test"),
     ],
 )

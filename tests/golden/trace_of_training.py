@@ -50,7 +50,7 @@ def trace() -> dict[str, Any]:
     step = Step(
         model=model,
         objective=made_objective(schema, categorical=("cross_entropy", {"label_smoothing": 0.05})),
-        balancer=BALANCERS["equal"](),
+        balancer=BALANCERS["equal"](names=[a.column for a in schema.attributes], seed=0),
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
         clip=config.clip,
     )

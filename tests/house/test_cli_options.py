@@ -33,7 +33,7 @@ def test_every_option_of_train_is_a_field() -> None:
     from facetwise.config import Config
 
     about_files = {"table", "images", "out", "schema", "config", "settings", "test", "split_from", "features"}
-    about_the_run = {"overwrite", "quiet", "machine"}
+    about_the_run = {"overwrite", "resume", "quiet", "machine"}
     [train] = [command for name, command in typer.main.get_command(app).commands.items() if name == "train"]
     names = {parameter.name for parameter in train.params} - {"help"}
     assert names - about_files - about_the_run <= set(Config.model_fields)

@@ -45,7 +45,9 @@ def test_declared_is_imported() -> None:
     owners = packages_distributions()
     foreign = {name for name in _imports() if name not in sys.stdlib_module_names and name != "facetwise"}
     used = {_normal(owners[name][0]) if name in owners else f"nothing installed gives {name}" for name in foreign}
-    declared = {_normal(name) for name in pyproject()["project"]["dependencies"]}
+    project = pyproject()["project"]
+    extras = [name for names in project["optional-dependencies"].values() for name in names]
+    declared = {_normal(name) for name in [*project["dependencies"], *extras]}
     assert used - declared == set(), "imported, not declared"
     assert declared - used - set(CALLED_BY_OTHERS) == set(), "declared, not imported"
 

@@ -7,7 +7,9 @@ import sys
 import pytest
 
 HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
-COMMANDS = ("demo", "inspect", "train", "evaluate", "predict", "extract", "env")
+COMMANDS = (
+    "demo", "inspect", "train", "evaluate", "predict", "fill", "extract", "diff", "drift", "backbones", "config", "env",
+)  # fmt: skip
 
 
 def _loaded_by(code: str) -> list[str]:

@@ -167,7 +167,7 @@ def test_blocks_follow_the_labels_of_a_batch() -> None:
         step = Step(
             model=model,
             objective=made_objective(schema),
-            balancer=BALANCERS["equal"](),
+            balancer=BALANCERS["equal"](names=[a.column for a in schema.attributes], seed=0),
             optimizer=BlockAdamW(parameter_groups(model, schema, config)),
             clip=0.0,
         )

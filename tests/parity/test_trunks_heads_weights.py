@@ -23,7 +23,12 @@ def test_shared_trunk_is_linear_norm_gelu_per_layer() -> None:
 
 
 def test_linear_head_is_a_loop_over_linear_layers() -> None:
-    head = LinearHead(names=["a00/red", "a00/blue", "a01/yes", "a02/mean", "a02/log_deviation"], width=4, seed=3)
+    head = LinearHead(
+        names=["a00/red", "a00/blue", "a01/yes", "a02/mean", "a02/log_deviation"],
+        owner=[0, 0, 1, 2, 2],
+        width=4,
+        seed=3,
+    )
     representation = torch.randn(7, 4)
     looped = []
     for start, stop in ((0, 2), (2, 3), (3, 5)):

@@ -1,6 +1,7 @@
 """What reaches the terminal: clean names, plain numbers, one JSON document, and exit codes."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_quiet_says_only_results(capsys: pytest.CaptureFixture[str]) -> None:
         report(Event("progress", "pictures", 1, 1))
         report(Event("notice", "a class is rare"))
     screen.say("a remark")
-    screen.next("facetwise env")
+    screen.next(["facetwise", "env"])
     screen.result("42")
     assert capsys.readouterr().out == "42\n"
 
@@ -90,28 +91,62 @@ def test_lists_split_at_commas_but_not_in_quotes() -> None:
 
 
 def _fail(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    def load(path: object) -> None:
+    def extract(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("facetwise.api.load", load)
+    monkeypatch.setattr("facetwise.api.extract", extract)
 
 
 def test_a_users_mistake_is_two_and_has_no_traceback(monkeypatch, capsys) -> None:
     _fail(UserError("no such run\x1b[2J"), monkeypatch)
-    assert run(["evaluate", "nowhere"]) == 2
+    assert run(["extract", "nowhere"]) == 2
     assert capsys.readouterr().err == "facetwise: no such run[2J\n"
 
 
-def test_debug_anywhere_shows_the_traceback(monkeypatch) -> None:
-    _fail(UserError("no such run"), monkeypatch)
-    with pytest.raises(UserError):
-        run(["evaluate", "nowhere", "--debug"])
+def test_a_bar_is_drawn_on_a_terminal_only(monkeypatch) -> None:
+    """Colours can be forced into a log, bars cannot."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert not Screen().live
 
 
-def test_a_defect_of_ours_is_not_hidden(monkeypatch) -> None:
-    _fail(ZeroDivisionError(), monkeypatch)
-    with pytest.raises(ZeroDivisionError):
-        run(["evaluate", "nowhere"])
+def test_colours_are_for_terminals_and_can_be_refused(monkeypatch, capsys) -> None:
+    for name in ("FORCE_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    Screen().say("a warning", style="red")
+    assert capsys.readouterr().out == "a warning\n"
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    Screen().say("a warning", style="red")
+    assert "\x1b[31m" in capsys.readouterr().out
+    monkeypatch.setenv("NO_COLOR", "1")
+    Screen().say("a warning", style="red")
+    assert "\x1b[31m" not in capsys.readouterr().out
+
+
+def test_a_command_to_copy_is_quoted(capsys) -> None:
+    Screen().next(["facetwise", "evaluate", Path("my runs/a; rm -rf x")])
+    assert "  facetwise evaluate 'my runs/a; rm -rf x'\n" in capsys.readouterr().out
+
+
+HOSTILE = "\x1b[2J\x9b31m[red]x[/red] [link=http://a]\u202egpj\x07\u2066"
+
+
+def test_hostile_names_are_inert_wherever_they_are_printed(capsys) -> None:
+    screen = Screen()
+    with Reporter(screen) as report:
+        for kind in ("stage", "progress", "epoch", "notice", "summary"):
+            report(Event(kind, HOSTILE, 1, 1))
+    screen.say(HOSTILE)
+    screen.title(HOSTILE)
+    screen.warn(HOSTILE)
+    screen.next([HOSTILE])
+    screen.result(HOSTILE)
+    screen.table([HOSTILE], [[HOSTILE]])
+    Screen(machine=True).document({HOSTILE: [HOSTILE]})
+    said = capsys.readouterr().out
+    assert not {"\x1b", "\x9b", "\x07", "\u202e", "\u2066"} & set(said)
+    assert said.count("[red]x[/red]") == 14
+    document = json.loads(said[said.index("{\n") :])
+    assert document == {HOSTILE: [HOSTILE]}, "and a program reads the very name"
 
 
 @pytest.mark.parametrize(

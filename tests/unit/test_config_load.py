@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from facetwise.config import Component, Config, config_to_yaml, load_config, option_tables
+from facetwise.config import Component, Config, config_to_yaml, load_config, option_tables, resolve_config
 from facetwise.errors import ConfigError
 
 
@@ -101,7 +101,8 @@ def test_everything_that_is_wrong_at_once() -> None:
         batchsize=3,
     )  # fmt: skip
     for word in (
-        "config: epochs", "did you mean learning_rate", "did you mean shared", "did you mean cross_entropy",
+        "--set epochs=0: epochs is at least 1", "did you mean learning_rate",
+        "did you mean shared", "did you mean cross_entropy",
         "'noequals'",
         "head.widht", "did you mean batch_size", "did you mean ordinal", "val_ratio", "levels",
     ):  # fmt: skip
@@ -159,3 +160,108 @@ def test_defaults_name_lines_of_the_tables() -> None:
     config, tables = Config(), option_tables()
     assert config.trunk.name in tables["TRUNKS"]
     assert config.balancing.name in tables["BALANCERS"]
+
+
+def test_every_mistake_has_its_place(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path,
+        "epochs: many\n"
+        "trunk:\n"
+        "  name: shared\n"
+        "  widht: 3\n"
+        "losses:\n"
+        "  ordinal: [x]\n"
+        "  numeric: {beta: x}\n"
+        "attributes: [a, [b]]\n"
+        "batch-size: 3\n"
+        "seed: 99999999999\n",
+    )
+    said = _complaints(["val_ratio=2", "widht=3", "width=3"], path, epoch=3).splitlines()
+    assert [line.partition(": ")[0].removeprefix(str(path)) for line in said] == [
+        "--set val_ratio=2", "this is no option. Found 'epoch'. Fix", "--set widht=3", "--set width=3",
+        ":1", ":4", ":6", ":7", ":8", ":9", ":10",
+    ]  # fmt: skip
+    assert "did you mean width" in said[5]
+    assert "did you mean batch_size" in said[9]
+    assert "did you mean trunk.width" in said[3]
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("trunk.width=abc", ["trunk.width is a whole number", "'abc'", "--set trunk.width=384"]),
+        ("trunk.width=.nan", ["a whole number", "not finite"]),
+        ("trunk.dropout=.inf", ["a number", "not finite"]),
+        ("trunk.width=99999999999", ["a whole number"]),
+        ("clip=.nan", ["finite"]),
+        ("learning_rate=-1e-4", ["more than 0", "-0.0001"]),
+        ("epochs=" + "9" * 5000, ["5,000 digits"]),
+        ("levels=lst", ["one of all, last", "did you mean last"]),
+        ("attributes=colour", ["--set attributes=[colour, heel]"]),
+        ("depth=maybe", ["true or false", "--set depth=true"]),
+        ("backbone.fit=cropp", ["one of squash, crop, pad", "did you mean crop"]),
+        ("backbone='timm:'", ["timm:NAME"]),
+        ("backbone=dinov2-bse", ["did you mean dinov2-base"]),
+        ("a.b.c.d.e.f.g.h=1", ["KEY=VALUE"]),
+        (".".join(["a"] * 100_000) + "=1", ["KEY=VALUE"]),
+        ("=3", ["KEY=VALUE"]),
+        ("epochs", ["KEY=VALUE"]),
+        ("group={a: 1}", ["text"]),
+        ("epochs.x=3", ["whole number"]),
+        ("epochs: 3", ["KEY=VALUE"]),
+        ("preset=fsat", ["fast, balanced, best", "did you mean fast"]),
+    ],
+)
+def test_settings_are_checked_as_files_are(setting: str, words: list[str]) -> None:
+    said = _complaints([setting])
+    assert [word for word in words if word not in said] == []
+    assert len(said) < 600
+    assert said.count("\n") == 0
+
+
+def test_a_key_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    assert "config.yaml:2: a key stands once" in _complaints(path=_file(tmp_path, "epochs: 1\nepochs: 2\n"))
+
+
+def test_a_value_given_later_hides_the_mistake_before_it(tmp_path: Path) -> None:
+    path = _file(tmp_path, "epochs: many\ntrunk: {name: shared, width: x}\n")
+    assert load_config(path, ["trunk=shared"], epochs=3).epochs == 3
+
+
+def test_shares_leave_something_for_training() -> None:
+    assert "--set test_ratio=0.5: val_ratio and test_ratio leave something" in _complaints(
+        ["val_ratio=0.5", "test_ratio=0.5"]
+    )
+    assert load_config(val_ratio=0.5, test_ratio=0.4).test_ratio == 0.4
+
+
+def test_a_mistyped_file_is_answered_with_those_there(tmp_path: Path) -> None:
+    _file(tmp_path, "")
+    assert "did you mean config.yaml" in _complaints(path=tmp_path / "cofnig.yaml")
+    assert "no folder" in _complaints(path=tmp_path / "conf" / "config.yaml")
+
+
+def test_huge_numbers_from_python() -> None:
+    assert "digits" in _complaints(epochs=10**5000)
+    assert "epochs" in _complaints(epochs=10**30)
+
+
+def test_where_values_come_from(tmp_path: Path) -> None:
+    path = _file(tmp_path, "epochs: 3\nlosses: {categorical: {label_smoothing: 0.1}}\n")
+    found = resolve_config(path, ["trunk.width=64"], seed=4)
+    origins = {
+        key: found.origin(*key.split("."))
+        for key in (
+            "epochs",
+            "losses.categorical",
+            "losses.binary",
+            "trunk.options.width",
+            "trunk.name",
+            "seed",
+            "clip",
+        )
+    }
+    assert origins == {
+        "epochs": f"{path}:1", "losses.categorical": f"{path}:2", "losses.binary": "default",
+        "trunk.options.width": "--set trunk.width=64", "trunk.name": "default", "seed": "option", "clip": "default",
+    }  # fmt: skip

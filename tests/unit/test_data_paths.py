@@ -16,6 +16,7 @@ def root(tmp_path: Path) -> Path:
         (folder / name).write_bytes(b"x")
     (tmp_path / "secret.jpg").write_bytes(b"x")
     (folder / "link.jpg").symlink_to(tmp_path / "secret.jpg")
+    (folder / "linked").symlink_to(tmp_path)
     return folder
 
 
@@ -62,6 +63,11 @@ def test_found_by_name_is_said(root: Path) -> None:
         "a\0.jpg",
         "../nowhere.jpg",
         "//host/share/a.jpg",
+        "~/a.jpg",
+        "~root/a.jpg",
+        "s3://bucket/a.jpg",
+        "data:/a.jpg",
+        "linked/secret.jpg",
     ],
 )
 def test_refused(root: Path, cell: str) -> None:
@@ -82,6 +88,37 @@ def test_outside_only_when_allowed(root: Path) -> None:
 
 def test_an_absolute_path_inside_is_fine(root: Path) -> None:
     assert resolve(root, str(root / "1.jpg")) == (root / "1.jpg", [])
+
+
+@pytest.mark.parametrize("cell", ["1.JPG", "Sub/2.png", "SUB\\DEEP\\3.WEBP", "1.jpeg", "photos/sub/2.png", "./1.Jpg"])
+def test_capitals_and_endings_are_mended_and_said(root: Path, cell: str) -> None:
+    path, notices = resolve(root, cell)
+    assert path is not None
+    assert notices == ["image-by-spelling"]
+
+
+def test_what_is_missing_names_the_nearest(root: Path) -> None:
+    (root / "sub" / "shirt_0012.jpg").write_bytes(b"x")
+    table = Table.of({"image": ["sub/shirt_012.jpg", "shrt_0012.jpg", "zzz", "1.jpg"]})
+    paths, notices = resolve_images(table, "image", root)
+    assert paths[:3] == [None] * 3
+    assert "for 'sub/shirt_012.jpg' 'sub/shirt_0012.jpg'" in notices[0].message
+    assert "for 'shrt_0012.jpg' 'sub/shirt_0012.jpg'" in notices[0].message
+
+
+def test_two_files_that_differ_in_capitals_alone_are_not_guessed_between(root: Path) -> None:
+    (root / "Twin.jpg").write_bytes(b"x")
+    (root / "twin.jpg").write_bytes(b"x")
+    assert resolve(root, "TWIN.jpg") == (None, ["image-missing"])
+    assert resolve(root, "twin.jpg") == (root / "twin.jpg", [])
+
+
+def test_every_refused_row_is_counted_at_once(root: Path) -> None:
+    cells = ["../secret.jpg", "1.jpg", "/etc/passwd", "http://x/a.jpg", "C:\\a.jpg", "~/a.jpg"]
+    paths, [notice] = resolve_images(Table.of({"image": cells}), "image", root)
+    assert [path is not None for path in paths] == [False, True, False, False, False, False]
+    assert notice.rows == (1, 3, 4, 5, 6)
+    assert "5 of 6 rows" in notice.message
 
 
 def test_notices_count_rows(root: Path) -> None:

@@ -121,3 +121,11 @@ def test_taken_rows_remember_where_they_were() -> None:
 def test_an_unknown_column_names_the_nearest() -> None:
     with pytest.raises(TableError, match="did you mean colour"):
         Table.of({"colour": ["x"]}).column("color")
+
+
+def test_taken_columns_have_no_texts_without_rows() -> None:
+    table = Table.of({"a": ["x", "y", "z", "x"]})
+    coded = table.take(np.array([3, 2])).coded("a")
+    assert (coded.values, coded.codes.tolist(), coded.counts.tolist()) == (("x", "z"), [0, 1], [1, 1])
+    assert table.take(np.array([True, False, False, True])).column("a").tolist() == ["x", "x"]
+    assert table.take(np.array([], dtype=int)).coded("a").values == ()

@@ -10,19 +10,18 @@ import numpy as np
 import pytest
 
 from facetwise.errors import UnavailableError, UserError
-from facetwise.features import Extraction, OnnxEngine, available_cores, export_graph, extract, graph_path
+from facetwise.features import Extraction, OnnxEngine, available_cores, extract, graph_path
 from facetwise.features import _extract as module
 from facetwise.images import decode, digest, fit
 from pictures import encode, photograph, photographs
 from tiny_backbone import TinyBackbone
+from tiny_graphs import tiny_graphs
 
 
 @pytest.fixture(scope="module")
-def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def graphs() -> Path:
     """A cache that holds the graph of the tiny backbone, and nothing else."""
-    cache = tmp_path_factory.mktemp("graphs")
-    export_graph(TinyBackbone(), cache)
-    return cache
+    return tiny_graphs()
 
 
 @pytest.fixture

@@ -150,7 +150,7 @@ def test_pictures_off_the_list_are_refused_by_name(kind: str) -> None:
 
 
 def test_heic_is_refused_by_name() -> None:
-    with pytest.raises(ImageError, match="HEIC pictures are not read"):
+    with pytest.raises(ImageError, match="HEIC files are not read"):
         decode(b"\x00\x00\x00\x18ftypheic" + b"\x00" * 32)
 
 

@@ -7,9 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from facetwise.config import Config, option_tables
-from facetwise.config._load import COMPONENTS
-from facetwise.config._read import TEXT_FIELDS
+from facetwise.config import COMPONENTS, OptionType, option_tables
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "write_options.py"
 
@@ -46,10 +44,29 @@ def test_options_are_what_the_signature_gives_a_default(script: ModuleType) -> N
                 for parameter in inspect.signature(island).parameters.values()
                 if parameter.default is not inspect.Parameter.empty
             }
-            found = {option: about["default"] for option, about in option_tables()[name][line].items()}
+            found = {option: about.default for option, about in option_tables()[name][line].items()}
             assert found == wanted, f"{name}: {line}"
 
 
-def test_text_fields_are_those_of_the_tree() -> None:
-    kinds = (str, str | None, list[str], list[str] | None)
-    assert set(TEXT_FIELDS) == {name for name, field in Config.model_fields.items() if field.annotation in kinds}
+@pytest.mark.parametrize(
+    ("type_", "good", "bad"),
+    [
+        ("int", [3, -1, 0], [True, 3.0, "3", None, 2**40, [3]]),
+        ("float", [3, 0.5], [True, "x", None, float("nan"), float("inf")]),
+        ("bool", [True], [1, "true", None]),
+        ("str", ["x"], [3, None, True, ["x"]]),
+        ("int | None", [3, None], ["3", 3.5]),
+        ("Path | None", ["a/b", None], [3]),
+        ("list[int]", [[3]], []),
+    ],
+)
+def test_options_have_the_types_of_their_signatures(type_: str, good: list[object], bad: list[object]) -> None:
+    about = OptionType(type=type_, default=None)
+    assert [value for value in good if about.refuses(value)] == []
+    assert [value for value in bad if not about.refuses(value)] == []
+
+
+def test_a_choice_is_one_of_its_texts() -> None:
+    about = OptionType(type="str", default="a", choices=("a", "b"))
+    assert about.refuses("a") is None
+    assert about.refuses("c") == about.refuses(3) == "one of a, b"

@@ -10,6 +10,7 @@ from facetwise.models import FacetModel, build_model
 from facetwise.models._initial import draw_rows
 from facetwise.objectives import BALANCERS, REWEIGHTING, Outputs, class_weights, count_classes
 from facetwise.schema import Labels, Schema
+from facetwise.training._shared import shared_of
 from made_facets import (
     forget,
     made_features,
@@ -25,7 +26,10 @@ LEVELS = [4, 5, 3]
 ITEMS = 16
 SCHEMA = made_schema()
 seeds = st.integers(0, 2**20)
+# Pseudo-inverses and eigenvectors of a Gramian whose condition is about 1e5.
+SOLVED = {name: 1.0 if balancer.needs == "losses" else 1e4 for name, balancer in BALANCERS.items()}
 whole = settings(max_examples=15, deadline=None)
+few = settings(max_examples=2, deadline=None)
 
 
 def _model(schema: Schema) -> FacetModel:
@@ -43,10 +47,12 @@ def _gradients(
     """Combined loss, gradients by name of the row, losses by attribute id."""
     model, layout = _model(schema), schema.layout()
     weights = class_weights(schema, count_classes(schema, labels), REWEIGHTING[reweighting](), progress=0.0)
+    objective = made_objective(schema)
+    shared = shared_of(model, objective, watch=True)
     outputs = Outputs(*model(torch.from_numpy(features).double()))
-    losses, active = made_objective(schema)(outputs, made_targets(schema, labels), weights).mean()
-    combined = BALANCERS[balancing]().combine(losses, active)
-    combined.backward()
+    losses, active = objective(outputs, made_targets(schema, labels), weights).mean()
+    balancer = BALANCERS[balancing](names=[a.id for a in schema.attributes], seed=3)
+    combined = (balancer.backward(losses, active, shared) * losses).sum()
     rows: dict[str, torch.Tensor] = {}
     for name, parameter in model.named_parameters():
         packed = {"head.weight": layout.names, "head.bias": layout.names, "depth.weight": layout.names}
@@ -59,20 +65,22 @@ def _gradients(
     return combined.item(), rows, {a.id: losses[n].item() for n, a in enumerate(schema.attributes)}
 
 
-def _same(first: tuple, second: tuple) -> None:
-    assert first[0] == pytest.approx(second[0], rel=1e-12)
+def _same(first: tuple, second: tuple, *, solved: float = 1.0) -> None:
+    """Equal to rounding; `solved` is how much a linear system in between may have magnified it."""
+    assert first[0] == pytest.approx(second[0], rel=1e-12 * solved)
     assert first[1].keys() == second[1].keys()
     for name, gradient in first[1].items():
         torch.testing.assert_close(
-            second[1][name], gradient, rtol=1e-9, atol=1e-12, msg=lambda text, n=name: f"{n}: {text}"
+            second[1][name], gradient, rtol=1e-9 * solved, atol=1e-12 * solved, msg=lambda text, n=name: f"{n}: {text}"
         )
     for key, loss in first[2].items():
         assert second[2][key] == pytest.approx(loss, rel=1e-11, abs=1e-13)
 
 
-@pytest.mark.parametrize("balancing", BALANCERS)
-@pytest.mark.parametrize("reweighting", REWEIGHTING)
-@whole
+@pytest.mark.parametrize(
+    ("reweighting", "balancing"), [*((name, "equal") for name in REWEIGHTING), *(("sqrt", name) for name in BALANCERS)]
+)
+@few
 @given(seed=seeds)
 def test_columns_and_classes_in_any_order(reweighting: str, balancing: str, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -80,10 +88,14 @@ def test_columns_and_classes_in_any_order(reweighting: str, balancing: str, seed
     features = made_features(labels, SCHEMA, sum(LEVELS), seed=seed)
     other = shuffled(SCHEMA, rng)
     first = _gradients(SCHEMA, labels, features, reweighting, balancing)
-    _same(first, _gradients(other, recoded(SCHEMA, other, labels), features, reweighting, balancing))
+    _same(
+        first,
+        _gradients(other, recoded(SCHEMA, other, labels), features, reweighting, balancing),
+        solved=SOLVED[balancing],
+    )
 
 
-@pytest.mark.parametrize("balancing", BALANCERS)
+@pytest.mark.parametrize("balancing", ["equal", "upgrad"])  # tests/contracts has the others
 @whole
 @given(seed=seeds)
 def test_rows_in_any_order(balancing: str, seed: int) -> None:
@@ -91,10 +103,10 @@ def test_rows_in_any_order(balancing: str, seed: int) -> None:
     features = made_features(labels, SCHEMA, sum(LEVELS), seed=seed)
     order = np.random.default_rng(seed).permutation(ITEMS)
     first = _gradients(SCHEMA, labels, features, "sqrt", balancing)
-    _same(first, _gradients(SCHEMA, labels.take(order), features[order], "sqrt", balancing))
+    _same(first, _gradients(SCHEMA, labels.take(order), features[order], "sqrt", balancing), solved=SOLVED[balancing])
 
 
-@pytest.mark.parametrize("balancing", BALANCERS)
+@pytest.mark.parametrize("balancing", ["equal", "upgrad"])  # tests/contracts has the others
 @whole
 @given(seed=seeds)
 def test_masking_equals_removal(balancing: str, seed: int) -> None:
@@ -104,7 +116,9 @@ def test_masking_equals_removal(balancing: str, seed: int) -> None:
     hidden = np.flatnonzero(rng.random(ITEMS) < 0.4)
     kept = np.setdiff1d(np.arange(ITEMS), hidden)
     masked = _gradients(SCHEMA, forget(SCHEMA, labels, hidden), features, "balanced", balancing)
-    _same(masked, _gradients(SCHEMA, labels.take(kept), features[kept], "balanced", balancing))
+    _same(
+        masked, _gradients(SCHEMA, labels.take(kept), features[kept], "balanced", balancing), solved=SOLVED[balancing]
+    )
 
 
 @whole

@@ -1,7 +1,5 @@
-"""All commands in one place, and what an error looks like."""
+"""All commands in one place."""
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -9,19 +7,21 @@ import typer
 from typer.core import TyperGroup
 
 from facetwise import __version__
+from facetwise.cli._backbones import backbones
+from facetwise.cli._config import config
 from facetwise.cli._demo import demo
+from facetwise.cli._diff import diff
+from facetwise.cli._door import enter
+from facetwise.cli._drift import drift
 from facetwise.cli._env import env
 from facetwise.cli._evaluate import evaluate
 from facetwise.cli._extract import extract
+from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._predict import predict
-from facetwise.cli._screen import clean
 from facetwise.cli._train import train
-from facetwise.errors import FacetwiseError
 
 __all__ = ["app", "run"]
-
-DONE, DEFECT, USER_CAN_MEND, INTERRUPTED = 0, 1, 2, 130
 
 
 class _Front(TyperGroup):
@@ -42,8 +42,8 @@ app = typer.Typer(
     epilog="First time here?  facetwise demo",
 )
 
-for command in (demo, inspect, train, evaluate, predict, extract, env):
-    app.command(no_args_is_help=command not in (demo, env))(command)
+for command in (demo, inspect, train, evaluate, predict, fill, extract, diff, drift, backbones, config, env):
+    app.command(no_args_is_help=command not in (demo, backbones, config, env))(command)
 
 
 def _show_version(value: bool) -> None:
@@ -64,36 +64,12 @@ def _facetwise(
 
     A table of images goes in, one column per attribute, with gaps; the gaps come back filled, or honestly left open.
     """
-    del debug, version  # `run` reads --debug, which may stand anywhere; the callback of --version has already printed
+    del (
+        debug,
+        version,
+    )  # the door reads --debug, which may stand anywhere; the callback of --version has already printed
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command.
-
-    Args:
-        arguments: What follows the word `facetwise`. `--debug` may stand anywhere before a lone `--`.
-
-    Returns:
-        The exit code: 0 done, 2 the user can mend it (the message says how), 130 interrupted.
-        A defect of ours is not caught: Python shows its traceback and leaves with 1.
-    """
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    debug = "--debug" in arguments[:end]
-    words = [word for word in arguments[:end] if word != "--debug"] + list(arguments[end:])
-    try:
-        outcome = app(words or ["--help"], prog_name="facetwise", standalone_mode=True)
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else DONE
-    except FacetwiseError as error:
-        if debug:
-            raise
-        print(f"facetwise: {clean(str(error), lines=True)}", file=sys.stderr)
-        return USER_CAN_MEND
-    except KeyboardInterrupt:
-        print("facetwise: stopped", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Somebody closed the pipe (`facetwise ... | head`); Python would complain once more while shutting down.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    return outcome if isinstance(outcome, int) else DONE
+    """Run one command, given what follows the word `facetwise`; the exit code."""
+    return enter(app, arguments)

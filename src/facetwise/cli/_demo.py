@@ -71,9 +71,9 @@ def demo(
     )
     screen.say(f"Pictures and tables in {out}, the model in {run.path}; {duration(time.monotonic() - started)} in all.")
     screen.next(
-        f"facetwise inspect {table} --images {out} --out {out / 'schema.yaml'}",
-        f"facetwise evaluate {run.path} --split train,val,test",
-        f"facetwise predict {run.path} {out / 'images'} --out {out / 'filled.csv'}",
+        ["facetwise", "inspect", table, "--images", out, "--out", out / "schema.yaml"],
+        ["facetwise", "evaluate", run.path, "--split", "train,val,test"],
+        ["facetwise", "predict", run.path, out / "images", "--out", out / "filled.csv"],
     )
     screen.document({"catalogue": str(table), "run": str(run.path), "gaps": gaps, "evaluation": scores})
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from facetwise.cli._options import Json, Quiet
+from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen, number, percent
 
 __all__ = ["diff"]
@@ -18,6 +19,8 @@ def diff(
     machine: Json = False,
 ) -> None:
     """Say what changed between two runs: data, schema, configuration, scores, answers."""
+    check_run(before)
+    check_run(after)
     from facetwise import studies
 
     screen = Screen(quiet=quiet, machine=machine)

@@ -7,6 +7,7 @@ import typer
 
 from facetwise.cli._options import Images, Json, Quiet, Run
 from facetwise.cli._progress import Reporter
+from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen, number, percent
 
 __all__ = ["drift"]
@@ -20,6 +21,7 @@ def drift(
     machine: Json = False,
 ) -> None:
     """Compare new data with the data that a run was trained on."""
+    check_run(run)
     from facetwise import api, studies
 
     screen = Screen(quiet=quiet, machine=machine)

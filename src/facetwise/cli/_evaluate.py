@@ -8,6 +8,7 @@ import typer
 
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
 from facetwise.cli._progress import Reporter
+from facetwise.cli._runs import check_run
 from facetwise.cli._scores import show_scores
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError, nearest
@@ -40,6 +41,7 @@ def evaluate(
         if name not in SIDES:
             raise UserError(f"--split takes train, val and test. Found {name!r}; {nearest(name, SIDES)}")
     sides = tuple(side for side in SIDES if side in asked)
+    check_run(run)
     from facetwise import api
 
     screen = Screen(quiet=quiet, machine=machine)

@@ -1,15 +1,19 @@
 """`facetwise extract`: the features of many pictures, computed once."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import Device, Images, Json, Quiet, Workers, given
+from facetwise.cli._options import Device, Images, Json, Quiet, Settings, Workers, given
 from facetwise.cli._progress import Reporter, duration
 from facetwise.cli._screen import Screen
 
 __all__ = ["extract"]
+
+# A folder of ten thousand broken pictures is told by counts; so many lines still show what is wrong with them.
+PROBLEMS_SHOWN = 20
 
 
 def extract(
@@ -25,6 +29,7 @@ def extract(
     levels: Annotated[
         str | None, typer.Option("--levels", metavar="NAMES", help="Depths for --to: all or last.")
     ] = None,
+    settings: Settings = None,
     device: Device = None,
     workers: Workers = None,
     quiet: Quiet = False,
@@ -38,11 +43,18 @@ def extract(
         summary = api.extract(
             source,
             images=images,
+            settings=settings or (),
             report=report,
             **given(backbone=backbone, cache=cache, to=to, levels=levels, device=device, workers=workers),
         )
-    for image, reason, message in summary.problems:
+    for image, reason, message in summary.problems[:PROBLEMS_SHOWN]:
         screen.warn(f"{image}: {message} ({reason})")
+    if len(summary.problems) > PROBLEMS_SHOWN:
+        reasons = Counter(reason for _, reason, _ in summary.problems).most_common()
+        screen.warn(
+            f"... in all {len(summary.problems):,}: {', '.join(f'{count:,} {reason}' for reason, count in reasons)}; "
+            "--json lists every one"
+        )
     rate = f", {summary.rate:.1f} pictures/s" if summary.computed and summary.rate else ""
     unreadable = f", {len(summary.problems)} unreadable" if summary.problems else ""
     screen.result(
@@ -51,7 +63,7 @@ def extract(
     )
     if summary.path is not None:
         screen.result(f"Features in {summary.path}")
-        screen.next(f"facetwise train {source} --features {to} --out runs/first")
+        screen.next(["facetwise", "train", source, "--features", to, "--out", "runs/first"])
     screen.document(
         {
             "images": summary.images,

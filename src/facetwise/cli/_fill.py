@@ -7,6 +7,7 @@ import typer
 
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet
 from facetwise.cli._progress import Reporter
+from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
@@ -29,11 +30,12 @@ def fill(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Fill the empty cells of a table: same columns, same order, nothing else touched."""
+    """Fill the empty cells of a table, and touch nothing else."""
     if out.exists() and (not overwrite or out.resolve() == table.resolve()):
         same = out.resolve() == table.resolve()
         fix = "Name another file with --out FILE." if same else "Name another with --out FILE, or add --overwrite."
         raise UserError(f"{out} is {'the table itself' if same else 'there already'}. {fix}")
+    check_run(run)
     from facetwise import api
 
     screen = Screen(quiet=quiet, machine=machine)

@@ -59,7 +59,8 @@ def inspect(
     _show(screen, found)
     screen.say()
     screen.result(f"Schema written to {out}. Edit it where a reading is wrong; the lines above show how.")
-    screen.next(f"facetwise train {table}{f' --images {images}' if images else ''} --schema {out} --out runs/first")
+    where = ["--images", images] if images else []
+    screen.next(["facetwise", "train", table, *where, "--schema", out, "--out", "runs/first"])
     screen.document(
         {
             "table": found.table,

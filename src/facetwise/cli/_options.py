@@ -9,13 +9,16 @@ import typer
 
 __all__ = [
     "Checkpoint",
+    "ConfigFile",
     "Device",
     "Images",
     "Json",
     "Overwrite",
+    "Preset",
     "Quiet",
     "Run",
     "SchemaFile",
+    "Settings",
     "Workers",
     "given",
     "listed",
@@ -30,6 +33,11 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is th
 SchemaFile = Annotated[
     Path | None, typer.Option("--schema", metavar="FILE", help="Schema file; without it the table is read by itself.")
 ]
+ConfigFile = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="YAML file with any of the options.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by its path; repeatable.")
+]
+Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="fast, balanced (the defaults) or best.")]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that `train` has written.")]
 Checkpoint = Annotated[
     str, typer.Option("--checkpoint", metavar="NAME", help="last, best_score, best_loss or best_both.")

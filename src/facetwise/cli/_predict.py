@@ -8,6 +8,7 @@ import typer
 from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, count_states, show_answers
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run
 from facetwise.cli._progress import Reporter
+from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
@@ -29,6 +30,7 @@ def predict(
     """Fill in the attributes of new pictures."""
     if out is not None and out.exists() and not overwrite:
         raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
+    check_run(run)
     from facetwise import api
 
     screen = Screen(quiet=quiet, machine=machine)
@@ -52,7 +54,7 @@ def predict(
     if out is not None:
         screen.result(f"Written to {out}")
     else:
-        screen.next(f"facetwise predict {run} {' '.join(map(str, source[:3]))} --out filled.csv")
+        screen.next(["facetwise", "predict", run, *source[:3], "--out", "filled.csv"])
     screen.document(
         {
             "run": str(trained.path),

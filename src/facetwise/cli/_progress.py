@@ -4,6 +4,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from facetwise.cli._estimate import Pace, duration, rounded
 from facetwise.cli._screen import Screen, clean
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from facetwise.events import Event
 
-__all__ = ["Reporter"]
+__all__ = ["Reporter", "duration"]
 
 # A log gets a line about unfinished work at most this often, so that a night's log stays readable.
 SECONDS_BETWEEN_LINES = 5.0
@@ -20,11 +21,18 @@ SECONDS_BETWEEN_LINES = 5.0
 class Reporter:
     """Draws the events of `facetwise.api`; use it as a context manager and pass it as `report`.
 
-    An event has `kind` (stage, progress, epoch, notice, summary), `message`, `done` and `total`.
+    An event has `kind` (stage, progress, epoch, notice, summary), `message`, `done` and `total`. Work that will take
+    longer than ten seconds is announced with an estimate as soon as its speed is measured.
+
+    Args:
+        screen: Where to.
+        then: What comes after the pictures: "training".
     """
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, *, then: str = "") -> None:
         self._screen = screen
+        self._then = then
+        self._pace = Pace(now=0.0, done=0)
         self._bars: Progress | None = None
         self._bar: TaskID | None = None
         self._work = ""
@@ -66,11 +74,27 @@ class Reporter:
             self._work, self._started, self._last_line = work, now, now
             # What was there already (a cache, a resumed run) says nothing about the speed.
             self._at_start = 0 if event.done <= 1 else event.done
+            self._pace = Pace(now=now, done=event.done)
+        self._pace.add(now, event.done)
+        self._announce(event)
         if self._screen.live:
             self._draw(event)
         elif event.done >= event.total > 0 or now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
             self._screen.say(self._line(event, now - self._started))
+
+    def _announce(self, event: "Event") -> None:
+        """Say how long this will take, once the speed is known, and again if it turns out much slower."""
+        seconds = self._pace.news(event.total, after=0.0) if event.kind == "epoch" else self._pace.news(event.total)
+        if seconds is None:
+            return
+        left, rate = event.total - event.done, self._pace.rate
+        if event.kind == "epoch":
+            more = f"{left} more epochs of ~{1 / rate:.1f} s; it stops early once validation no longer improves"
+            self._screen.say(f"at most {rounded(seconds)}: {more}")
+        else:
+            then = f", then {self._then}" if self._then else ""
+            self._screen.say(f"about {rounded(seconds)}: {left:,} {event.message} left at ~{rate:,.0f}/s{then}")
 
     def _line(self, event: "Event", seconds: float) -> str:
         done = f"  {event.done}/{event.total}" if event.total else f"  {event.done}"
@@ -109,17 +133,3 @@ def _epoch(event: "Event") -> str:
         if data.get(key) is not None
     ]
     return "  ".join(words or [event.message]) + (" *" if "best_score" in data.get("best", ()) else "")
-
-
-def duration(seconds: float) -> str:
-    """A time span for people.
-
-    >>> duration(7.4), duration(95), duration(7300)
-    ('7 s', '1 min 35 s', '2 h 01 min')
-    """
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-__all__ = ["Screen", "clean", "number", "percent"]
+__all__ = ["Screen", "clean", "json_text", "number", "percent"]
 
 # Wide enough that a log keeps whole lines; a terminal says its own width.
 LOG_WIDTH = 140
@@ -29,15 +30,38 @@ def clean(text: object, *, lines: bool = False) -> str:
     >>> clean("red\\x1b[2J\\nshoe")
     'red[2J shoe'
     """
+    said = str(text)
+    if said.isprintable():  # of the characters below none is
+        return said
     kept = []
-    for letter in str(text):
+    for letter in said:
         if letter == "\n" and lines:
             kept.append(letter)
         elif letter in "\n\r\t":
             kept.append(" ")
-        elif unicodedata.category(letter) not in ("Cc", "Cs", "Zl", "Zp") and ord(letter) not in TURNING:
+        elif not _acts(letter):
             kept.append(letter)
     return "".join(kept)
+
+
+def _acts(letter: str) -> bool:
+    """Whether a terminal does something with it instead of showing it."""
+    return unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or ord(letter) in TURNING
+
+
+def json_text(data: Mapping[str, Any]) -> str:
+    """A JSON document that is inert on a terminal; numbers that are not finite become null.
+
+    >>> print(json_text({"name": "\\x9b2J 👗"}))
+    {
+      "name": "\\u009b2J 👗"
+    }
+    """
+    text = json.dumps(_finite(data), indent=2, ensure_ascii=False, default=str)
+    if text.replace("\n", "").isprintable():
+        return text
+    # Outside of its strings a document holds no such character but the line break.
+    return "".join(f"\\u{ord(letter):04x}" if letter != "\n" and _acts(letter) else letter for letter in text)
 
 
 def number(value: float | None, *, digits: int = 3) -> str:
@@ -86,8 +110,8 @@ class Screen:
 
     @property
     def live(self) -> bool:
-        """Whether bars can be drawn."""
-        return self.console.is_terminal and not self.quiet
+        """Whether bars can be drawn: never into a file or a pipe, even where colours are forced."""
+        return self.console.is_terminal and self.console.file.isatty() and not self.quiet
 
     def say(self, text: object = "", *, style: str = "") -> None:
         """A remark; silent with `--quiet`."""
@@ -105,13 +129,14 @@ class Screen:
         if not self.quiet:
             self.console.print(f"! {clean(text)}", style="yellow", soft_wrap=True)
 
-    def next(self, *commands: str) -> None:
-        """What to type next."""
+    def next(self, *commands: Sequence[object]) -> None:
+        """What to type next: commands as lists of words, which are quoted so that a shell takes them as they are."""
         if not self.quiet and commands:
             self.console.print()
             self.console.print("Next:" if len(commands) == 1 else "Next, any of:", style="bold")
             for command in commands:
-                self.console.print(f"  {clean(command)}", style="cyan", soft_wrap=True)
+                words = " ".join(shlex.quote(clean(word)) for word in command)
+                self.console.print(f"  {words}", style="cyan", soft_wrap=True)
 
     def result(self, text: object) -> None:
         """A line that is a result: printed with `--quiet` too, not with `--json`."""
@@ -139,7 +164,7 @@ class Screen:
     def document(self, data: Mapping[str, Any]) -> None:
         """The machine-readable result; only with `--json`. Numbers that are not finite become null."""
         if self.machine:
-            print(json.dumps(_finite(data), indent=2, ensure_ascii=False, default=str))
+            print(json_text(data))
 
 
 def _finite(data: Any) -> Any:

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import Device, Images, Json, Overwrite, Quiet, SchemaFile, Workers, given, listed
+from facetwise.cli._options import (
+    ConfigFile,
+    Device,
+    Images,
+    Json,
+    Overwrite,
+    Preset,
+    Quiet,
+    SchemaFile,
+    Settings,
+    Workers,
+    given,
+    listed,
+)
 from facetwise.cli._progress import Reporter
 from facetwise.cli._screen import Screen
 
@@ -19,12 +32,9 @@ def train(
     images: Images = None,
     out: Annotated[Path | None, typer.Option("--out", metavar="FOLDER", help="The run folder to write.")] = None,
     schema: SchemaFile = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="YAML file with any of the options.")
-    ] = None,
-    settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by its path; repeatable.")
-    ] = None,
+    config: ConfigFile = None,
+    settings: Settings = None,
+    preset: Preset = None,
     test: Annotated[
         Path | None, typer.Option("--test", metavar="FILE", rich_help_panel=DATA, help="A table kept for the test.")
     ] = None,
@@ -92,14 +102,19 @@ def train(
     device: Device = None,
     workers: Workers = None,
     overwrite: Overwrite = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Insist on continuing the run in --out, with the options it began with.")
+    ] = False,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
     """Train one model for all attributes of a table."""
     from facetwise import api
+    from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
     options = given(
+        preset=preset,
         attributes=listed(attributes),
         exclude=listed(exclude),
         group=group,
@@ -121,7 +136,7 @@ def train(
         device=device,
         workers=workers,
     )
-    with Reporter(screen) as report:
+    with stopping_on_signals() as stop, Reporter(screen, then="training") as report:
         run = api.train(
             table,
             images=images,
@@ -133,11 +148,16 @@ def train(
             split_from=split_from,
             features=features,
             overwrite=overwrite,
+            resume=resume,
             report=report,
+            stop=stop,
             **options,
         )
     screen.say()
     for line in run.summary():
         screen.result(line)
-    screen.next(f"facetwise evaluate {run.path}", f"facetwise predict {run.path} new_photos/ --out filled.csv")
+    screen.next(
+        ["facetwise", "evaluate", run.path],
+        ["facetwise", "predict", run.path, "new_photos/", "--out", "filled.csv"],
+    )
     screen.document({"run": str(run.path), "summary": run.summary()})

@@ -1,6 +1,28 @@
 """The configuration tree; no torch, so that a mistake is answered at once."""
 
-from facetwise.config._load import config_to_yaml, load_config, option_tables
-from facetwise.config._tree import Component, Config, Losses
+from facetwise.config._json_schema import config_json_schema
+from facetwise.config._load import Resolved, config_to_yaml, load_config, resolve_config
+from facetwise.config._options import OptionType, option_tables
+from facetwise.config._presets import PRESETS
+from facetwise.config._reference import FieldFacts, commented_config, describe_fields
+from facetwise.config._schema_file import data_json_schema
+from facetwise.config._tree import COMPONENTS, Component, Config, Losses
 
-__all__ = ["Component", "Config", "Losses", "config_to_yaml", "load_config", "option_tables"]
+__all__ = [
+    "COMPONENTS",
+    "PRESETS",
+    "Component",
+    "Config",
+    "FieldFacts",
+    "Losses",
+    "OptionType",
+    "Resolved",
+    "commented_config",
+    "config_json_schema",
+    "config_to_yaml",
+    "data_json_schema",
+    "describe_fields",
+    "load_config",
+    "option_tables",
+    "resolve_config",
+]

@@ -4,13 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["Component", "Config", "Losses"]
+__all__ = ["COMPONENTS", "PRESET_NAMES", "TEXT_FIELDS", "Component", "Config", "Losses"]
+
+# Beyond these a number is a mistake: the largest signed 32 bits, and the largest seed that numpy takes.
+MOST = 2**31 - 1
+LAST_SEED = 2**32 - 1
 
 
 class _Strict(BaseModel):
     """Unknown keys are errors, values are not bent into shape, nothing changes after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Component(_Strict):
@@ -35,61 +39,96 @@ def _component(value: object) -> object:
 ComponentField = Annotated[Component, BeforeValidator(_component)]
 
 
-def _named(name: str, **options: object) -> Any:
-    return Field(default_factory=lambda: Component(name=name, options=options))
+def _named(name: str, description: str, **options: object) -> Any:
+    return Field(default_factory=lambda: Component(name=name, options=options), description=description)
 
 
 class Losses(_Strict):
     """Which loss each kind of attribute learns from."""
 
-    categorical: ComponentField = _named("cross_entropy")
-    binary: ComponentField = _named("binary_cross_entropy")
-    multilabel: ComponentField = _named("binary_cross_entropy")
-    ordinal: ComponentField = _named("corn")
-    numeric: ComponentField = _named("robust_gaussian")
+    categorical: ComponentField = _named("cross_entropy", "Loss of attributes with one of several classes.")
+    binary: ComponentField = _named("binary_cross_entropy", "Loss of attributes that are yes or no.")
+    multilabel: ComponentField = _named("binary_cross_entropy", "Loss of attributes with any number of classes.")
+    ordinal: ComponentField = _named("corn", "Loss of attributes whose classes have an order.")
+    numeric: ComponentField = _named("robust_gaussian", "Loss of attributes that are numbers.")
 
 
 class Config(_Strict):
     """Everything that decides what a run computes. The field descriptions are the reference."""
+
+    preset: Literal["fast", "balanced", "best"] = Field(
+        "balanced", description="Values that lie beneath all others: fast, balanced (the defaults) or best."
+    )
 
     # The table
     attributes: list[str] | None = Field(None, description="Columns to learn; all that are attributes if not given.")
     exclude: list[str] = Field(default_factory=list, description="Columns to leave out.")
     category: str | None = Field(None, description="Column that decides which attributes apply; inferred if not given.")
     group: str | None = Field(None, description="Column whose equal values stay on one side of the split; inferred.")
-    min_count: int = Field(5, ge=1, description="Classes with fewer training rows are unknown.")
+    min_count: int = Field(5, ge=1, le=MOST, description="Classes with fewer training rows are unknown.")
     val_ratio: float = Field(0.15, gt=0, lt=1, description="Share of the items for selection, where no split is given.")
     test_ratio: float = Field(0.15, ge=0, lt=1, description="Share of the items for the test, where no split is given.")
+    near_duplicates: bool = Field(True, description="Look for pictures that are nearly equal, and report them.")
+    group_near_duplicates: bool = Field(False, description="Nearly equal pictures stay on one side of the split.")
+    allow_outside_root: bool = Field(False, description="Read pictures outside the folder of the pictures too.")
 
     # Features
-    backbone: ComponentField = _named("lite0")
+    backbone: ComponentField = _named("lite0", "Frozen network that describes the pictures.")
     levels: Literal["all", "last"] = Field("all", description="Descriptors of every depth, or of the last layer only.")
     standardize: bool = Field(True, description="Mean 0 and deviation 1 per feature, fitted on the training rows.")
     l2_normalize: bool = Field(False, description="Unit length per item, before standardising.")
 
     # Model
-    trunk: ComponentField = _named("shared")
-    head: ComponentField = _named("linear")
+    trunk: ComponentField = _named("shared", "What the attributes share.")
+    head: ComponentField = _named("linear", "From the shared representation to the scores of each attribute.")
     depth: bool = Field(True, description="Each attribute listens to every level through a gate of its own.")
     input_dropout: float = Field(0.2, ge=0, lt=1, description="Probability of zeroing a feature while training.")
 
     # Objective
-    losses: Losses = Field(default_factory=Losses)
-    reweighting: ComponentField = _named("sqrt")
-    balancing: ComponentField = _named("equal")
+    losses: Losses = Field(default_factory=Losses, description="Which loss each kind of attribute learns from.")
+    reweighting: ComponentField = _named("sqrt", "Weights of rare and frequent classes.")
+    balancing: ComponentField = _named("equal", "How the losses of the attributes become one.")
 
     # Optimisation
-    epochs: int = Field(20, ge=1, description="Passes over the training rows.")
-    batch_size: int = Field(128, ge=1, description="Items per step.")
+    sampler: ComponentField = _named("uniform", "Which rows an epoch sees.")
+    epochs: int = Field(20, ge=1, le=MOST, description="Passes over the training rows.")
+    batch_size: int = Field(128, ge=1, le=MOST, description="Items per step.")
+    micro_batch: int = Field(
+        0, ge=0, le=MOST, description="Items per forward pass of a step, to save memory; 0 is the whole batch."
+    )
     learning_rate: float = Field(1e-3, gt=0, description="Peak of the warm-up and cosine schedule.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
-    patience: int = Field(6, ge=1, description="Epochs without a better validation score before training stops.")
+    patience: int = Field(
+        6, ge=1, le=MOST, description="Epochs without a better validation score before training stops."
+    )
     select_by: str = Field("mean_macro_f1", description="Metric, preset or weighted sum that picks the checkpoint.")
     tune_thresholds: bool = Field(True, description="Thresholds of binary and multilabel classes from validation.")
 
     # The machine
-    seed: int = Field(0, ge=0, description="Seed of the split, the initial parameters, the order and the dropout.")
+    seed: int = Field(
+        0, ge=0, le=LAST_SEED, description="Seed of the split, the initial parameters, the order and the dropout."
+    )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
-    workers: int = Field(0, ge=0, description="Threads that read pictures; 0 chooses.")
+    workers: int = Field(0, ge=0, le=4096, description="Threads that read pictures; 0 chooses.")
+
+
+PRESET_NAMES = ("fast", "balanced", "best")
+# Fields of the tree that name a line of a component table; of the losses, those that fit the kind.
+COMPONENTS = {
+    "backbone": "BACKBONES",
+    "trunk": "TRUNKS",
+    "head": "HEADS",
+    "reweighting": "REWEIGHTING",
+    "balancing": "BALANCERS",
+    "sampler": "SAMPLERS",
+    **{f"losses.{kind}": f"LOSSES.{kind}" for kind in Losses.model_fields},
+}
+# Fields that hold names from the user's table, and other texts: `category=NO` and `group=2010` are columns, whatever
+# YAML makes of NO and 2010.
+TEXT_FIELDS = tuple(
+    name
+    for name, field in Config.model_fields.items()
+    if field.annotation in (str, str | None, list[str], list[str] | None)
+)

@@ -1,17 +1,24 @@
 """Table to checked rows: reading, inference, schema from training rows, coded labels, splits. No torch."""
 
+from facetwise.data._boxes import boxes
+from facetwise.data._coded import Coded
 from facetwise.data._columns import MULTILABEL_SEPARATORS
 from facetwise.data._complete import complete_schema
 from facetwise.data._encode import encode, fit_scales
+from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
+from facetwise.data._listed import image_paths
 from facetwise.data._notices import Notice
-from facetwise.data._paths import IMAGE_SUFFIXES, list_folder, resolve_images
+from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._roles import SIDES
-from facetwise.data._split import PreviousSplit, Split, split_rows
+from facetwise.data._resolve import resolve_images, resolve_pictures
+from facetwise.data._sides import SIDES
+from facetwise.data._split import Split, split_rows
 from facetwise.data._split_file import read_previous, read_split, write_split
-from facetwise.data._table import Coded, Table
+from facetwise.data._suffixes import IMAGE_SUFFIXES
+from facetwise.data._table import Table
+from facetwise.data._weights import row_weights
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -25,15 +32,19 @@ __all__ = [
     "Role",
     "Split",
     "Table",
+    "boxes",
     "complete_schema",
     "encode",
     "fit_scales",
+    "image_paths",
     "infer",
     "list_folder",
     "read_previous",
     "read_split",
     "read_table",
     "resolve_images",
+    "resolve_pictures",
+    "row_weights",
     "split_rows",
     "write_split",
 ]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data._spelling import class_order, meaning, pieces
-from facetwise.data._table import Coded
+from facetwise.data._coded import Coded
+from facetwise.data._spelling import class_order, meaning, pieces, yes_or_no
 from facetwise.schema import Kind
 
 __all__ = ["ClassFinder", "count_classes"]
@@ -17,13 +17,14 @@ class ClassFinder:
     """Finds the class of a text: as it is spelled, else by what means the same ("1.0" for "1", "yes" for "Yes").
 
     >>> finder = ClassFinder.of(("no", "yes"), Kind.BINARY)
-    >>> finder.place("YES"), finder.place("perhaps")
-    (1, -1)
+    >>> finder.place("YES"), finder.place("true"), finder.place("perhaps")
+    (1, 1, -1)
     """
 
     exact: Mapping[str, int]
     same: Mapping[str, int]
     binary: bool
+    yes_no: bool = False
 
     @classmethod
     def of(cls, classes: Sequence[str], kind: Kind) -> "ClassFinder":
@@ -34,12 +35,20 @@ class ClassFinder:
             key = meaning(name, binary=binary)
             # Two declared classes that mean the same are told apart by their spelling alone.
             same[key] = -1 if key in same else place
+        # "true" is yes where the two classes are spellings of no and yes, whatever they are spelled here.
+        words = [yes_or_no(name) for name in classes] if binary else []
+        if set(words) == {"no", "yes"}:
+            same |= {str(word): place for place, word in enumerate(words)}
+            return cls(exact={name: place for place, name in enumerate(classes)}, same=same, binary=True, yes_no=True)
         return cls(exact={name: place for place, name in enumerate(classes)}, same=same, binary=binary)
 
     def place(self, text: str) -> int:
         """Place of the text's class, -1 where it has none."""
         found = self.exact.get(text)
-        return self.same.get(meaning(text, binary=self.binary), -1) if found is None else found
+        if found is not None:
+            return found
+        word = yes_or_no(text) if self.yes_no else None
+        return self.same.get(word or meaning(text, binary=self.binary), -1)
 
 
 def count_classes(
@@ -55,11 +64,13 @@ def count_classes(
         silent: Texts that are no values.
     """
     spelled: dict[str, dict[str, int]] = {}
+    binary = kind is Kind.BINARY
     for text, count in zip(coded.values, counts.tolist(), strict=True):
         if not count or text in silent:
             continue
         for name in pieces(text, separator) if kind is Kind.MULTILABEL else (text,):
-            rows = spelled.setdefault(meaning(name, binary=kind is Kind.BINARY), {})
+            key = (yes_or_no(name) if binary else None) or meaning(name, binary=binary)
+            rows = spelled.setdefault(key, {})
             rows[name] = rows.get(name, 0) + count
     found = {min(rows, key=lambda name: (-rows[name], name)): sum(rows.values()) for rows in spelled.values()}
     return {name: found[name] for name in class_order(found)}

@@ -5,11 +5,13 @@ The order of the questions matters: each rule may rely on all earlier ones havin
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data._readings import ColumnReading, Role, yaml_line
+from facetwise.data._notation import is_date, only_a_sign, other_number
+from facetwise.data._readings import ColumnReading, Role, quoted, yaml_line
 from facetwise.data._spelling import (
     binary_pair,
     canonical,
@@ -20,10 +22,14 @@ from facetwise.data._spelling import (
     pieces,
     unit_of,
     words,
+    yes_or_no,
 )
 from facetwise.schema import Kind, Transform
 
-__all__ = ["MULTILABEL_SEPARATORS", "ColumnFacts", "read_column"]
+__all__ = ["MULTILABEL_SEPARATORS", "NUMBER_NOTATION", "ColumnFacts", "read_column"]
+
+# How the reason begins for numbers that are left out because of how they are written: worth a notice of its own.
+NUMBER_NOTATION = "numbers in a notation that is not the same everywhere"
 
 # Tried in this order; the comma last, because it also stands in prose and in numbers.
 MULTILABEL_SEPARATORS = ("|", ";", ",")
@@ -50,6 +56,8 @@ _THING_NAMES = words(
     "item sku listing plant animal case scan study user observation location site camera plot tree chain"
 )
 _CODE_NAMES = words("id ids class label category cat type code cluster")
+# 007 is no number that anybody measured.
+_PADDED = re.compile(r"0[0-9]+")
 _FILE = re.compile(r".*\.[A-Za-z][A-Za-z0-9]{1,4}")
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|file)://.*", re.IGNORECASE)
 
@@ -81,6 +89,16 @@ class ColumnFacts:
         """Share of the filled rows whose text has a property."""
         return float(self.counts[np.array(holds, dtype=bool)].sum() / max(self.filled, 1))
 
+    def mostly(self, rule: Callable[[str], bool], share: float) -> bool:
+        """Whether at least a share of the filled rows keeps a rule; most columns are found out after a few texts."""
+        allowed, failed = self.filled * (1.0 - share) + 1e-9, 0
+        for value, count in zip(self.values, self.counts.tolist(), strict=True):
+            if not rule(value):
+                failed += count
+                if failed > allowed:
+                    return False
+        return True
+
     def reading(self, role: Role, reason: str, overrule: str, **more: object) -> ColumnReading:
         """A reading of this column."""
         return ColumnReading(
@@ -95,7 +113,8 @@ class ColumnFacts:
 
     def left_out(self, reason: str, *, keeps_together: bool = False) -> ColumnReading:
         """This column is left out; the line takes it in again."""
-        line = yaml_line(self.column, Kind.CATEGORICAL, class_order(self.values))
+        few = class_order(self.values) if len(self.values) <= _MOST_STEPS else ()
+        line = yaml_line(self.column, Kind.CATEGORICAL, few)
         return self.reading(Role.LEFT_OUT, reason, line, keeps_together=keeps_together)
 
     def attribute(self, kind: Kind, reason: str, **more: object) -> ColumnReading:
@@ -103,14 +122,15 @@ class ColumnFacts:
         return self.reading(Role.ATTRIBUTE, reason, self._other(kind, more), kind=kind, **more)
 
     def _other(self, kind: Kind, more: dict[str, object]) -> str:
-        spelled = class_order(self.values)
         if kind is Kind.NUMERIC and more.get("transform") is Transform.LOG:
             return yaml_line(self.column, Kind.NUMERIC, transform="none")
-        if len(spelled) <= _MOST_STEPS and kind in (Kind.BINARY, Kind.ORDINAL, Kind.NUMERIC):
-            return yaml_line(self.column, Kind.CATEGORICAL, spelled)
-        if len(spelled) <= _MOST_STEPS and kind is Kind.CATEGORICAL and len(spelled) > 1:
-            return yaml_line(self.column, Kind.ORDINAL, spelled)
-        return f'exclude: ["{self.column}"]'
+        if len(self.values) <= _MOST_STEPS:
+            spelled = class_order(self.values)
+            if kind in (Kind.BINARY, Kind.ORDINAL, Kind.NUMERIC):
+                return yaml_line(self.column, Kind.CATEGORICAL, spelled)
+            if kind is Kind.CATEGORICAL and len(spelled) > 1:
+                return yaml_line(self.column, Kind.ORDINAL, spelled)
+        return f"exclude: [{quoted(self.column)}]"
 
 
 def _named(facts: ColumnFacts, names: frozenset[str]) -> bool:
@@ -153,11 +173,11 @@ def _skewness(numbers: np.ndarray, counts: np.ndarray) -> float:
 
 
 def _about_numbers(facts: ColumnFacts) -> ColumnReading | None:
-    parsed = [parse_number(value) for value in facts.values]
-    if facts.share([number is not None for number in parsed]) < _NUMBERS_SHARE:
+    if not facts.mostly(lambda value: parse_number(value) is not None, _NUMBERS_SHARE):
         return None
+    parsed = [parse_number(value) for value in facts.values]
     identity = _about_identity(facts, numbers=True)
-    if identity is not None:
+    if identity is not None or any(map(_PADDED.fullmatch, facts.values)):
         return identity
     ok = np.array([number is not None for number in parsed])
     numbers = np.array([number for number in parsed if number is not None], dtype=np.float64)
@@ -192,12 +212,12 @@ def _about_numbers(facts: ColumnFacts) -> ColumnReading | None:
     return facts.attribute(Kind.NUMERIC, reason, transform=transform, unit=unit_of(facts.column))
 
 
-def _one_spelling(values: tuple[str, ...], facts: ColumnFacts) -> tuple[str, ...]:
+def _one_spelling(values: tuple[str, ...], facts: ColumnFacts, *, mixed: bool = False) -> tuple[str, ...]:
     """Of "1" and "1.0", or "Yes" and "yes", the spelling with the most rows stands for both."""
     rows = dict(zip(facts.values, facts.counts.tolist(), strict=True))
     best: dict[str, str] = {}
     for value in values:
-        key = canonical(value)
+        key = (yes_or_no(value) if mixed else None) or canonical(value)
         if key not in best or (-rows[value], value) < (-rows[best[key]], best[key]):
             best[key] = value
     return tuple(best.values())
@@ -206,9 +226,13 @@ def _one_spelling(values: tuple[str, ...], facts: ColumnFacts) -> tuple[str, ...
 def _about_words(facts: ColumnFacts) -> ColumnReading | None:
     pair = binary_pair(facts.values)
     if pair is not None:
-        order = sorted(facts.values, key=lambda value: pair.index(canonical(value)))
-        classes = _one_spelling(tuple(order), facts)
-        reason = f"two values, read as {classes[0]!r} = no and {classes[1]!r} = yes"
+        mixed = any(canonical(value) not in pair for value in facts.values)
+        order = sorted(
+            facts.values, key=lambda value: pair.index((yes_or_no(value) if mixed else None) or canonical(value))
+        )
+        classes = _one_spelling(tuple(order), facts, mixed=mixed)
+        what = f"{len(facts.values)} spellings of two values" if mixed else "two values"
+        reason = f"{what}, read as {classes[0]!r} = no and {classes[1]!r} = yes"
         return facts.attribute(Kind.BINARY, reason, classes=classes)
     steps = ordered_words(facts.values)
     if steps is not None:
@@ -220,12 +244,12 @@ def _about_words(facts: ColumnFacts) -> ColumnReading | None:
 def _about_several(facts: ColumnFacts) -> ColumnReading | None:
     """Several classes in one cell: pieces come back in other company, and are fewer than the combinations."""
     for separator in MULTILABEL_SEPARATORS:
-        split = [pieces(value, separator) for value in facts.values]
         several = [separator in value for value in facts.values]
         if not any(several) or facts.share(several) < 0.02:
             continue
+        split = [pieces(value, separator) for value in facts.values]
         if separator == "," and all(parse_number(piece) is not None for parts in split for piece in parts):
-            return facts.left_out("numbers with commas; whether they divide thousands or fractions is not said")
+            return facts.left_out("numbers with commas, which facetwise reads neither as lists nor as fractions")
         cells_with = Counter(piece for parts in split for piece in parts)
         weight = sum(count * len(parts) for parts, count in zip(split, facts.counts.tolist(), strict=True))
         again = sum(
@@ -244,15 +268,33 @@ def _about_several(facts: ColumnFacts) -> ColumnReading | None:
     return None
 
 
+def _about_notation(facts: ColumnFacts) -> ColumnReading | None:
+    """Dates, and numbers in a notation that means different things in different countries."""
+    if facts.mostly(is_date, _NUMBERS_SHARE):
+        return facts.left_out(f"dates or times, such as {facts.values[0]!r}: no picture shows them")
+    if not facts.mostly(lambda value: parse_number(value) is not None or other_number(value), _NUMBERS_SHARE):
+        return None
+    example = next((value for value in facts.values if other_number(value)), None)
+    if example is None:
+        return None
+    # A few sizes such as "50 %" are classes as good as any; many of them are measurements.
+    if len(facts.values) <= _MOST_STEPS and all(only_a_sign(value) for value in facts.values if other_number(value)):
+        return None
+    return facts.left_out(
+        f"{NUMBER_NOTATION}, such as {example!r}; write 1299.5, with a point for "
+        "the fraction and nothing else, and it becomes a number"
+    )
+
+
 def _about_text(facts: ColumnFacts) -> ColumnReading | None:
     distinct, filled, per_value = len(facts.values), facts.filled, _per_value(facts)
     lengths = np.array([len(value.split()) for value in facts.values])
     spoken = float((lengths * facts.counts).sum() / filled)
-    if facts.share([bool(_ADDRESS.fullmatch(value)) for value in facts.values]) > 0.9:
+    if facts.mostly(lambda value: bool(_ADDRESS.fullmatch(value)), 0.9):
         return facts.left_out("web addresses; facetwise reads pictures from this machine only")
-    if facts.share([bool(_FILE.fullmatch(value)) for value in facts.values]) > 0.9 and distinct > filled / 2:
+    if distinct > filled / 2 and facts.mostly(lambda value: bool(_FILE.fullmatch(value)), 0.9):
         return facts.left_out(f"file names, {distinct:,} of them in {filled:,} rows", keeps_together=True)
-    if facts.share([value.startswith("[") and value.endswith("]") for value in facts.values]) > 0.9:
+    if facts.mostly(lambda value: value.startswith("[") and value.endswith("]"), 0.9):
         return facts.left_out("lists in brackets; write the classes of a cell as first|second")
     identity = _about_identity(facts, numbers=False)
     if identity is not None:
@@ -283,7 +325,9 @@ def read_column(facts: ColumnFacts) -> ColumnReading:
         return facts.left_out("every cell is empty")
     if len(facts.values) == 1:
         return facts.left_out(f"a constant: {facts.values[0]!r} in all {facts.filled:,} filled rows")
-    for rule in (_about_words, _about_numbers, _about_several, _about_text):
+    if not facts.column:
+        return facts.left_out("the column has no name; write one to use it")
+    for rule in (_about_words, _about_notation, _about_numbers, _about_several, _about_text):
         reading = rule(facts)
         if reading is not None:
             return reading
@@ -292,4 +336,6 @@ def read_column(facts: ColumnFacts) -> ColumnReading:
         f"{len(facts.values)} different values with {_per_value(facts):.0f} rows each; those with {_COMES_BACK} rows "
         f"or more cover {cover:.0f} % of the filled rows"
     )
+    if any(map(_PADDED.fullmatch, facts.values)):
+        reason += "; numbers with a leading zero are codes"
     return facts.attribute(Kind.CATEGORICAL, reason)

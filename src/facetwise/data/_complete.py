@@ -211,7 +211,7 @@ def complete_schema(
         table=table, rows=train_rows, unknown=structure.unknown, not_applicable=structure.not_applicable
     )
     ids, found, notices = _ids(structure.attributes), [], []
-    for name in _chosen(structure, attributes, exclude):
+    for name in _chosen(table.name, structure, attributes, exclude):
         attribute, said = _with_classes(structure.reading(name), ids[name], training, min_count)
         notices += said
         if attribute is not None:
@@ -231,20 +231,34 @@ def complete_schema(
         category=category,
         unknown=structure.unknown,
         not_applicable=structure.not_applicable,
+        weight=structure.weight,
+        box=structure.box,
     )
     return schema, notices + said
 
 
-def _chosen(structure: Inference, attributes: Collection[str] | None, exclude: Collection[str]) -> tuple[str, ...]:
+def _nothing(name: str) -> Complaint:
+    rule, fix = "a table has a column that a picture could fill in", "add one"
+    return Complaint(place=name, rule=rule, found="no column at all", fix=fix)
+
+
+def _about_reading(reading: ColumnReading, name: str) -> Complaint:
+    return Complaint(
+        place=name,
+        column=reading.column,
+        rule="a table has a column that a picture could fill in",
+        found=f"it read as {str(reading.role).replace('_', ' ')}: {reading.reason}",
+        fix=f"add a column of classes or numbers, or write into a schema: {reading.overrule}",
+    )
+
+
+def _chosen(
+    name: str, structure: Inference, attributes: Collection[str] | None, exclude: Collection[str]
+) -> tuple[str, ...]:
     known = [reading.column for reading in structure.attributes]
     # A column that is left out anyway may be excluded all the same: the user's list need not follow our reading.
     others = {reading.column for reading in structure.readings if reading.role is not Role.ATTRIBUTE}
     if not known:
-        complaint = Complaint(
-            place="table",
-            rule="a table has a column that a picture could fill in",
-            found="none",
-            fix="see `facetwise inspect` for why each was left out",
-        )
-        raise TableError([complaint])
+        # One complaint per column, since `inspect` ends here as well and would not show why.
+        raise TableError([_about_reading(reading, name) for reading in structure.readings] or [_nothing(name)])
     return chosen_columns(known, attributes=attributes, exclude=[name for name in exclude if name not in others])

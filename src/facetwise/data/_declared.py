@@ -62,13 +62,14 @@ def check_declared(
     """
     known = [attribute.column for attribute in schema.attributes]
     schema = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=exclude))
-    named = [attribute.column for attribute in schema.attributes] + [schema.group] * (schema.group is not None)
+    roles = [name for name in (schema.group, schema.weight, schema.box) if name is not None]
+    named = [*(attribute.column for attribute in schema.attributes), *roles]
     complaints = [
         Complaint(
             place=table.name,
             rule="a column that the schema names is in the table",
             found=f"no {name!r}",
-            fix=nearest(name or "", table.columns),
+            fix=nearest(name, table.columns),
         )
         for name in [*named, *schema.images]
         if name not in table.cells

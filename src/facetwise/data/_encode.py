@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from facetwise.data._cells import ClassFinder
+from facetwise.data._coded import Coded
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._spelling import parse_number, pieces
-from facetwise.data._table import Coded, Table
+from facetwise.data._table import Table
 from facetwise.decisions import NumberScale
 from facetwise.errors import Complaint, SchemaError, TableError, nearest
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema, Transform
@@ -15,6 +16,8 @@ from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, La
 __all__ = ["encode", "fit_scales"]
 
 _NAMES_SHOWN = 5
+# Bytes for the classes of multilabel cells.
+_MOST_MEMBERS = 1 << 34
 
 
 @dataclass(kw_only=True)
@@ -112,7 +115,8 @@ class _Coding:
                 continue
             child, above = by_column[attribute.column], by_column[attribute.parent.column]
             classes = self.schema.attributes[above].classes
-            of = np.array([classes.index(attribute.parent.of[name]) for name in attribute.classes], dtype=np.int32)
+            number = {name: code for code, name in enumerate(classes)}
+            of = np.array([number[attribute.parent.of[name]] for name in attribute.classes], dtype=np.int32)
             known = self.state[:, child] == VALUE
             implied = np.where(known, of[self.index[:, child]], -1)
             derived = known & (self.state[:, above] == UNKNOWN) & self.empty[:, above]
@@ -151,6 +155,21 @@ class _Coding:
                     f"{', '.join(map(repr, names[:_NAMES_SHOWN]))}; the values are kept."
                 )
                 self.notice("value-not-applicable", message, attribute.column, against)
+
+
+def _members(schema: Schema, table: Table, num_rows: int) -> np.ndarray:
+    num_scores = schema.layout().num_scores
+    if not schema.of_kind(Kind.MULTILABEL):
+        return Labels.no_members(num_rows, num_scores)
+    if num_rows * num_scores > _MOST_MEMBERS:
+        complaint = Complaint(
+            place=table.name,
+            rule="rows times classes fit into memory where an attribute has several classes at once",
+            found=f"{num_rows:,} rows and {num_scores:,} classes",
+            fix="raise --min-count, or leave the column with the most classes out with --exclude",
+        )
+        raise TableError([complaint])
+    return np.zeros((num_rows, num_scores), dtype=np.uint8)
 
 
 def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tuple[Labels, list[Notice]]:
@@ -197,7 +216,7 @@ def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tupl
         rows=rows,
         state=np.zeros(shape, dtype=np.int8),
         index=np.full(shape, -1, dtype=np.int32),
-        members=np.zeros((len(rows), schema.layout().num_scores), dtype=np.uint8),
+        members=_members(schema, table, len(rows)),
         number=np.full(shape, np.nan),
         empty=np.ones(shape, dtype=bool),
     )

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-__all__ = ["connected"]
+__all__ = ["columns_of", "connected"]
 
 
 def connected(num_rows: int, keys: Iterable[Sequence[Hashable | None]]) -> np.ndarray:
@@ -39,3 +39,21 @@ def connected(num_rows: int, keys: Iterable[Sequence[Hashable | None]]) -> np.nd
                 above[max(one, two)] = min(one, two)
     roots = np.array([root(row) for row in range(num_rows)], dtype=np.int64)
     return np.unique(roots, return_inverse=True)[1]
+
+
+def columns_of(groups: Sequence[np.ndarray], num_rows: int) -> list[list[int | None]]:
+    """Sets of rows as keys for `connected`: one column where no row is in two sets, more where some are.
+
+    >>> columns_of([np.array([0, 1]), np.array([1, 2])], 3)
+    [[0, 0, None], [None, 1, 1]]
+    """
+    columns: list[list[int | None]] = []
+    for number, group in enumerate(groups):
+        rows = group.tolist()
+        free = next((column for column in columns if all(column[row] is None for row in rows)), None)
+        if free is None:
+            free = [None] * num_rows
+            columns.append(free)
+        for row in rows:
+            free[row] = number
+    return columns

@@ -1,19 +1,22 @@
 """The structure of a table: what every column is for, of what kind, and why."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from facetwise.data._boxes import box_reading
 from facetwise.data._category import find_category
-from facetwise.data._columns import ColumnFacts, read_column
+from facetwise.data._columns import NUMBER_NOTATION, ColumnFacts, read_column
 from facetwise.data._notices import Notice
-from facetwise.data._readings import ColumnReading, Inference, Role
+from facetwise.data._readings import ColumnReading, Inference, Role, quoted
 from facetwise.data._roles import choose_group, image_readings, split_reading
-from facetwise.data._spelling import parse_number
+from facetwise.data._spelling import name_tokens, parse_number
 from facetwise.data._table import Table
-from facetwise.schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN
+from facetwise.data._weights import weight_reading
+from facetwise.schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Kind
 
 __all__ = ["infer"]
 
@@ -52,15 +55,45 @@ def _texts_for_nothing(table: Table) -> tuple[tuple[str, ...], list[Notice]]:
     return tuple(found), notices
 
 
+def _in_order(texts: Iterable[str]) -> bool:
+    """Whether all texts are numbers that rise; most columns are found out at their first cell."""
+    before = -math.inf
+    for text in texts:
+        number = parse_number(text)
+        if number is None or number <= before:
+            return False
+        before = number
+    return True
+
+
 def _facts(table: Table, column: str, silent: frozenset[str]) -> ColumnFacts:
     coded = table.coded(column)
     keep = np.array([value not in silent for value in coded.values], dtype=bool)
     values = tuple(value for value, kept in zip(coded.values, keep, strict=True) if kept)
     in_order = False
     if len(values) == len(table) > 1:
-        numbers = [parse_number(text) for text in table.column(column)]
-        in_order = all(low is not None and high is not None and low < high for low, high in pairwise(numbers))
+        in_order = _in_order(table.column(column))
     return ColumnFacts(column=column, values=values, counts=coded.counts[keep], in_order=in_order, total=len(table))
+
+
+# The roles that a column may have by what it holds and by its name, asked in this order before anything else; a table
+# has one column of each of these roles.
+_ROLE_RULES = (split_reading, weight_reading, box_reading)
+_ONLY_ONE = (Role.SPLIT, Role.WEIGHT, Role.BOX)
+
+
+def _with_hint(reading: ColumnReading) -> ColumnReading:
+    """A column "weight" of numbers is an attribute, the weight of a fish; it may have been meant for the rows."""
+    if reading.role is not Role.ATTRIBUTE or reading.kind is not Kind.NUMERIC:
+        return reading
+    if name_tokens(reading.column) not in (("weight",), ("weights",)):
+        return reading
+    hint = f"if it says how much a row counts, write weight: {quoted(reading.column)} instead"
+    return replace(reading, reason=f"{reading.reason}; {hint}")
+
+
+def _about_notation(reading: ColumnReading) -> Notice:
+    return Notice(code="number-notation", message=f"It is left out: {reading.reason}.", column=reading.column)
 
 
 def infer(
@@ -90,17 +123,20 @@ def infer(
     silent = frozenset(unknown) | frozenset(not_applicable)
     facts = {column: _facts(table, column, silent) for column in table.columns}
     readings = {reading.column: reading for reading in image_readings(list(facts.values()), images_root)}
-    split: str | None = None
+    only: dict[Role, str] = {}
     for column in table.columns:
         if column in readings:
             continue
-        reading = split_reading(facts[column])
-        if reading is not None and reading.role is Role.SPLIT:
-            if split is not None:
-                reading = replace(reading, role=Role.LEFT_OUT, reason=f"a second split; {split!r} is honoured")
+        reading = next((found for rule in _ROLE_RULES if (found := rule(facts[column])) is not None), None)
+        if reading is not None and reading.role in _ONLY_ONE:
+            if reading.role in only:
+                reason = f"a second {reading.role}; {only[reading.role]!r} is honoured"
+                reading = replace(reading, role=Role.LEFT_OUT, reason=reason)
             else:
-                split = column
-        readings[column] = reading if reading is not None else read_column(facts[column])
+                only[reading.role] = column
+        readings[column] = reading if reading is not None else _with_hint(read_column(facts[column]))
+    split = only.get(Role.SPLIT)
+    notices += [_about_notation(reading) for reading in readings.values() if NUMBER_NOTATION in reading.reason]
     ordered = [readings[column] for column in table.columns]
     largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
     group, group_reason = choose_group(ordered, largest, len(table))
@@ -123,7 +159,9 @@ def infer(
         group_reason=group_reason,
         unknown=unknown,
         not_applicable=not_applicable,
-        notices=tuple(notices),
+        notices=(*table.notices, *notices),
+        weight=only.get(Role.WEIGHT),
+        box=only.get(Role.BOX),
     )
 
 

@@ -49,22 +49,28 @@ def _compare(child: CodedAttribute, parent: CodedAttribute, numbers: np.ndarray)
     if (known & ~above & ~parent.empty).any() or known.sum() < _CHILD_KNOWN * above.sum():
         return None
     known &= above
-    table = np.bincount(
-        child.index[known] * len(parent.classes) + parent.index[known],
-        minlength=len(child.classes) * len(parent.classes),
-    ).reshape(len(child.classes), len(parent.classes))
-    if not table.any(axis=1).all():
+    own, above_own = child.index[known].astype(np.int64), parent.index[known].astype(np.int64)
+    # Only pairs that occur: two columns of a hundred thousand classes have ten billion that do not.
+    pairs, counts = np.unique(own * len(parent.classes) + above_own, return_counts=True)
+    of_child, of_parent = pairs // len(parent.classes), pairs % len(parent.classes)
+    # Per child class its most frequent parent, of equally frequent ones the first.
+    order = np.lexsort((of_parent, -counts, of_child))
+    first = order[np.flatnonzero(np.diff(of_child[order], prepend=-1))]
+    if len(first) < len(child.classes):
         return None
-    of = table.argmax(axis=1)
-    agree = int(table.max(axis=1).sum())
+    of = of_parent[first]
+    agree = int(counts[first].sum())
     if len(np.unique(of)) == len(of) or len(np.unique(of)) < 2:
         return None
-    share = table.sum(axis=0) / table.sum()
-    rows = table.sum(axis=1)
-    by_chance = np.log(np.maximum((share[None, :] ** rows[:, None]).sum(axis=1), 1e-300)).sum()
+    total = int(counts.sum())
+    share = np.bincount(above_own, minlength=len(parent.classes)) / total
+    rows = np.bincount(own, minlength=len(child.classes))
+    # Child classes with equally many rows have equal odds.
+    sizes, how_many = np.unique(rows, return_counts=True)
+    odds = [np.log(max((share**size).sum(), 1e-300)) for size in sizes]
+    by_chance = float(np.dot(odds, how_many))
     if by_chance > _BEYOND_CHANCE:
         return None
-    total = int(rows.sum())
     if agree < total:
         # What the most frequent class of the parent would agree with anyway is no sign of a hierarchy.
         anyway = total * share.max()

@@ -2,42 +2,44 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-import numpy as np
-
-from facetwise.data._notices import ROWS_SHOWN, Notice
-from facetwise.data._spelling import words
-from facetwise.data._table import Table
+from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
 from facetwise.errors import UserError
 
-__all__ = ["IMAGE_SUFFIXES", "FolderIndex", "Located", "folder_index", "list_folder", "locate", "resolve_images"]
+__all__ = ["Finder", "FolderIndex", "Located", "folder_index", "list_folder", "locate"]
 
-# What the decode policy of the room `images` allows.
-IMAGE_SUFFIXES = words(".jpg .jpeg .jpe .jfif .png .webp .bmp .tif .tiff .gif .avif .mpo .ppm .pgm .pnm")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/.*|\\\\.*|//.*")
-_WHY = {
-    "empty": "no picture is named",
-    "refused": "the path leaves the folder of images, or is an address",
-    "missing": "there is no such picture in the folder",
-}
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/.*|\\\\.*|//.*", re.DOTALL)
+# Comparing a name with more names than this takes longer than the hint is worth.
+_MOST_COMPARED = 5_000
+# Longer texts are no file name on any system, and comparing them is slow.
+_LONGEST_PATH = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Located:
-    """Where a cell leads: a path, or `empty`, `refused` or `missing`; `by_name` where only the file's name agreed."""
+    """Where a cell leads.
+
+    Args:
+        path: The file, or None.
+        problem: `empty`, `refused` or `missing` where there is none.
+        by_name: Only the file's name agreed; it lies in another folder.
+        by_spelling: Capitals or the ending differ.
+    """
 
     path: Path | None = None
     problem: str = ""
     by_name: bool = False
+    by_spelling: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class FolderIndex:
-    """The pictures below a folder by name and by stem; a name that occurs twice leads nowhere."""
+    """The pictures below a folder by name, by stem and by path; a name that occurs twice leads nowhere."""
 
     root: Path
 
@@ -52,14 +54,45 @@ class FolderIndex:
         return self._once(lambda path: path.stem)
 
     @cached_property
+    def folded(self) -> dict[str, Path]:
+        """Path below the folder, capitals aside, to path."""
+        return self._once(lambda path: self._below(path).casefold())
+
+    @cached_property
+    def folded_stems(self) -> dict[str, Path]:
+        """Path below the folder, capitals and suffix aside, to path."""
+        return self._once(lambda path: _without_suffix(self._below(path)).casefold())
+
+    @cached_property
     def _paths(self) -> list[Path]:
         return list_folder(self.root) if self.root.is_dir() else []
+
+    def _below(self, path: Path) -> str:
+        return str(path)[len(str(self.root)) :].replace(os.sep, "/").lstrip("/")
 
     def _once(self, key: Callable[[Path], str]) -> dict[str, Path]:
         found: dict[str, Path | None] = {}
         for path in self._paths:
-            found[key(path)] = None if key(path) in found else path
+            name = key(path)
+            found[name] = None if name in found else path
         return {name: path for name, path in found.items() if path is not None}
+
+    def nearest(self, cell: str) -> str | None:
+        """The path below the folder that a mistyped one probably means."""
+        cell = cell.replace("\\", "/")[-_LONGEST_PATH:]
+        folder, _, name = cell.rpartition("/")
+        paths = [self._below(path) for path in self._paths]
+        beside = [path for path in paths if path.rpartition("/")[0] == folder]
+        for pool in (beside, paths):
+            by_name = {path.rpartition("/")[2]: path for path in reversed(pool[:_MOST_COMPARED])}
+            if close := get_close_matches(name[:200], by_name, n=1, cutoff=0.6):
+                return by_name[close[0]]
+        return None
+
+
+def _without_suffix(path: str) -> str:
+    suffix = suffix_of(path)
+    return path[: -len(suffix)] if suffix in IMAGE_SUFFIXES else path
 
 
 def folder_index(root: Path) -> FolderIndex:
@@ -77,110 +110,102 @@ def list_folder(path: Path) -> list[Path]:
         raise UserError(f"A folder of images is a folder. Found {str(path)!r}. Fix: check the path.")
     found = []
     for folder, _, names in os.walk(path):
-        found += [Path(folder) / name for name in names if PurePosixPath(name).suffix.lower() in IMAGE_SUFFIXES]
-    return sorted(found)
+        found += [os.path.join(folder, name) for name in names if suffix_of(name) in IMAGE_SUFFIXES]  # noqa: PTH118 (speed)
+    return sorted(map(Path, found))
 
 
-def _inside(path: str, root: str) -> bool:
-    real = os.path.realpath(path)
-    return real.startswith(root if root.endswith(os.sep) else root + os.sep)
-
-
-def locate(
-    cell: str,
-    root: Path,
-    *,
-    index: FolderIndex | None = None,
-    real_root: str | None = None,
-    allow_outside: bool = False,
-) -> Located:
-    """The file that a cell names.
-
-    Tried in order: the path below the folder; the path without its first part where that is the folder's own name;
-    backslashes read as slashes; with each suffix of an image; and, with an index, the only file of that name.
+@dataclass(frozen=True, kw_only=True)
+class Finder:
+    """Finds the files that cells name, remembering which folders are inside.
 
     Args:
-        cell: The cell's text.
         root: Folder of images.
-        index: The folder's files by name.
-        real_root: The folder's path with links resolved, so that it is not resolved for every cell.
+        index: The folder's files by name; without it only the path counts.
         allow_outside: Whether paths may leave the folder.
     """
-    if not cell:
-        return Located(problem="empty")
-    # A path with a drive is absolute on Windows and must be refused on every machine alike.
-    foreign = bool(PureWindowsPath(cell).drive) or bool(_ADDRESS.fullmatch(cell))
-    if "\0" in cell or (foreign and not (allow_outside and "://" not in cell)):
-        return Located(problem="refused")
-    real_root = real_root or os.path.realpath(root)
-    tries = [cell]
-    if "\\" in cell:
-        tries.append(cell.replace("\\", "/"))
-    parts = PurePosixPath(tries[-1]).parts
-    if len(parts) > 1 and parts[0] == root.name:
-        tries.append(str(PurePosixPath(*parts[1:])))
-    suffixes = [""] if PurePosixPath(cell).suffix.lower() in IMAGE_SUFFIXES else ["", *sorted(IMAGE_SUFFIXES)]
-    for text in tries:
+
+    root: Path
+    index: FolderIndex | None = None
+    allow_outside: bool = False
+    _inside_folders: dict[str, bool] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def _real_root(self) -> str:
+        return os.path.realpath(self.root)
+
+    def _is_inside(self, path: str) -> bool:
+        # The folder is looked up once; a file that is a link of its own is followed.
+        folder, _ = os.path.split(path)
+        if os.path.islink(path):  # noqa: PTH114 (a million cells: no object for each)
+            return self._below_root(os.path.realpath(path))
+        if folder not in self._inside_folders:
+            self._inside_folders[folder] = self._below_root(os.path.join(os.path.realpath(folder), "x"))  # noqa: PTH118
+        return self._inside_folders[folder]
+
+    def _below_root(self, real: str) -> bool:
+        root = self._real_root
+        return real.startswith(root if root.endswith(os.sep) else root + os.sep)
+
+    def __call__(self, cell: str) -> Located:
+        """The file that a cell names.
+
+        Tried in order: the path below the folder; the path without its first part where that is the folder's own
+        name; backslashes read as slashes; with each suffix of an image; and, with an index, the same path in other
+        capitals or with another ending, then the only file of that name in any folder.
+        """
+        if not cell:
+            return Located(problem="empty")
+        # A path with a drive is absolute on Windows and must be refused on every machine alike.
+        foreign = bool(PureWindowsPath(cell).drive) or bool(_ADDRESS.fullmatch(cell))
+        if "\0" in cell or (foreign and not (self.allow_outside and "://" not in cell)):
+            return Located(problem="refused")
+        if len(cell) > _LONGEST_PATH:
+            return Located(problem="missing")
+        tries = [cell]
+        if "\\" in cell:
+            tries.append(cell.replace("\\", "/"))
+        parts = PurePosixPath(tries[-1]).parts
+        if len(parts) > 1 and parts[0] == self.root.name:
+            tries.append(str(PurePosixPath(*parts[1:])))
+        for text in tries:
+            if (found := self._exactly(text)) is not None:
+                return found
+        # A home folder is outside, whether or not anything expands it.
+        home = len(parts) > 1 and parts[0].startswith("~")
+        if not self.allow_outside and (home or ".." in parts or PurePosixPath(tries[-1]).is_absolute()):
+            return Located(problem="refused")
+        return self._by_index(tries, parts)
+
+    def _exactly(self, text: str) -> Located | None:
+        suffixes = [""] if suffix_of(text) in IMAGE_SUFFIXES else ["", *sorted(IMAGE_SUFFIXES)]
         # An absolute text replaces the folder, as pathlib has it, and is then held to the folder like any other.
-        base = os.path.join(root, text)  # noqa: PTH118 (pathlib would fold "a/.." before it can be judged)
+        base = os.path.join(self.root, text)  # noqa: PTH118 (pathlib would fold "a/.." before it can be judged)
         for suffix in suffixes:
             try:
-                exists = os.path.isfile(base + suffix)  # noqa: PTH113 (ten thousand cells: no object for each)
+                exists = os.path.isfile(base + suffix)  # noqa: PTH113 (a million cells: no object for each)
             except (OSError, ValueError):
                 exists = False
             if exists:
-                if allow_outside or _inside(base + suffix, real_root):
+                if self.allow_outside or self._is_inside(base + suffix):
                     return Located(path=Path(base + suffix))
                 return Located(problem="refused")
-    if not allow_outside and (".." in parts or PurePosixPath(tries[-1]).is_absolute()):
-        return Located(problem="refused")
-    if index is not None:
+        return None
+
+    def _by_index(self, tries: list[str], parts: tuple[str, ...]) -> Located:
+        if self.index is None:
+            return Located(problem="missing")
+        for text in tries:
+            plain = os.path.normpath(text).replace(os.sep, "/").casefold()
+            path = self.index.folded.get(plain) or self.index.folded_stems.get(_without_suffix(plain))
+            if path is not None and self._is_inside(str(path)):
+                return Located(path=path, by_spelling=True)
         name = parts[-1] if parts else ""
-        path = index.names.get(name) or index.stems.get(name)
-        if path is not None and _inside(str(path), real_root):
+        path = self.index.names.get(name) or self.index.stems.get(name)
+        if path is not None and self._is_inside(str(path)):
             return Located(path=path, by_name=True)
-    return Located(problem="missing")
+        return Located(problem="missing")
 
 
-def resolve_images(
-    table: Table, column: str, images_root: Path, *, allow_outside: bool = False
-) -> tuple[list[Path | None], list[Notice]]:
-    """The file of every row of an image column, None where there is none; nothing raises for a single row.
-
-    Args:
-        table: The table.
-        column: An image column.
-        images_root: Folder that the paths are relative to, and that they may not leave.
-        allow_outside: Whether they may leave it after all.
-
-    Returns:
-        One path per row; a notice per kind of problem: `image-empty`, `image-refused`, `image-missing`, and
-        `image-by-name` for files that were found by their name in another folder below.
-
-    Raises:
-        UserError: The folder does not exist.
-    """
-    if not images_root.is_dir():
-        raise UserError(f"A folder of images is a folder. Found {str(images_root)!r}. Fix: check --images.")
-    index, real_root, coded = folder_index(images_root), os.path.realpath(images_root), table.coded(column)
-    located = [
-        locate(value, images_root, index=index, real_root=real_root, allow_outside=allow_outside)
-        for value in coded.values
-    ]
-    notices = []
-    for problem, why in _WHY.items():
-        rows = np.flatnonzero(np.array([item.problem == problem for item in located], dtype=bool)[coded.codes])
-        if len(rows):
-            such = table.column(column)[rows[0]]
-            message = f"{len(rows):,} of {len(table):,} rows have no picture: {why}, such as {such!r}."
-            notices.append(_notice(f"image-{problem}", message, table, column, rows))
-    rows = np.flatnonzero(np.array([item.by_name for item in located], dtype=bool)[coded.codes])
-    if len(rows):
-        message = f"{len(rows):,} pictures were found by file name in another folder below {str(images_root)!r}."
-        notices.append(_notice("image-by-name", message, table, column, rows))
-    return [located[code].path for code in coded.codes], notices
-
-
-def _notice(code: str, message: str, table: Table, column: str, rows: Sequence[int] | np.ndarray) -> Notice:
-    numbers = table.row_numbers(np.asarray(rows), count=ROWS_SHOWN)
-    return Notice(code=code, message=message, column=column, rows=numbers)
+def locate(cell: str, root: Path, *, index: FolderIndex | None = None, allow_outside: bool = False) -> Located:
+    """The file that one cell names; for many cells keep a `Finder`."""
+    return Finder(root=root, index=index, allow_outside=allow_outside)(cell)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from facetwise.data._notices import Notice
 from facetwise.schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Kind, Transform
 
-__all__ = ["ColumnReading", "Inference", "Role", "yaml_line"]
+__all__ = ["ColumnReading", "Inference", "Role", "quoted", "yaml_line"]
 
 
 class Role(StrEnum):
@@ -18,6 +18,8 @@ class Role(StrEnum):
     ATTRIBUTE = "attribute"  # filled in by the model
     GROUP = "group"  # rows with one value stay on one side of the split
     SPLIT = "split"  # train, val, test
+    WEIGHT = "weight"  # how much a row counts
+    BOX = "box"  # the part of the picture that the row describes
     LEFT_OUT = "left_out"  # nothing that a picture could tell
 
 
@@ -65,6 +67,8 @@ class Inference:
         group: Column whose equal values stay on one side of a split.
         split: Column with the table's own split.
         category: Column of the attribute that decides which others apply.
+        weight: Column of row weights.
+        box: Column of boxes.
         category_reason: Why this one, or why none.
         group_reason: Why this one, or why none.
         unknown: Cell texts that mean "nobody knows".
@@ -82,6 +86,8 @@ class Inference:
     unknown: tuple[str, ...] = DEFAULT_UNKNOWN
     not_applicable: tuple[str, ...] = DEFAULT_NOT_APPLICABLE
     notices: tuple[Notice, ...] = ()
+    weight: str | None = None
+    box: str | None = None
 
     @property
     def attributes(self) -> tuple[ColumnReading, ...]:
@@ -110,12 +116,13 @@ def yaml_line(column: str, kind: Kind, classes: Sequence[str] = (), **more: str)
     >>> yaml_line("severity", Kind.CATEGORICAL, ["0", "1"])
     '- {column: "severity", kind: categorical, classes: ["0", "1"]}'
     """
-    text = [f"column: {_quoted(column)}", f"kind: {kind}"]
+    text = [f"column: {quoted(column)}", f"kind: {kind}"]
     if classes and len(classes) <= _CLASSES_SHOWN:
-        text.append(f"classes: [{', '.join(map(_quoted, classes))}]")
+        text.append(f"classes: [{', '.join(map(quoted, classes))}]")
     text += [f"{key}: {value}" for key, value in more.items()]
     return f"- {{{', '.join(text)}}}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """A text as a label in YAML."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,28 +1,20 @@
 """The columns that are no attributes: pictures, the table's own split, and what must stay together."""
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
 from facetwise.data._columns import ColumnFacts
-from facetwise.data._paths import IMAGE_SUFFIXES, folder_index, locate
-from facetwise.data._readings import ColumnReading, Role
+from facetwise.data._listed import listed
+from facetwise.data._paths import folder_index, locate
+from facetwise.data._readings import ColumnReading, Role, quoted
+from facetwise.data._sides import SIDES, side_of
 from facetwise.data._spelling import name_tokens, words
+from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
 
-__all__ = ["SIDES", "choose_group", "image_readings", "side_of", "split_reading"]
+__all__ = ["choose_group", "image_readings", "split_reading"]
 
-SIDES = ("train", "val", "test")
-_SIDE_WORDS = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
 _SPLIT_NAMES = words("split splits fold set subset partition phase part usage stage")
 # Cells looked at on disk before a column is believed; more would only cost time.
 _FILES_TRIED = 50
@@ -33,30 +25,30 @@ _FEWEST_ROWS_PER_GROUP = 1.05
 _LARGEST_GROUP = 0.2
 
 
-def side_of(text: str) -> str | None:
-    """The side that a cell names.
-
-    >>> side_of("Training"), side_of("dev"), side_of("Casual")
-    ('train', 'val', None)
-    """
-    return _SIDE_WORDS.get(text.casefold())
-
-
 def _found_on_disk(facts: ColumnFacts, root: Path | None) -> float | None:
     """Share of some of the column's values that are files below the folder; None without a folder."""
     if root is None or not root.is_dir():
         return None
     tried = facts.values[:: max(1, len(facts.values) // _FILES_TRIED)][:_FILES_TRIED]
-    return sum(locate(value, root).path is not None for value in tried) / max(len(tried), 1)
+    there = [all(locate(path, root).path is not None for path in listed(value)) for value in tried]
+    return sum(there) / max(len(tried), 1)
 
 
-def _suffix_share(facts: ColumnFacts) -> float:
-    return facts.share(
-        [
-            PurePosixPath(value).suffix.lower() in IMAGE_SUFFIXES and not _ADDRESS.fullmatch(value)
-            for value in facts.values
-        ]
-    )
+def _names_pictures(cell: str) -> bool:
+    return all(suffix_of(path) in IMAGE_SUFFIXES and not _ADDRESS.fullmatch(path) for path in listed(cell))
+
+
+def _tails(path: str) -> list[str]:
+    """ "a/b/1.jpg", "b/1.jpg", "1.jpg": what the same file may be called from another folder."""
+    parts = path.replace("\\", "/").split("/")
+    return ["/".join(parts[place:]) for place in range(len(parts))]
+
+
+def _same_pictures(facts: ColumnFacts, primary: ColumnFacts) -> bool:
+    """Whether every path is one of the primary column's, from another folder; front/1.jpg is not back/1.jpg."""
+    whole = set(primary.values)
+    tails = {tail for value in primary.values for tail in _tails(value)}
+    return all(value in tails or any(tail in whole for tail in _tails(value)) for value in facts.values)
 
 
 def _bare_names(facts: list[ColumnFacts], root: Path | None) -> tuple[ColumnFacts, float] | None:
@@ -74,7 +66,7 @@ def _bare_names(facts: list[ColumnFacts], root: Path | None) -> tuple[ColumnFact
 
 def image_readings(columns: list[ColumnFacts], root: Path | None) -> list[ColumnReading]:
     """The columns of image paths, the primary one first in the table's order, and copies of them that are left out."""
-    candidates = [facts for facts in columns if facts.filled and _suffix_share(facts) >= 0.9]
+    candidates = [facts for facts in columns if facts.filled and facts.mostly(_names_pictures, 0.9)]
     if not candidates:
         bare = _bare_names([facts for facts in columns if facts.filled], root)
         if bare is None:
@@ -86,16 +78,15 @@ def image_readings(columns: list[ColumnFacts], root: Path | None) -> list[Column
     believed = [facts for facts in candidates if found[facts.column] is None or (found[facts.column] or 0) > 0]
     pool = believed or candidates
     primary = next((facts for facts in pool if len(facts.values) > facts.filled / 2), pool[0])
-    names = {PurePosixPath(value).name for value in primary.values}
     readings = []
     for facts in candidates:
         on_disk = found[facts.column]
         seen = "" if on_disk is None else f"; {100 * on_disk:.0f} % of those looked up are in the folder"
         reason = f"{len(facts.values):,} names of pictures in {facts.filled:,} rows{seen}"
-        overrule = f'image: "{facts.column}"'
+        overrule = f"image: {quoted(facts.column)}"
         if facts is primary:
             readings.append(facts.reading(Role.IMAGE, reason, 'image: "another column"'))
-        elif {PurePosixPath(value).name for value in facts.values} <= names:
+        elif _same_pictures(facts, primary):
             reason = f"the same pictures as {primary.column!r}"
             readings.append(facts.reading(Role.LEFT_OUT, reason, overrule))
         elif facts not in pool:
@@ -104,7 +95,7 @@ def image_readings(columns: list[ColumnFacts], root: Path | None) -> list[Column
             reason += ": they stand for more than one item each"
             readings.append(facts.reading(Role.LEFT_OUT, reason, overrule, keeps_together=True))
         else:
-            both = f'image: ["{primary.column}"]'
+            both = f"image: [{quoted(primary.column)}]"
             readings.append(facts.reading(Role.IMAGE, f"{reason}; another picture of the same item", both))
     return readings
 
@@ -122,7 +113,7 @@ def split_reading(facts: ColumnFacts) -> ColumnReading | None:
         side: int(facts.counts[np.array([own == side for own in sides])].sum()) for side in SIDES if side in different
     }
     shown = ", ".join(f"{count:,} {side}" for side, count in counts.items())
-    overrule = f'exclude: ["{facts.column}"]'
+    overrule = f"exclude: [{quoted(facts.column)}]"
     if facts.filled < facts.total:
         reason = f"names sides ({shown}), but {facts.total - facts.filled:,} cells are empty, so it is not honoured"
         return facts.reading(Role.LEFT_OUT, reason, overrule)

@@ -2,7 +2,8 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import islice
 
 __all__ = [
     "binary_pair",
@@ -16,6 +17,7 @@ __all__ = [
     "pieces",
     "unit_of",
     "words",
+    "yes_or_no",
 ]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -35,6 +37,11 @@ _PAIRS = (
     ("negative", "positive"),
     ("off", "on"),
 )
+
+# What people and programs write for no and for yes, canonically; a column may mix them.
+_NO, _YES = frozenset(("0", "no", "false", "n", "f", "off")), frozenset(("1", "yes", "true", "y", "t", "on"))
+# More spellings than any pair can have; a column with more different texts is not looked at.
+_MOST_SPELLINGS = 64
 
 # Words whose order everybody knows, lowest first; a bar separates words of one rank.
 _SCALES = tuple(
@@ -108,25 +115,42 @@ def meaning(text: str, *, binary: bool) -> str:
     return canonical(text) if binary or _PLAIN_NUMBER.fullmatch(text) else text
 
 
+def yes_or_no(text: str) -> str | None:
+    """ "no" or "yes" where a text is one of their spellings.
+
+    >>> yes_or_no("TRUE"), yes_or_no("0"), yes_or_no("red")
+    ('yes', 'no', None)
+    """
+    key = canonical(text)
+    return "no" if key in _NO else "yes" if key in _YES else None
+
+
 def binary_pair(values: Iterable[str]) -> tuple[str, str] | None:
-    """(negative, positive) in canonical spelling where the values are one of the known pairs.
+    """(negative, positive) in canonical spelling where the values are one of the known pairs, or mix several of them.
 
     >>> binary_pair(["No", "yes", "YES"]), binary_pair(["0.0", "1.0"]), binary_pair(["Men", "Women"])
     (('no', 'yes'), ('0', '1'), None)
+    >>> binary_pair(["No", "TRUE", "1", "false"])
+    ('no', 'yes')
     """
-    found = {canonical(value) for value in values}
-    return next((pair for pair in _PAIRS if found == set(pair)), None)
+    texts = list(islice(values, _MOST_SPELLINGS + 1))
+    if len(texts) > _MOST_SPELLINGS:
+        return None
+    found = {canonical(text) for text in texts}
+    pair = next((pair for pair in _PAIRS if found == set(pair)), None)
+    mixed = len(found) > 2 and found <= _NO | _YES and found & _NO and found & _YES
+    return ("no", "yes") if mixed else pair
 
 
-def ordered_words(values: Iterable[str]) -> tuple[str, ...] | None:
+def ordered_words(values: Sequence[str]) -> tuple[str, ...] | None:
     """The values from lowest to highest where at least three are words of one known scale, each rank once.
 
     >>> ordered_words(["High", "low", "medium"]), ordered_words(["red", "low", "high"])
     (('low', 'medium', 'High'), None)
     """
-    plain = {value: re.sub(r"[\s_-]+", " ", value.casefold()).strip() for value in values}
-    if len(plain) < 3:
+    if not 3 <= len(values) <= max(map(len, _SCALES)):
         return None
+    plain = {value: re.sub(r"[\s_-]+", " ", value.casefold()).strip() for value in values}
     for scale in _SCALES:
         rank = {str(word): place for place, same in enumerate(scale) for word in same}
         ranks = {value: rank.get(word) for value, word in plain.items()}

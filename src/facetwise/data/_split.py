@@ -1,36 +1,25 @@
 """Rows to sides: train, val and test, so that nothing seen in training is asked for in a test."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data._groups import connected
+from facetwise.data._doubles import about_doubles
+from facetwise.data._follow import PreviousSplit, follow
+from facetwise.data._groups import columns_of, connected
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._readings import Inference
-from facetwise.data._roles import SIDES, side_of
+from facetwise.data._sides import SIDES, side_of
 from facetwise.data._strata import strata
 from facetwise.data._stratify import stratify
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, ConfigError, TableError
 from facetwise.schema import Schema
 
-__all__ = ["PreviousSplit", "Split", "split_rows"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PreviousSplit:
-    """The sides of an earlier run: by path and content, by content alone, and by group."""
-
-    by_image: Mapping[tuple[str, str], str] = field(default_factory=dict)
-    by_digest: Mapping[str, str] = field(default_factory=dict)
-    by_group: Mapping[str, str] = field(default_factory=dict)
-
-    def side(self, image: str, digest: str | None) -> str | None:
-        """The side of an image that the earlier run had, or None."""
-        found = self.by_image.get((image, digest or ""))
-        return found or (self.by_digest.get(digest) if digest else None)
+__all__ = ["Split", "split_rows"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +31,8 @@ class Split:
         images: (row,) text of the primary image column.
         groups: (row,) key of the set of rows that stays together.
         digests: (row,) SHA-256 of the image's bytes, or "".
+        keys: (row,) cell of the group column, or "".
+        items: (row,) 0-based row of the table as it was read.
         how: How it came about, in a sentence or two.
         notices: What the user should know.
     """
@@ -52,6 +43,8 @@ class Split:
     digests: tuple[str, ...]
     how: str
     notices: tuple[Notice, ...] = ()
+    keys: tuple[str, ...] = ()
+    items: tuple[int, ...] = ()
 
     def rows(self, side: str) -> np.ndarray:
         """Places of the rows of one side, ascending."""
@@ -124,6 +117,7 @@ def split_rows(
     test_ratio: float = 0.15,
     split_column: str | None = None,
     previous: PreviousSplit | None = None,
+    together: Sequence[np.ndarray] = (),
 ) -> Split:
     """Share the rows out: grouped, stratified over all attributes, the same for any order of rows.
 
@@ -131,7 +125,7 @@ def split_rows(
     hash(seed, group), on the table's content and on nothing else. A split of the table's own is honoured: a side that
     it lacks is cut from its training rows (`val_ratio` and `test_ratio` are then shares of these), and its test side
     is never touched. With `previous`, rows of the earlier run keep their sides, new rows follow their group, and only
-    the rest is shared out.
+    the rest is shared out, so that the whole table comes as near to the ratios as it can.
 
     Args:
         table: The table.
@@ -141,6 +135,7 @@ def split_rows(
         val_ratio, test_ratio: Shares of the rows; 0 for none (with a separate test table `test_ratio=0`).
         split_column: The table's own split; of an inference by default the one that was found.
         previous: Sides of an earlier run.
+        together: Sets of rows that stay on one side for another reason.
 
     Raises:
         ConfigError: Ratios that leave nothing for training.
@@ -153,18 +148,14 @@ def split_rows(
     images = tuple(table.column(image_column)) if image_column else tuple(str(place) for place in table.places)
     known_digests = tuple(digest or "" for digest in digests) if digests is not None else ("",) * len(table)
     group_column = structure.group if structure.group in table.cells else None
-    group_cells = np.full(len(table), "") if group_column is None else table.column(group_column)
-    keys = [[text or None for text in column] for column in (group_cells, images, known_digests)]
-    member = connected(len(table), keys)
-    num_groups = int(member.max(initial=-1)) + 1
-    names = [""] * num_groups
-    for row, (one, image) in enumerate(zip(member, images, strict=True)):
-        # Of several names the first in the alphabet: it depends on the rows of the group, not on their order.
-        name = str(group_cells[row]) or image
-        names[one] = min(names[one], name) if names[one] else name
+    cells = ("",) * len(table) if group_column is None else tuple(table.column(group_column))
+    keys = [_links(keys) for keys in (cells, images, known_digests)]
+    member = connected(len(table), [*keys, *columns_of(together, len(table))])
+    names = _names(member, cells, images)
     fixed_rows = np.full(len(table), -1, dtype=np.int64)
-    notices: list[Notice] = []
-    how = [f"{num_groups:,} groups of {len(table):,} rows"]
+    fixed_groups = np.full(len(names), -1, dtype=np.int64)
+    notices = about_doubles(table, structure, images, known_digests)
+    how = [f"{len(names):,} groups of {len(table):,} rows"]
     how[0] += f" (by {structure.group!r} and identical pictures)" if structure.group else " (by identical pictures)"
     ratios = np.array([1 - val_ratio - test_ratio, val_ratio, test_ratio])
     if split_column is not None:
@@ -172,11 +163,17 @@ def split_rows(
         notices += _crossing(table, split_column, member, _declared(table, split_column))
         how.append(said)
     if previous is not None:
-        sides = [previous.side(image, digest) for image, digest in zip(images, known_digests, strict=True)]
-        old = np.array([SIDES.index(side) if side else -1 for side in sides], dtype=np.int64)
-        fixed_rows = np.where(old >= 0, old, fixed_rows)
+        followed = follow(
+            table, previous, images=images, digests=known_digests, cells=cells, member=member, names=names,
+            by_number=image_column is None,
+        )  # fmt: skip
+        old = followed.rows
+        notices += [*followed.notices, *_against(table, split_column, old, fixed_rows)]
+        fixed_rows, fixed_groups = np.where(old >= 0, old, fixed_rows), followed.groups
         how.append(f"{int((old >= 0).sum()):,} rows keep the side of the earlier run")
-    side = _share_out(table, structure, member, names, fixed_rows, ratios, seed, previous)
+    side = _share_out(
+        table, structure, member, names, fixed_rows, fixed_groups, ratios, seed, follows=previous is not None
+    )
     if not (side == 0).any():
         rule = "the split leaves rows for training"
         complaint = Complaint(place=table.name, rule=rule, found=f"{len(table)} rows", fix="add rows")
@@ -191,7 +188,34 @@ def split_rows(
         digests=known_digests,
         how=f"{'; '.join(how)}: {counts}.",
         notices=tuple(notices),
+        keys=cells,
+        items=tuple(table.places.tolist()),
     )
+
+
+def _links(keys: Sequence[str]) -> list[str | None]:
+    """Keys that come back; one that stands alone links nothing, and is not looked at."""
+    seen = Counter(keys)
+    return [key if key and seen[key] > 1 else None for key in keys]
+
+
+def _names(member: np.ndarray, cells: Sequence[str], images: Sequence[str]) -> list[str]:
+    """A key per group: of several the first in the alphabet, which depends on its rows, not on their order."""
+    names = [""] * (int(member.max(initial=-1)) + 1)
+    for one, cell, image in zip(member.tolist(), cells, images, strict=True):
+        name = cell or image
+        names[one] = min(names[one], name) if names[one] else name
+    return names
+
+
+def _against(table: Table, column: str | None, old: np.ndarray, declared: np.ndarray) -> list[Notice]:
+    """Old rows whose side the table's own split now says otherwise."""
+    rows = np.flatnonzero((old >= 0) & (declared >= 0) & (old != declared))
+    if not len(rows):
+        return []
+    message = f"{len(rows):,} rows keep the side of the earlier run although the table's own split names another."
+    numbers = table.row_numbers(rows, count=ROWS_SHOWN)
+    return [Notice(code="split-against-table", message=message, column=column, rows=numbers)]
 
 
 def _own_split(table: Table, column: str, val_ratio: float, test_ratio: float) -> tuple[np.ndarray, np.ndarray, str]:
@@ -213,32 +237,27 @@ def _share_out(
     member: np.ndarray,
     names: list[str],
     fixed_rows: np.ndarray,
+    fixed_groups: np.ndarray,
     ratios: np.ndarray,
     seed: int,
-    previous: PreviousSplit | None,
+    *,
+    follows: bool,
 ) -> np.ndarray:
     """(row,) place of the side: fixed rows as they are, the others by group."""
-    side = fixed_rows.copy()
-    free = np.flatnonzero(fixed_rows < 0)
-    if not len(free):
+    # New rows of a known group follow it, also to a side that gets nothing else.
+    side = np.where(fixed_rows < 0, fixed_groups[member], fixed_rows)
+    if not (side < 0).any():
         return side
-    # With an earlier run, new rows of a known group follow it, and what is there already counts. A split that the
-    # table declares is another matter: its test rows say nothing about how to divide its training rows.
-    follow = previous is not None
-    kept = np.arange(len(table)) if follow else free
+    # After an earlier run what is there already counts, so that the whole table has the wanted shares. A split that
+    # the table declares is another matter: its test rows say nothing about how to divide its training rows.
+    counts = (ratios[side] > 0) & (side >= 0) & follows
+    kept = np.flatnonzero((side < 0) | counts)
     ones, local = np.unique(member[kept], return_inverse=True)
     fixed = np.full(len(ones), -1, dtype=np.int64)
-    if previous is not None:
-        votes = np.zeros((len(ones), len(SIDES)), dtype=np.int64)
-        settled = fixed_rows[kept] >= 0
-        np.add.at(votes, (local[settled], fixed_rows[kept][settled]), 1)
-        fixed = np.where(votes.any(axis=1), votes.argmax(axis=1), -1)
-        for place, one in enumerate(ones):
-            if fixed[place] < 0 and names[one] in previous.by_group:
-                fixed[place] = SIDES.index(previous.by_group[names[one]])
+    fixed[local[side[kept] >= 0]] = side[kept][side[kept] >= 0]
     hashes = [_hash(seed, names[one]) for one in ones]
     order = np.argsort(np.argsort(np.array(hashes, dtype=np.uint64), kind="stable"))
     pairs, num_values = strata(table.take(kept), structure, local)
     found = stratify(np.bincount(local), order, ratios, fixed, pairs, num_values)
-    side[kept] = np.where(fixed_rows[kept] >= 0, fixed_rows[kept], found[local])
+    side[kept] = np.where(side[kept] >= 0, side[kept], found[local])
     return side

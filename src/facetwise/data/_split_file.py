@@ -3,29 +3,36 @@
 import csv
 import io
 import os
-from collections import Counter
 from pathlib import Path
 
+from facetwise.data._follow import PreviousSplit, most_votes
 from facetwise.data._read import read_table
-from facetwise.data._roles import SIDES
-from facetwise.data._split import PreviousSplit, Split
+from facetwise.data._sides import SIDES
+from facetwise.data._split import Split
 from facetwise.errors import Complaint, TableError
 
 __all__ = ["read_previous", "read_split", "write_split"]
 
 _COLUMNS = ("item", "image", "side", "group", "digest")
+# Written since 0.2; a file without it is read all the same.
+_KEY = "key"
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 15  # more rows than any table has
 
 
 def write_split(split: Split, path: Path) -> None:
     """Write a split; the file appears whole or not at all.
 
-    Columns: item (0-based row of the table), image, side, group, digest (SHA-256 of the image's bytes, so that a
-    later run knows a picture again).
+    Columns: item (0-based row of the table), image, side, group (key of the set of rows that stays together), digest
+    (SHA-256 of the image's bytes, so that a later run knows a picture again), key (cell of the group column).
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerows(zip(range(len(split.side)), split.images, split.side, split.groups, split.digests, strict=True))
+    items, keys = split.items or range(len(split.side)), split.keys or ("",) * len(split.side)
+    writer.writerow((*_COLUMNS, _KEY))
+    writer.writerows(zip(items, split.images, split.side, split.groups, split.digests, keys, strict=True))
     part = path.with_name(path.name + ".part")
     part.write_text(text.getvalue(), encoding="utf-8")
     os.replace(part, path)  # noqa: PTH105 (atomic on every system, which Path.rename is not)
@@ -64,6 +71,11 @@ def read_split(path: Path) -> Split:
             for row, side in enumerate(table.column("side"), start=1)
             if side not in SIDES
         ]
+    items = [int(text) for text in table.column("item") if _is_number(text)] if not complaints else []
+    if not complaints and len(items) != len(table):
+        found = next(repr(text) for text in table.column("item") if not _is_number(text))
+        rule, fix = "an item is the number of a row", "take the split.csv of a run"
+        complaints.append(Complaint(place=str(path), column="item", rule=rule, found=found, fix=fix))
     if complaints:
         raise TableError(complaints)
     return Split(
@@ -72,6 +84,8 @@ def read_split(path: Path) -> Split:
         groups=tuple(table.column("group")),
         digests=tuple(table.column("digest")),
         how=f"read from {path}",
+        keys=tuple(table.column(_KEY)) if _KEY in table.cells else (),
+        items=tuple(items),
     )
 
 
@@ -85,11 +99,11 @@ def read_previous(path: Path) -> PreviousSplit:
         TableError: The file is no split.
     """
     split = read_split(path)
-    votes: dict[str, Counter[str]] = {}
-    for group, side in zip(split.groups, split.side, strict=True):
-        votes.setdefault(group, Counter())[side] += 1
+    side, pictures = split.side.tolist(), zip(split.images, split.digests, strict=True)
+    groups = zip((*split.groups, *split.keys), (*side, *(side if split.keys else ())), strict=True)
     return PreviousSplit(
-        by_image=dict(zip(zip(split.images, split.digests, strict=True), split.side, strict=True)),
-        by_digest={digest: side for digest, side in zip(split.digests, split.side, strict=True) if digest},
-        by_group={group: max(SIDES, key=lambda side: count[side]) for group, count in votes.items()},
+        by_image=most_votes((key, own) for key, own in zip(pictures, side, strict=True) if any(key)),
+        by_digest=most_votes((key, own) for key, own in zip(split.digests, side, strict=True) if key),
+        by_path=most_votes((key, own) for key, own in zip(split.images, side, strict=True) if key),
+        by_group=most_votes((key, own) for key, own in groups if key),
     )

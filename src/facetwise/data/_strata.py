@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from facetwise.data._coded import Coded
 from facetwise.data._readings import Inference
 from facetwise.data._spelling import parse_number, pieces
-from facetwise.data._table import Coded, Table
+from facetwise.data._table import Table
 from facetwise.schema import Kind, Schema
 
 __all__ = ["strata"]

@@ -13,11 +13,39 @@ __all__ = ["stratify"]
 
 # Sums of fractions differ in their last digits; wishes closer than this are equal.
 _EQUAL = 1e-9
+# Values whose smallest is remembered together; about the root of the most values that tables have.
+_BLOCK = 512
 
 
 def _favourite(wishes: np.ndarray, totals: np.ndarray) -> int:
     best = np.flatnonzero(wishes >= wishes.max() - _EQUAL)
     return int(best[0]) if len(best) == 1 else int(best[totals[best].argmax()])
+
+
+class _Rarest:
+    """Finds the value with the fewest rows left, the first of several, without looking at all values each time.
+
+    Args:
+        left: (value,) rows left; the caller changes it in place and says where.
+    """
+
+    def __init__(self, left: np.ndarray) -> None:
+        self.left = left
+        self.least = np.full(-(-len(left) // _BLOCK), np.inf)
+        self.change(np.arange(0, len(left), _BLOCK))
+
+    def change(self, values: np.ndarray) -> None:
+        """Take note that the rows left of some values are others now."""
+        for block in np.unique(values // _BLOCK).tolist():
+            own = self.left[block * _BLOCK : (block + 1) * _BLOCK]
+            self.least[block] = own[own > 0].min(initial=np.inf)
+
+    def place(self) -> int | None:
+        """The value, or None where no row is left."""
+        if not len(self.least) or np.isinf(self.least[block := int(self.least.argmin())]):
+            return None
+        own = self.left[block * _BLOCK : (block + 1) * _BLOCK]
+        return block * _BLOCK + int(np.where(own > 0, own, np.inf).argmin())
 
 
 def stratify(
@@ -65,12 +93,15 @@ def stratify(
         left[value[own]] -= rows[own]
         totals[side] -= sizes[one]
 
-    while (left > 0).any():
-        rarest = int(np.where(left > 0, left, np.inf).argmin())
+    rare = _Rarest(left)
+    while (rarest := rare.place()) is not None:
+        touched = [np.array([rarest])]
         for one in group[by_value[value_start[rarest] : value_start[rarest + 1]]]:
             if sides[one] < 0:
                 assign(int(one), _favourite(wishes[rarest], totals))
+                touched.append(value[by_group[group_start[one] : group_start[one + 1]]])
         left[rarest] = 0
+        rare.change(np.concatenate(touched))
     for one in np.lexsort((order, -sizes)):
         if sides[one] < 0:
             assign(int(one), _favourite(totals, totals))

@@ -2,45 +2,54 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
+from facetwise.data._coded import Coded, code_texts
+from facetwise.data._notices import Notice
 from facetwise.errors import Complaint, TableError, nearest
 
-__all__ = ["Coded", "Table"]
+__all__ = ["Table"]
+
+# Cells that are spelled out at once for the digest.
+_CELLS_AT_ONCE = 1 << 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Coded:
-    """A column by its different texts, so that every rule looks at each text once.
+class _Cells(Mapping[str, np.ndarray]):
+    """Column name to texts; a column is spelled out when it is first asked for."""
 
-    Args:
-        values: The different texts, sorted.
-        codes: (row,) int32: place of each row's text in `values`.
-        counts: (value,) int64: rows per text.
-    """
+    def __init__(self, coded: Mapping[str, Coded]) -> None:
+        self._coded = coded
+        self._texts: dict[str, np.ndarray] = {}
 
-    values: tuple[str, ...]
-    codes: np.ndarray
-    counts: np.ndarray
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._texts:
+            self._texts[name] = self._coded[name].texts()
+        return self._texts[name]
 
-    def among(self, texts: Iterable[str]) -> np.ndarray:
-        """(row,) bool: whether the row's text is one of some texts."""
-        wanted = set(texts)
-        return np.array([value in wanted for value in self.values], dtype=bool)[self.codes]
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._coded)
+
+    def __len__(self) -> int:
+        return len(self._coded)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._coded
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
     """Named columns of text cells, without blanks around them; an empty cell is "".
 
+    Columns are kept by their different texts (`coded`), so that a million rows of a few classes stay small.
+
     Args:
         name: Where it came from, for messages.
-        cells: Column name to (row,) object array of str, in the table's order.
         places: (row,) 0-based row of each row in the table as it was read; `take` keeps it, so that messages stay true.
+        notices: What was noticed while it was read.
 
     >>> table = Table.of({"image": ["a.png", "b.png"], "colour": ["red", ""]})
     >>> len(table), table.columns, list(table.column("colour"))
@@ -48,42 +57,55 @@ class Table:
     """
 
     name: str
-    cells: Mapping[str, np.ndarray]
     places: np.ndarray
-    _coded: dict[str, Coded] = field(default_factory=dict, repr=False)
+    _coded: Mapping[str, Coded]
+    notices: tuple[Notice, ...] = ()
 
     @classmethod
-    def of(cls, columns: Mapping[str, Iterable[str]], *, name: str = "table") -> "Table":
+    def of(
+        cls, columns: Mapping[str, Iterable[str]], *, name: str = "table", notices: Iterable[Notice] = ()
+    ) -> "Table":
         """A table from columns of texts; blanks around cells are removed.
 
         Raises:
             TableError: Columns of different lengths.
         """
-        lists = {column: [text.strip() for text in texts] for column, texts in columns.items()}
-        length = len(next(iter(lists.values()), []))
+        return cls.of_coded(
+            {column: code_texts(texts) for column, texts in columns.items()}, name=name, notices=notices
+        )
+
+    @classmethod
+    def of_coded(cls, columns: Mapping[str, Coded], *, name: str = "table", notices: Iterable[Notice] = ()) -> "Table":
+        """A table from columns that are coded already.
+
+        Raises:
+            TableError: Columns of different lengths.
+        """
+        length = len(next(iter(columns.values())).codes) if columns else 0
         complaints = [
             Complaint(
                 place=name,
                 column=column,
                 rule="columns have the same length",
-                found=f"{len(texts)} cells, the first column has {length}",
+                found=f"{len(coded.codes)} cells, the first column has {length}",
                 fix="give every row a cell, empty if need be",
             )
-            for column, texts in lists.items()
-            if len(texts) != length
+            for column, coded in columns.items()
+            if len(coded.codes) != length
         ]
         if complaints:
             raise TableError(complaints)
-        cells = {}
-        for column, texts in lists.items():
-            cells[column] = np.empty(length, dtype=object)
-            cells[column][:] = texts
-        return cls(name=name, cells=cells, places=np.arange(length))
+        return cls(name=name, places=np.arange(length), _coded=dict(columns), notices=tuple(notices))
+
+    @cached_property
+    def cells(self) -> Mapping[str, np.ndarray]:
+        """Column name to (row,) object array of str, in the table's order."""
+        return _Cells(self._coded)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Column names in order."""
-        return tuple(self.cells)
+        return tuple(self._coded)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -94,34 +116,36 @@ class Table:
         Raises:
             TableError: No such column; the message has the nearest names.
         """
-        if name not in self.cells:
-            complaint = Complaint(
-                place=self.name, rule="a named column is in the table", found=repr(name), fix=nearest(name, self.cells)
-            )
-            raise TableError([complaint])
+        self._known(name)
         return self.cells[name]
 
     def coded(self, name: str) -> Coded:
-        """The column by its different texts; computed once.
+        """The column by its different texts.
 
         >>> coded = Table.of({"colour": ["red", "", "red"]}).coded("colour")
         >>> coded.values, coded.codes.tolist(), coded.counts.tolist()
         (('', 'red'), [1, 0, 1], [1, 2])
+
+        Raises:
+            TableError: No such column; the message has the nearest names.
         """
-        if name not in self._coded:
-            column = self.column(name)
-            values = tuple(sorted(set(column)))
-            place = {value: code for code, value in enumerate(values)}
-            codes = np.fromiter((place[text] for text in column), dtype=np.int32, count=len(column))
-            self._coded[name] = Coded(values=values, codes=codes, counts=np.bincount(codes, minlength=len(values)))
+        self._known(name)
         return self._coded[name]
+
+    def _known(self, name: str) -> None:
+        if name not in self._coded:
+            complaint = Complaint(
+                place=self.name, rule="a named column is in the table", found=repr(name), fix=nearest(name, self._coded)
+            )
+            raise TableError([complaint])
 
     def take(self, rows: np.ndarray) -> "Table":
         """The table of some rows, by 0-based place or by mask."""
         return Table(
             name=self.name,
-            cells={column: cells[rows] for column, cells in self.cells.items()},
             places=self.places[rows],
+            _coded={column: coded.take(rows) for column, coded in self._coded.items()},
+            notices=self.notices,
         )
 
     def row_numbers(self, rows: np.ndarray, *, count: int | None = None) -> tuple[int, ...]:
@@ -132,6 +156,12 @@ class Table:
     def digest(self) -> str:
         """SHA-256 of the columns, their order and every cell."""
         digest = hashlib.sha256()
-        for column, cells in self.cells.items():
-            digest.update(json.dumps([column, *cells], ensure_ascii=True).encode())
+        for column, coded in self._coded.items():
+            # The text of json.dumps([column, *cells]), a piece at a time.
+            digest.update(f"[{json.dumps(column)}".encode())
+            spelled = [f", {json.dumps(value)}" for value in coded.values]
+            for start in range(0, len(coded.codes), _CELLS_AT_ONCE):
+                codes = coded.codes[start : start + _CELLS_AT_ONCE].tolist()
+                digest.update("".join([spelled[code] for code in codes]).encode())
+            digest.update(b"]")
         return digest.hexdigest()

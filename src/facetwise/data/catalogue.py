@@ -44,6 +44,7 @@ COLUMNS = (
     "price_eur",
 )
 
+CATEGORY = "category"
 # Share of cells that nobody filled in. A category is what an editor fills in first, so it has fewer gaps.
 UNKNOWN_SHARE = 0.25
 UNKNOWN_CATEGORY_SHARE = 0.08
@@ -202,7 +203,7 @@ def _with_gaps(rng: np.random.Generator, row: dict[str, str]) -> dict[str, str]:
     for column in COLUMNS[2:]:
         if row[column] == "N/A":
             gaps[column] = "N/A" if rng.random() < NOT_APPLICABLE_WRITTEN else ""
-        elif rng.random() < (UNKNOWN_CATEGORY_SHARE if column == "category" else UNKNOWN_SHARE):
+        elif rng.random() < (UNKNOWN_CATEGORY_SHARE if column == CATEGORY else UNKNOWN_SHARE):
             gaps[column] = ""
     return gaps
 

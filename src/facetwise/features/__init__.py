@@ -1,11 +1,13 @@
 """Features once, heads many times: pictures and a backbone become cached rows of numbers."""
 
+from facetwise.features._budget import check_budget, measure_machine
 from facetwise.features._cache import FeatureStore, cache_folder
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extract import extract
 from facetwise.features._extraction import Extraction, ImageProblem
 from facetwise.features._file import features_from_file, features_to_bytes
 from facetwise.features._levels import choose_levels
+from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
 from facetwise.features._plan import EnginePlan, feature_key, plan_engine
 from facetwise.features._standardizer import Standardizer
@@ -17,11 +19,13 @@ __all__ = [
     "Extraction",
     "FeatureStore",
     "ImageProblem",
+    "Looks",
     "OnnxEngine",
     "Standardizer",
     "TorchEngine",
     "available_cores",
     "cache_folder",
+    "check_budget",
     "choose_levels",
     "export_graph",
     "extract",
@@ -29,5 +33,6 @@ __all__ = [
     "features_from_file",
     "features_to_bytes",
     "graph_path",
+    "measure_machine",
     "plan_engine",
 ]

@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from facetwise.errors import CacheError
-from facetwise.features._commit import committed, sweep
+from facetwise.features._commit import committed, sweep, sweep_unlisted
+from facetwise.features._looks import Looks, look_columns, read_looks
+from facetwise.images import Look
 
 __all__ = ["FeatureStore", "cache_folder"]
 
@@ -35,6 +37,8 @@ def cache_folder(cache: Path, key: Mapping[str, object]) -> Path:
 class FeatureStore:
     """One kind of features: rows of float32, each under the SHA-256 of its picture's bytes.
 
+    The row of a part of a picture is under `facetwise.images.part_digest`.
+
     Args:
         cache: the folder of all features.
         key: everything that, if changed, would change a row. Plain JSON.
@@ -55,6 +59,7 @@ class FeatureStore:
             self._check_key(_canonical(key))
             sweep(self.folder / "shards")
             sweep(self.folder / "index")
+            sweep_unlisted(self.folder / "shards", self.folder / "index")
         except OSError as error:
             raise CacheError(
                 f"a feature cache is a folder that can be written. Found {str(self.folder)!r}: {error}. "
@@ -86,8 +91,8 @@ class FeatureStore:
                     if known is None or name < known[0]:
                         self._rows[digest] = (name, row)
 
-    def write(self, digests: Sequence[str], rows: np.ndarray) -> None:
-        """Add one shard. `rows` is float32 (len(digests), width)."""
+    def write(self, digests: Sequence[str], rows: np.ndarray, looks: Sequence[Look] = ()) -> None:
+        """Add one shard. `rows` is float32 (len(digests), width); of looks, one per row or none at all."""
         import polars
         from safetensors.numpy import save
 
@@ -105,7 +110,7 @@ class FeatureStore:
             with committed(self._shard(name)) as part:
                 part.write_bytes(content)
             with committed(self.folder / "index" / f"{name}.parquet") as part:
-                polars.DataFrame({"digest": list(digests)}).with_columns(
+                polars.DataFrame({"digest": list(digests), **(look_columns(looks) if looks else {})}).with_columns(
                     shard=polars.lit(name), row=polars.int_range(polars.len(), dtype=polars.Int64)
                 ).write_parquet(part)
         except OSError as error:
@@ -134,6 +139,25 @@ class FeatureStore:
             pairs.sort()
             self._read_shard(shard, np.array(pairs, dtype=np.int64), rows)
         return rows
+
+    def looks(self, digests: Sequence[str]) -> Looks:
+        """What the pictures of these rows look like, in the order asked for.
+
+        Raises:
+            CacheError: an index part is damaged.
+        """
+        found = Looks.absent(len(digests))
+        wanted: dict[str, list[tuple[int, int]]] = {}
+        for position, digest in enumerate(digests):
+            shard, row = self._rows[digest]
+            wanted.setdefault(shard, []).append((row, position))
+        for shard, pairs in wanted.items():
+            rows, positions = np.array(pairs, dtype=np.int64).T
+            kept = read_looks(self.folder / "index" / f"{shard}.parquet", rows)
+            if kept is not None:
+                found.hashes[positions] = kept.hashes
+                found.thumbnails[positions] = kept.thumbnails
+        return found
 
     def _read_shard(self, name: str, pairs: np.ndarray, rows: np.ndarray) -> None:
         """Copy rows of one shard: `pairs` holds its rows, rising, and where each one goes."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-__all__ = ["PART", "committed", "sweep"]
+__all__ = ["PART", "committed", "sweep", "sweep_unlisted"]
 
 # What a file is called while it is being written. Readers look for other endings and so never see it.
 PART = ".part"
@@ -38,3 +38,17 @@ def sweep(folder: Path) -> None:
         with suppress(FileNotFoundError):  # Another process sweeps too.
             if part.stat().st_mtime < oldest:
                 part.unlink()
+
+
+def sweep_unlisted(shards: Path, listed: Path) -> None:
+    """Remove shards that are in no index: their process died between the two, and nobody will ever read them.
+
+    Only those that are old, since another process may be between the two just now.
+    """
+    oldest = time.time() - _ABANDONED_SECONDS
+    known = {part.stem for part in listed.iterdir()}
+    for shard in shards.glob("*.safetensors"):
+        if shard.stem not in known:
+            with suppress(FileNotFoundError):
+                if shard.stat().st_mtime < oldest:
+                    shard.unlink()

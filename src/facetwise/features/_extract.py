@@ -11,8 +11,9 @@ from facetwise.errors import UserError
 from facetwise.features._cache import FeatureStore
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extraction import Extraction, ImageProblem
-from facetwise.features._pipeline import Described, Failed, Recipe, describe
+from facetwise.features._pipeline import Described, Failed, Known, Place, Recipe, Wanted, describe
 from facetwise.features._plan import feature_key, plan_engine
+from facetwise.images import Look, to_box
 from facetwise.models.backbones import Backbone
 
 __all__ = ["extract"]
@@ -27,6 +28,7 @@ def extract(
     *,
     backbone: Backbone,
     cache: Path,
+    boxes: np.ndarray | None = None,
     device: str = "auto",
     workers: int = 0,
     batch_size: int = 0,
@@ -35,12 +37,15 @@ def extract(
 ) -> Extraction:
     """Describe pictures with a backbone, reading from the cache what is there and adding what is not.
 
-    A row depends on the picture's bytes only: not on the other pictures, the batch size or the number of workers.
+    A row depends on the picture's bytes and box only: not on the other pictures, the batch size or the number of
+    workers.
 
     Args:
         paths: of the pictures; the same content under two names is computed once.
         backbone: what describes them.
         cache: the folder of all features and graphs.
+        boxes: (picture, 4) integers x0, y0, x1, y1 in pixels of the upright picture: only this part is described; -1
+            four times for the whole picture.
         device: `cpu`, `auto` (a GPU where there is one), or what torch calls a device.
         workers: threads; 0 means one per available core.
         batch_size: pictures per call of the engine; 0 means what the engine is fastest with.
@@ -52,6 +57,8 @@ def extract(
         UnavailableError: the backbone or the device is not on this machine.
         UserError: a number that should be positive is not.
     """
+    if boxes is not None and boxes.shape != (len(paths), 4):
+        raise UserError(f"`boxes` should be one row of 4 numbers per picture ({len(paths)}). Found {boxes.shape}")
     for option, value in (("workers", workers), ("batch_size", batch_size)):
         if value < 0:
             raise UserError(f"`{option}` should be at least 1, or 0 for automatic. Found {option} = {value}")
@@ -64,39 +71,49 @@ def extract(
         batch_size=batch_size or plan.batch_size,
         draft=draft,
     )
+    wanted = [Wanted(path) for path in paths]
+    if boxes is not None:
+        wanted = [Wanted(path, to_box(corners)) for path, corners in zip(paths, boxes, strict=True)]
     digests: list[str | None] = [None] * len(paths)
+    keys: list[str | None] = [None] * len(paths)
     problems: dict[int, ImageProblem] = {}
     undecodable: dict[str, ImageProblem] = {}
     fresh = _Shard(store)
     done = 0
     threads = min(workers or available_cores(), max(1, len(paths)))
     try:
-        with closing(describe(paths, recipe, workers=threads)) as events:
+        with closing(describe(wanted, recipe, workers=threads)) as events:
             for event in events:
-                if isinstance(event, Described):
-                    for position, digest in zip(event.positions, event.digests, strict=True):
-                        digests[position] = digest
-                    fresh.add(event.digests, event.rows)
-                    done += len(event.positions)
-                elif isinstance(event, Failed):
+                if isinstance(event, Failed):
                     problems[event.position] = ImageProblem(event.reason, event.message)
-                    if event.digest is not None:
-                        undecodable[event.digest] = problems[event.position]
+                    if event.key is not None:
+                        undecodable[event.key] = problems[event.position]
                     done += 1
                 else:
-                    digests[event.position] = event.digest
-                    done += 1
+                    places = [event.place] if isinstance(event, Known) else event.places
+                    for place in places:
+                        digests[place.position], keys[place.position] = place.digest, place.key
+                    if isinstance(event, Described):
+                        fresh.add(event)
+                    done += len(places)
                 if progress is not None:
                     progress(done, len(paths))
     finally:
         # Also when the user interrupts: what is computed is kept.
         fresh.flush()
-    for position, digest in enumerate(digests):
-        if digest in undecodable:
+    for position, key in enumerate(keys):
+        if key in undecodable:
             # The same bytes under a second name; only the first was tried.
-            digests[position] = None
-            problems[position] = undecodable[digest]
-    return Extraction(digests, dict(sorted(problems.items())), store, backbone.levels, fresh.written)
+            digests[position] = keys[position] = None
+            problems[position] = undecodable[key]
+    return Extraction(
+        digests=digests,
+        keys=keys,
+        problems=dict(sorted(problems.items())),
+        store=store,
+        levels=backbone.levels,
+        computed=fresh.written,
+    )
 
 
 class _Once:
@@ -120,18 +137,20 @@ class _Shard:
     def __init__(self, store: FeatureStore) -> None:
         self.written = 0
         self._store = store
-        self._digests: list[str] = []
+        self._places: list[Place] = []
+        self._looks: list[Look] = []
         self._rows: list[np.ndarray] = []
 
-    def add(self, digests: list[str], rows: np.ndarray) -> None:
-        self._digests += digests
-        self._rows.append(rows)
-        if len(self._digests) >= _SHARD_ROWS:
+    def add(self, batch: Described) -> None:
+        self._places += batch.places
+        self._looks += batch.looks
+        self._rows.append(batch.rows)
+        if len(self._places) >= _SHARD_ROWS:
             self.flush()
 
     def flush(self) -> None:
-        if self._digests:
-            digests, rows = self._digests, np.concatenate(self._rows)
-            self._digests, self._rows = [], []
-            self._store.write(digests, rows)
-            self.written += len(digests)
+        if self._places:
+            keys, looks, rows = [place.key for place in self._places], self._looks, np.concatenate(self._rows)
+            self._places, self._looks, self._rows = [], [], []
+            self._store.write(keys, rows, looks)
+            self.written += len(keys)

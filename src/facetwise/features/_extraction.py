@@ -7,6 +7,7 @@ import numpy as np
 
 from facetwise.errors import UserError
 from facetwise.features._cache import FeatureStore
+from facetwise.features._looks import Looks
 from facetwise.models.backbones import Level
 
 __all__ = ["Extraction", "ImageProblem"]
@@ -20,12 +21,13 @@ class ImageProblem:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extraction:
     """The features of a list of pictures.
 
     Attributes:
         digests: per picture, the SHA-256 of its bytes; None where there is a problem.
+        keys: per picture, the key of its row: the digest, or that of the part in its box; None as above.
         problems: by position in the list, the pictures that cannot be read.
         store: the rows.
         levels: the depths, in the order in which a row holds them.
@@ -33,6 +35,7 @@ class Extraction:
     """
 
     digests: list[str | None]
+    keys: list[str | None]
     problems: Mapping[int, ImageProblem]
     store: FeatureStore
     levels: tuple[Level, ...]
@@ -48,12 +51,23 @@ class Extraction:
         Raises:
             UserError: a picture that was asked for has no features.
         """
-        chosen = self.positions() if positions is None else list(positions)
-        digests: list[str] = []
+        return self.store.read(self._chosen(positions))
+
+    def looks(self, positions: Sequence[int] | None = None) -> Looks:
+        """What these pictures look like, or all that have a row, in the order of `positions()`.
+
+        Raises:
+            UserError: a picture that was asked for has no features.
+        """
+        return self.store.looks(self._chosen(positions))
+
+    def _chosen(self, positions: Sequence[int] | None) -> list[str]:
+        chosen = self.positions() if positions is None else positions
+        keys: list[str] = []
         for position in chosen:
-            digest = self.digests[position]
-            if digest is None:
+            key = self.keys[position]
+            if key is None:
                 problem = self.problems[position]
                 raise UserError(f"picture {position} has no features ({problem.reason}): {problem.message}")
-            digests.append(digest)
-        return self.store.read(digests)
+            keys.append(key)
+        return keys

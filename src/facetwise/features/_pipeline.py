@@ -16,41 +16,57 @@ import numpy as np
 
 from facetwise.errors import ImageError
 from facetwise.features._engine import Engine
-from facetwise.images import decode, digest, fit, quiet_decoder, read_bytes, short_side
+from facetwise.images import Box, Look, decode, digest, fit, look, part_digest, quiet_decoder, read_bytes, short_side
 from facetwise.models.backbones import Preprocessing
 
-__all__ = ["Described", "Event", "Failed", "Known", "Recipe", "describe"]
+__all__ = ["Described", "Event", "Failed", "Known", "Place", "Recipe", "Wanted", "describe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A picture, or the part of it in a box."""
+
+    path: Path
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the list a picture stands, the SHA-256 of its bytes, and the key of its row (see `part_digest`)."""
+
+    position: int
+    digest: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The picture at `position` has the content `digest`, which needs no work: it is in the cache or another has it."""
+    """A picture that needs no work: its row is in the cache, or another of the list has the same."""
 
-    position: int
-    digest: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The picture at `position` cannot be read; without a digest, if not even its bytes could."""
+    """The picture at `position` cannot be read; without a key, if not even its bytes could."""
 
     position: int
-    digest: str | None
+    key: str | None
     reason: str
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A batch of new pictures: their positions, digests, and rows (n, width)."""
+    """A batch of new pictures: where they stand, what they look like, and rows (n, width)."""
 
-    positions: list[int]
-    digests: list[str]
+    places: list[Place]
+    looks: list[Look]
     rows: np.ndarray
 
 
 Event = Known | Failed | Described
-_Picture = tuple[int, str, np.ndarray]
+_Portrait = tuple[Place, Look, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +74,7 @@ class Recipe:
     """What is done with each picture.
 
     Args:
-        known: whether a content needs no work. Called from every thread.
+        known: whether a key has a row. Called from every thread.
         preprocessing: size and shape of the pixels.
         engine: gives the engine, the same one to every thread.
         batch_size: how many pictures the engine gets at once.
@@ -72,12 +88,12 @@ class Recipe:
     draft: bool = False
 
 
-def describe(paths: Sequence[Path], recipe: Recipe, *, workers: int) -> Generator[Event]:
+def describe(wanted: Sequence[Wanted], recipe: Recipe, *, workers: int) -> Generator[Event]:
     """One event for every picture that needs no batch, one for every batch, in any order.
 
     What a thread raises is raised here, after all events of finished work.
     """
-    work = _Work(paths, recipe, workers=workers)
+    work = _Work(wanted, recipe, workers=workers)
     with quiet_decoder(), ThreadPoolExecutor(workers, thread_name_prefix="facetwise-describe") as pool:
         threads = [pool.submit(work.run) for _ in range(workers)]
         try:
@@ -98,13 +114,13 @@ def describe(paths: Sequence[Path], recipe: Recipe, *, workers: int) -> Generato
 class _Work:
     """What the threads share, behind one lock, and what each of them runs."""
 
-    def __init__(self, paths: Sequence[Path], recipe: Recipe, *, workers: int) -> None:
+    def __init__(self, wanted: Sequence[Wanted], recipe: Recipe, *, workers: int) -> None:
         self.stopped = threading.Event()
         # None: a thread has come to its end.
         self.events: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         # So that a slow disk under the cache slows the threads down instead of filling the memory.
         self.room = threading.Semaphore(4 * workers)
-        self._paths = paths
+        self._wanted = wanted
         self._recipe = recipe
         self._size, self._mode = recipe.preprocessing.size, recipe.preprocessing.fit
         self._draft = short_side(self._size, self._mode) if recipe.draft else None
@@ -112,7 +128,7 @@ class _Work:
         self._next = 0
         self._active = workers
         self._claimed: set[str] = set()
-        self._pending: list[_Picture] = []
+        self._pending: list[_Portrait] = []
 
     def run(self) -> None:
         """One thread."""
@@ -128,47 +144,49 @@ class _Work:
             self.events.put(None)
 
     def _prepare(self, position: int) -> None:
-        content = None
+        wanted, key = self._wanted[position], None
         try:
-            data = read_bytes(self._paths[position])
+            data = read_bytes(wanted.path)
             content = digest(data)
-            if self._recipe.known(content) or not self._claim(content):
-                return self._tell(Known(position, content))
-            pixels = fit(decode(data, draft=self._draft), size=self._size, mode=self._mode)
+            key = part_digest(content, wanted.box)
+            place = Place(position, content, key)
+            if self._recipe.known(key) or not self._claim(key):
+                return self._tell(Known(place))
+            picture = decode(data, draft=self._draft, box=wanted.box)
         except ImageError as problem:
-            return self._tell(Failed(position, content, problem.reason, str(problem)))
-        return self._describe(self._add((position, content, pixels)))
+            return self._tell(Failed(position, key, problem.reason, str(problem)))
+        pixels = fit(picture, size=self._size, mode=self._mode)
+        return self._describe(self._add((place, look(picture), pixels)))
 
-    def _describe(self, batch: list[_Picture]) -> None:
+    def _describe(self, batch: list[_Portrait]) -> None:
         if batch:
-            positions, digests, pixels = zip(*batch, strict=True)
-            rows = self._recipe.engine()(np.stack(pixels))
-            self._tell(Described(list(positions), list(digests), rows))
+            places, looks, pixels = zip(*batch, strict=True)
+            self._tell(Described(list(places), list(looks), self._recipe.engine()(np.stack(pixels))))
 
     def _take(self) -> int | None:
         with self._lock:
-            if self.stopped.is_set() or self._next >= len(self._paths):
+            if self.stopped.is_set() or self._next >= len(self._wanted):
                 return None
             self._next += 1
             return self._next - 1
 
-    def _claim(self, content: str) -> bool:
-        """Whether this thread is the first with this content, and so the one that describes it."""
+    def _claim(self, key: str) -> bool:
+        """Whether this thread is the first with this key, and so the one that describes it."""
         with self._lock:
-            first = content not in self._claimed
-            self._claimed.add(content)
+            first = key not in self._claimed
+            self._claimed.add(key)
             return first
 
-    def _add(self, picture: _Picture) -> list[_Picture]:
-        """Put a picture to the others; whoever completes a batch gets it, everybody else nothing."""
+    def _add(self, portrait: _Portrait) -> list[_Portrait]:
+        """Put a portrait to the others; whoever completes a batch gets it, everybody else nothing."""
         with self._lock:
-            self._pending.append(picture)
+            self._pending.append(portrait)
             if len(self._pending) < self._recipe.batch_size:
                 return []
             batch, self._pending = self._pending, []
             return batch
 
-    def _leave(self) -> list[_Picture]:
+    def _leave(self) -> list[_Portrait]:
         """The last thread to come to its end gets the incomplete batch."""
         with self._lock:
             self._active -= 1

@@ -1,9 +1,12 @@
 """The kind of picture, told from its first bytes, so that no decoder sees what it is not meant for."""
 
-__all__ = ["ALLOWED_FORMATS", "is_cut_short", "picture_format"]
+__all__ = ["ALLOWED_FORMATS", "HEAD_BYTES", "is_cut_short", "picture_format"]
 
 # Pillow's names. AVIF is read where this Pillow was built with it. MPO (two JPEGs in a row) opens as JPEG.
 ALLOWED_FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "PPM")
+
+# As many first bytes as `picture_format` looks at.
+HEAD_BYTES = 1024
 
 _JPEG_START = b"\xff\xd8\xff"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -21,10 +24,17 @@ _REFUSED = {
     b"\x00\x00\x00\x0cJXL ": "JPEG XL",
     b"icns": "ICNS",
     b"%PDF": "PDF",
-    b"<svg": "SVG",
     b"qoif": "QOI",
     b"DDS ": "DDS",
+    b"%!PS": "EPS",
+    b"\xc5\xd0\xd3\xc6": "EPS",
+    b"gimp xcf": "XCF",
+    b"\x00\x00\x02\x00": "CUR",
+    b"\x1aE\xdf\xa3": "video",
 }
+# The kinds of the container that HEIC, AVIF and videos share (ISO/IEC 14496-12, section 4.3; HEIF, ISO/IEC 23008-12).
+_AVIF_BRANDS = (b"avif", b"avis")
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"heif")
 
 
 def picture_format(data: bytes) -> str | None:
@@ -48,8 +58,20 @@ def picture_format(data: bytes) -> str | None:
     if data[:1] == b"P" and data[1:2] in (b"1", b"2", b"3", b"4", b"5", b"6") and data[2:3].isspace():
         return "PPM"
     if data[4:8] == b"ftyp":
-        return "AVIF" if data[8:12] in (b"avif", b"avis") else "HEIC"
+        return _boxed_format(data[: min(HEAD_BYTES, int.from_bytes(data[:4], "big"))])
+    if b"<svg" in data[:HEAD_BYTES].lower() and data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(
+        (b"<svg", b"<?xml", b"<!--")
+    ):
+        return "SVG"
     return next((name for start, name in _REFUSED.items() if data.startswith(start)), None)
+
+
+def _boxed_format(kind: bytes) -> str:
+    """By the main brand, then by the compatible ones: some writers call an AVIF `mif1`, as HEIC may be called too."""
+    brands = [kind[8:12], *(kind[at : at + 4] for at in range(16, len(kind) - 3, 4))]
+    if brands[0] in _AVIF_BRANDS or (brands[0] in _HEIC_BRANDS and any(brand in _AVIF_BRANDS for brand in brands)):
+        return "AVIF"
+    return "HEIC" if any(brand in _HEIC_BRANDS for brand in brands) else "video"
 
 
 def is_cut_short(data: bytes, name: str) -> bool:

@@ -4,7 +4,7 @@ __all__ = ["REASONS"]
 
 # The codes are stored in result files: rename none, add at the end.
 REASONS: dict[str, str] = {
-    "missing": "no file has this name",
+    "missing": "no file has this name, or the table names none",
     "not_a_file": "a folder, a pipe or a device, not a file",
     "permission": "the file may not be read by this user",
     "unreadable": "the disk or the network refused to give the bytes",
@@ -14,4 +14,6 @@ REASONS: dict[str, str] = {
     "too_large": "more pixels or bytes than the limit",
     "truncated": "the file ends before the picture does",
     "corrupt": "the file is damaged",
+    "bad_box": "the box holds no part of the picture",
+    "refused": "the path leaves the folder of images, or is an address",
 }

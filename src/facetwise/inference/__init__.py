@@ -13,7 +13,15 @@ from facetwise.inference._atomic import (
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
 from facetwise.inference._known import known_cells
-from facetwise.inference._pictures import Described, cache_root, describe, describe_table, listed_pictures
+from facetwise.inference._pictures import (
+    Described,
+    Picture,
+    cache_root,
+    describe,
+    describe_items,
+    describe_table,
+    listed_pictures,
+)
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
 from facetwise.inference._sources import describe_source, image_column, root_of
@@ -26,10 +34,12 @@ __all__ = [
     "Cell",
     "Described",
     "Filled",
+    "Picture",
     "Predictor",
     "answers_from",
     "cache_root",
     "describe",
+    "describe_items",
     "describe_source",
     "describe_table",
     "fill_table",

@@ -11,14 +11,13 @@ import numpy as np
 from facetwise.decisions import ABSTAINED, Decisions
 from facetwise.errors import UserError
 from facetwise.inference._atomic import write_bytes, write_text
+from facetwise.inference._formula import inert
 from facetwise.schema import NOT_APPLICABLE, VALUE, Attribute, Kind, Schema
 
 __all__ = ["Answers", "Cell", "answers_from"]
 
 State = Literal["value", "abstained", "not_applicable"]
 _STATE: dict[int, State] = {VALUE: "value", ABSTAINED: "abstained", NOT_APPLICABLE: "not_applicable"}
-# A spreadsheet runs a cell that begins with one of these as a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class Answers:
         return pl.DataFrame({name: pl.Series(name, values, dtype=kinds[name]) for name, values in data.items()})
 
     def write(self, path: Path | str) -> Path:
-        """Write by suffix: .csv, .parquet or .jsonl.
+        """Write by suffix: .csv, .parquet or .jsonl. In CSV, text that a spreadsheet would run gets a quote in front.
 
         Raises:
             UserError: Another suffix.
@@ -90,11 +89,9 @@ class Answers:
             import polars as pl
 
             safe = [
-                pl.col(n).map_elements(_inert, return_dtype=pl.String)
-                for n, t in frame.schema.items()
-                if t == pl.String
+                pl.col(n).map_elements(inert, return_dtype=pl.String) for n, t in frame.schema.items() if t == pl.String
             ]
-            write_bytes(path, frame.with_columns(safe).write_csv().encode("utf-8"))
+            write_bytes(path, frame.with_columns(safe).rename(inert).write_csv().encode("utf-8"))
         elif path.suffix == ".parquet":
             import io
 
@@ -110,10 +107,6 @@ class Answers:
 
 def _plain(value: object) -> object:
     return "|".join(value) if isinstance(value, list) else value
-
-
-def _inert(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _value(attribute: Attribute, decisions: Decisions, row: int, place: int, scores: slice) -> str | list[str] | float:

@@ -2,28 +2,70 @@
 
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
 
-__all__ = ["write_bytes", "write_json", "write_tensors", "write_text"]
+from facetwise.errors import WriteError
+
+__all__ = ["sweep_parts", "tensors_as_bytes", "write_bytes", "write_json", "write_tensors", "write_text", "writing"]
+
+
+@contextmanager
+def writing(path: Path, *, needed: int = 0) -> Generator[None]:
+    """Whatever the system says against a write, in one line: the path, the bytes needed, the reason, the way out.
+
+    Raises:
+        WriteError: In place of any OSError: no room, a quota, a read-only disk, no permission, a name too long.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WriteError(f"{path} cannot be written{_sizes(path, needed)}: {reason}. {_fix(error)}") from error
+
+
+def _sizes(path: Path, needed: int) -> str:
+    """The bytes that were to be written, and those that are left."""
+    if not needed:
+        return ""
+    there = next((folder for folder in path.parents if folder.is_dir()), None)
+    try:
+        left = f", {shutil.disk_usage(there).free:,} are free" if there is not None else ""
+    except OSError:
+        left = ""
+    return f" ({needed:,} bytes needed{left})"
+
+
+def _fix(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "Fix: allow writing there, or choose another folder"
+    return "Fix: make room, or choose another folder; then the same command continues"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write beside the target, flush to the disk, rename into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    """Write beside the target, flush to the disk, rename into place.
+
+    Raises:
+        WriteError: It cannot be written; what was there before is as it was.
+    """
+    with writing(path, needed=len(data)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        try:
+            with beside.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            with suppress(OSError):  # a full or read-only disk has said so already
+                beside.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -36,7 +78,19 @@ def write_json(path: Path, data: Any) -> None:
     write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def tensors_as_bytes(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:
+    """Arrays as a safetensors file."""
+    whole = {name: np.asarray(array, order="C") for name, array in tensors.items()}  # keeps numbers without a shape
+    return save(whole, metadata=dict(metadata or {}))
+
+
 def write_tensors(path: Path, tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> None:
     """Arrays as safetensors."""
-    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    write_bytes(path, save(whole, metadata=dict(metadata or {})))
+    write_bytes(path, tensors_as_bytes(tensors, metadata))
+
+
+def sweep_parts(*folders: Path) -> None:
+    """Remove what a dead process left half-written in folders that are the caller's alone (it holds their lock)."""
+    for folder in folders:
+        for part in (*folder.glob(".*.part"), *folder.glob("*.part")):
+            part.unlink(missing_ok=True)

@@ -101,7 +101,7 @@ def read_bundle(folder: Path) -> Bundle:
         raw = (folder / "heads.safetensors").read_bytes()
     except OSError as error:
         raise BundleError(f"{folder} is not a bundle: {error.strerror}: {error.filename}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder / 'bundle.json'} is damaged: {error}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__

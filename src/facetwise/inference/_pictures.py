@@ -2,39 +2,81 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from facetwise.data import Table, list_folder, resolve_images
+from facetwise.data import Table, list_folder, resolve_images, resolve_pictures
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report
-from facetwise.features import Extraction, extract
+from facetwise.features import Extraction, ImageProblem, Looks, check_budget, extract, measure_machine
 from facetwise.models.backbones import Backbone, Level
 
-__all__ = ["Described", "cache_root", "describe", "describe_table", "listed_pictures"]
+__all__ = [
+    "Described",
+    "Picture",
+    "cache_root",
+    "describe",
+    "describe_items",
+    "describe_table",
+    "listed_pictures",
+    "writable_name",
+]
+
+# Where a picture is, or why it is nowhere; None where none is named.
+Picture = Path | ImageProblem | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Described:
-    """Features of some pictures.
+    """Features of the pictures of some items: one row per readable picture, the pictures of an item together.
+
+    Where every item has one picture, a row of features is an item: `owner` equals `good`.
 
     Args:
         features: (readable picture, width) float32.
         levels: The depths, in the order of the columns.
-        good: Positions of the readable pictures in the list.
-        digests: Per picture the SHA-256 of its bytes, None where it cannot be read.
-        issues: Position → (reason, message) of each picture that cannot be read.
+        owner: (readable picture,) the position of the item that each picture belongs to, rising.
+        view: (readable picture,) which of its item's pictures it is.
+        good: Positions of the items that have a readable picture.
+        digests: Per item the SHA-256 of its first readable picture, None where there is none.
+        issues: Position of an item → (reason, message), if none of its pictures can be read: those of the first.
+        view_issues: (position of the item, which picture) → (reason, message) of each picture that cannot be read.
         computed: How many were computed now; the others came from the cache.
+        extraction: Where the rows come from.
     """
 
     features: np.ndarray
     levels: tuple[Level, ...]
+    owner: np.ndarray
+    view: np.ndarray
     good: np.ndarray
     digests: list[str | None]
     issues: dict[int, tuple[str, str]]
+    view_issues: dict[tuple[int, int], tuple[str, str]]
     computed: int
+    extraction: Extraction = field(repr=False)
+
+    def pooled(self) -> np.ndarray:
+        """(item of `good`, width) float32: the mean over each item's pictures; `features` where each has one."""
+        if len(self.good) == len(self.owner):
+            return self.features
+        starts = np.searchsorted(self.owner, self.good)
+        counts = np.diff(starts, append=len(self.owner))
+        return np.add.reduceat(self.features, starts, axis=0) / counts[:, None].astype(np.float32)
+
+    def looks(self) -> Looks:
+        """What the pictures look like, one per row of features; read from the cache when asked for."""
+        return self.extraction.looks()
+
+    def near_duplicates(self) -> list[np.ndarray]:
+        """Groups of items, by position, of which a picture looks the same; see `facetwise.images.near_duplicates`.
+
+        Where items have several pictures, an item may be in several groups.
+        """
+        groups = (np.unique(self.owner[group]) for group in self.looks().near_duplicates())
+        return [group for group in groups if len(group) > 1]
 
 
 def cache_root() -> Path:
@@ -45,77 +87,175 @@ def cache_root() -> Path:
 
 
 def describe(
-    paths: Sequence[Path | None],
+    paths: Sequence[Picture],
     *,
     backbone: Backbone,
+    boxes: np.ndarray | None = None,
     cache: Path | None = None,
     device: str = "auto",
     workers: int = 0,
     report: Report,
 ) -> Described:
-    """Features of a list of pictures; None stands for one that is not there."""
-    there = [position for position, path in enumerate(paths) if path is not None]
-    report(Event("stage", f"features of {len(there):,} pictures with {backbone.name}"))
+    """Features of a list of pictures, one per item; see `describe_items`."""
+    return describe_items(
+        [[path] for path in paths],
+        backbone=backbone,
+        boxes=boxes,
+        cache=cache,
+        device=device,
+        workers=workers,
+        report=report,
+    )
+
+
+def describe_items(
+    items: Sequence[Sequence[Picture]],
+    *,
+    backbone: Backbone,
+    boxes: np.ndarray | None = None,
+    cache: Path | None = None,
+    device: str = "auto",
+    workers: int = 0,
+    report: Report,
+) -> Described:
+    """Features of items with any number of pictures each.
+
+    Args:
+        items: Per item its pictures. In place of a path, a problem says why there is none; None (an empty cell) stands
+            for no picture, which is an issue only of an item without any.
+        backbone: What describes them.
+        boxes: (item, 4) x0, y0, x1, y1: the part of the item's first picture that counts; -1 four times for all of it.
+        cache: Folder of all features.
+        device: auto, cpu, cuda, ...
+        workers: Threads; 0 chooses.
+        report: Told about progress.
+    """
+    issues: dict[tuple[int, int], tuple[str, str]] = {}
+    places: list[tuple[int, int]] = []
+    paths: list[Path] = []
+    for item, pictures in enumerate(items):
+        for view, picture in enumerate(pictures):
+            if isinstance(picture, Path):
+                places.append((item, view))
+                paths.append(picture)
+            elif picture is not None:
+                issues[item, view] = (picture.reason, picture.message)
+        if not any(pictures):
+            issues[item, 0] = ("missing", "the table names no picture, or none that is there")
+    report(Event("stage", f"features of {len(paths):,} pictures with {backbone.name}"))
 
     def progress(done: int, total: int) -> None:
         report(Event("progress", "pictures", done, total))
 
-    result: Extraction = extract(
-        [path for path in paths if path is not None],
+    for warning in check_budget(len(paths), backbone.width, machine=measure_machine(cache or cache_root())):
+        report(Event("notice", warning, data={"code": "budget"}))
+    result = extract(
+        paths,
         backbone=backbone,
+        boxes=None if boxes is None else _boxes_of(places, boxes),
         cache=cache or cache_root(),
         device=device,
         workers=workers,
         progress=progress,
     )
-    digests: list[str | None] = [None] * len(paths)
-    issues = {position: ("missing", "no such file") for position, path in enumerate(paths) if path is None}
-    for inner, position in enumerate(there):
-        digests[position] = result.digests[inner]
-        if inner in result.problems:
-            problem = result.problems[inner]
-            issues[position] = (problem.reason, problem.message)
-    good = np.array([position for position in range(len(paths)) if position not in issues], dtype=np.int64)
+    for position, problem in result.problems.items():
+        issues[places[position]] = (problem.reason, problem.message)
+    readable = [places[position] for position in result.positions()]
+    owner, view = np.array(readable, dtype=np.int64).reshape(-1, 2).T
+    digests: list[str | None] = [None] * len(items)
+    for position in reversed(result.positions()):
+        digests[places[position][0]] = result.digests[position]
+    first = dict(reversed([(item, issue) for (item, _), issue in sorted(issues.items())]))
     return Described(
         features=result.array(),
         levels=result.levels,
-        good=good,
+        owner=owner,
+        view=view,
+        good=np.unique(owner),
         digests=digests,
-        issues=issues,
+        issues={item: issue for item, issue in sorted(first.items()) if digests[item] is None},
+        view_issues=dict(sorted(issues.items())),
         computed=result.computed,
+        extraction=result,
     )
+
+
+def _boxes_of(places: Sequence[tuple[int, int]], boxes: np.ndarray) -> np.ndarray:
+    """One box per picture: a box belongs to the first picture of its item."""
+    item, view = np.array(places, dtype=np.int64).reshape(-1, 2).T
+    return np.where((view == 0)[:, None], boxes[item], -1)
 
 
 def describe_table(
     table: Table,
-    column: str,
+    columns: str | Sequence[str],
     root: Path,
     *,
     backbone: Backbone,
+    boxes: np.ndarray | None = None,
+    allow_outside: bool = False,
     cache: Path | None = None,
     device: str = "auto",
     workers: int = 0,
     report: Report,
 ) -> Described:
-    """Features of the pictures that a column of a table names; what is odd about the paths is reported."""
-    paths, notices = resolve_images(table, column, root)
+    """Features of the pictures that columns of a table name; what is odd about the paths is reported.
+
+    Args:
+        table: The table.
+        columns: One column: each row has one picture, of a cell that lists several the first. A list of columns, of one
+            or more: each row has all pictures that their cells list.
+        root: Folder that the paths are relative to.
+        backbone: What describes them.
+        boxes: (row, 4), see `describe_items`; a box is about the first picture of the first column.
+        allow_outside: Whether paths may leave the folder.
+        cache: Folder of all features.
+        device: auto, cpu, cuda, ...
+        workers: Threads; 0 chooses.
+        report: Told about notices and progress.
+    """
+    primary = columns if isinstance(columns, str) else columns[0]
+    first, notices = resolve_images(table, primary, root, allow_outside=allow_outside)
+    if isinstance(columns, str):
+        views: list[tuple[Path, ...]] = [() if path is None else (path,) for path in first]
+    else:
+        views, notices = resolve_pictures(table, columns, root, allow_outside=allow_outside)
     for notice in notices:
         report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
-    return describe(paths, backbone=backbone, cache=cache, device=device, workers=workers, report=report)
+    items: list[Sequence[Picture]] = list(views)
+    for row, (path, text) in enumerate(zip(first, table.column(primary), strict=True)):
+        if path is None and text:
+            # It stays the first of its item's pictures, so that a box is not taken for that of another one.
+            message = f"the table names {text!r}, which is not below the folder of images"
+            items[row] = (ImageProblem("missing", message), *views[row])
+    return describe_items(
+        items, backbone=backbone, boxes=boxes, cache=cache, device=device, workers=workers, report=report
+    )
 
 
-def listed_pictures(source: Path) -> tuple[list[str], list[Path | None]]:
+def listed_pictures(source: Path) -> tuple[list[str], list[Path]]:
     """Names and paths of a single picture, or of all pictures below a folder.
+
+    A name that is not UTF-8 is given with its odd bytes as `\\xff`, so that it can be written anywhere.
 
     Raises:
         UserError: Nothing there.
     """
     if source.is_dir():
         paths = list_folder(source)
-        return [path.relative_to(source).as_posix() for path in paths], list(paths)
+        return [writable_name(path.relative_to(source).as_posix()) for path in paths], paths
     if not source.exists():
         beside = [path.name for path in source.parent.iterdir()] if source.parent.is_dir() else []
         raise UserError(
             f"a picture, a folder or a table. Found nothing at {str(source)!r}. Fix: {nearest(source.name, beside)}"
         )
-    return [str(source)], [source]
+    return [writable_name(str(source))], [source]
+
+
+def writable_name(name: str) -> str:
+    """The name of a file as text that can be encoded: Python keeps bytes that are not UTF-8 as lone surrogates.
+
+    >>> writable_name("caf\\udce9.jpg")
+    'caf\\\\xe9.jpg'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -3,22 +3,29 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jaxtyping import Float
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from facetwise.errors import Complaint, ConfigError
 from facetwise.models._depth import Depth
 from facetwise.models._feature_dropout import FeatureDropout
-from facetwise.models._initial import initialise
-from facetwise.models.heads import HEADS
-from facetwise.models.trunks import TRUNKS
-from facetwise.schema import Schema
+from facetwise.models._proximal import Proximal
+from facetwise.models._rows import Packed, RowOwners
+from facetwise.models.adapters import Adapter, CategoryReader
+from facetwise.models.heads import Head
+from facetwise.models.trunks import Trunk
 
-__all__ = ["FacetModel", "ModelOutput", "build_model"]
+__all__ = ["FacetModel", "ModelOutput"]
 
 
 class ModelOutput(NamedTuple):
-    """What one forward pass gives: packed logits, the representation that the heads read, side products by name."""
+    """What one forward pass gives: packed logits, the representation that the heads read, side products by name.
+
+    Side products: "attribute_penalty" (attribute, in the schema's order), to be added to the mean loss of each
+    attribute that the batch has labels for; "category_logits" (batch, category), to be taught the category; and of
+    heads that promise them "cosine" (batch, logit) and "scale" (logit), see `heads`.
+    """
 
     logits: Tensor
     features: Tensor
@@ -26,7 +33,7 @@ class ModelOutput(NamedTuple):
 
 
 class FacetModel(nn.Module):
-    """levels → input → trunk → heads, plus what each level adds to each logit.
+    """levels → input → adapters → trunk → heads, plus what each level adds to each logit.
 
     Args:
         trunk: Features to a representation.
@@ -34,71 +41,132 @@ class FacetModel(nn.Module):
         depth: What the levels add, or None.
         num_logits: Width of what comes out.
         input_dropout: Probability of zeroing a feature, for the trunk and the levels alike.
+        adapters: Features to features, one after the other, in front of the trunk.
+        places: Of each attribute of the trunk, its place in the schema (a parent whose probabilities are sums has no
+            logits, and nothing here).
+        attributes: Number of attributes of the schema.
     """
 
+    places: Tensor
+
     def __init__(
-        self, *, trunk: nn.Module, head: nn.Module, depth: Depth | None, num_logits: int, input_dropout: float = 0.0
+        self,
+        *,
+        trunk: Trunk,
+        head: Head,
+        depth: Depth | None,
+        num_logits: int,
+        input_dropout: float = 0.0,
+        adapters: Sequence[Adapter] = (),
+        places: Sequence[int] = (),
+        attributes: int = 0,
     ) -> None:
         super().__init__()
         self.dropout = FeatureDropout(probability=input_dropout)
+        self.adapters = nn.ModuleList(adapters)
         self.trunk = trunk
         self.head = head
         self.depth = depth
         self.num_logits = num_logits
+        self.num_attributes = attributes
+        self.register_buffer("places", torch.tensor(places, dtype=torch.long), persistent=False)
 
-    def forward(self, features: Float[Tensor, "batch features"]) -> ModelOutput:
-        """Standardised features of all levels to packed logits."""
+    def _adapted(
+        self, features: Tensor, category: Int[Tensor, " batch"] | None
+    ) -> tuple[Float[Tensor, "batch features"], dict[str, Tensor]]:
+        aux: dict[str, Tensor] = {}
+        for adapter in self.adapters:
+            assert isinstance(adapter, Adapter)
+            told = adapter.adapt(features, category) if isinstance(adapter, CategoryReader) else adapter.adapt(features)
+            features = told[0]
+            aux |= told[1]
+        return features, aux
+
+    def forward(
+        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
+    ) -> ModelOutput:
+        """Standardised features of all levels to packed logits.
+
+        Args:
+            features: All levels, one after the other.
+            category: Class of the category of each item where it is given, -1 where it is not known; None: predicted.
+        """
         features = self.dropout(features)
-        representation = self.trunk(features)
-        logits = self.head(representation)
+        adapted, aux = self._adapted(features, category)
+        representation, beside = self.trunk.represent(adapted)
+        logits, promised = self.head.read(representation)
         if self.depth is not None:
             logits = logits + self.depth(features)
-        return ModelOutput(logits, representation, {})
+        aux = {**aux, **beside, **promised}
+        if (penalty := aux.get("attribute_penalty")) is not None:
+            aux["attribute_penalty"] = penalty.new_zeros(self.num_attributes).index_add(0, self.places, penalty)
+        return ModelOutput(logits, representation, aux)
 
+    @property
+    def provides(self) -> frozenset[str]:
+        """What losses can ask for beside logits: "features", and what the head promises."""
+        return frozenset({"features"}) | self.head.provides
 
-def build_model(
-    schema: Schema,
-    *,
-    levels: Sequence[int],
-    trunk: str = "shared",
-    trunk_options: dict[str, object] | None = None,
-    head: str = "linear",
-    head_options: dict[str, object] | None = None,
-    depth: bool = True,
-    input_dropout: float = 0.2,
-    seed: int = 0,
-) -> FacetModel:
-    """Compose a model from the tables; parameters depend on the seed and on names only.
+    def row_owners(self) -> dict[str, RowOwners]:
+        """Parameter name → whose rows it has; a parameter that is not named here is shared.
 
-    Args:
-        schema: The vocabulary.
-        levels: Width of each level of the features.
-        trunk, trunk_options: Line of `TRUNKS` and its options.
-        head, head_options: Line of `HEADS` and its options.
-        depth: Whether the levels speak to the logits directly; needs more than one level to mean anything.
-        input_dropout: Probability of zeroing a feature.
-        seed: Seed of the initial parameters.
+        By logit: the index is a logit of the layout. By attribute: a place in the schema.
+        """
+        places, owners = self.places.tolist(), {}
+        for path, module in self.named_modules():
+            if isinstance(module, Packed):
+                for name, rows in module.row_owners().items():
+                    told = rows if rows.by == "logit" else RowOwners(rows.by, tuple(places[a] for a in rows.index))
+                    owners[f"{path}.{name}"] = told
+        return owners
 
-    Raises:
-        ConfigError: The trunk's output is not what the head reads.
-    """
-    layout = schema.layout()
-    body = TRUNKS[trunk](features=sum(levels), **(trunk_options or {}))
-    initialise(body, seed, "trunk")
-    chosen = HEADS[head]
-    if body.output not in chosen.accepts:
-        raise ConfigError(
-            [
-                Complaint(
-                    place=f"trunk {trunk!r} with head {head!r}",
-                    rule=f"the head reads {' or '.join(repr(shape) for shape in chosen.accepts)}",
-                    found=f"a trunk that gives {body.output!r}",
-                    fix="choose another trunk or another head",
-                )
-            ]
-        )
-    top = chosen(names=layout.names, width=body.width, seed=seed, **(head_options or {}))
-    by_level = None
-    if depth and len(levels) > 1:
-        by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels)
-    return FacetModel(trunk=body, head=top, depth=by_level, num_logits=layout.num_logits, input_dropout=input_dropout)
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Parameters of adapters and trunk that the losses of several attributes reach."""
+        return [*self.adapters.parameters(), *self.trunk.shared_parameters()]
+
+    def shared_cut(self) -> list[nn.Parameter]:
+        """The last parameters that every attribute reaches: the trunk's, or else those of the last adapter."""
+        if cut := self.trunk.shared_cut():
+            return cut
+        return list(self.adapters[-1].parameters()) if len(self.adapters) else []
+
+    def regulariser(self) -> Float[Tensor, ""]:
+        """Value of the penalties that `proximal_step` applies, for the log; not part of the loss."""
+        total = next(self.parameters()).new_zeros(())
+        for module in self.modules():
+            if isinstance(module, Proximal):
+                total = total + module.regulariser()
+        return total
+
+    def proximal_step(self, rate: float, active: Bool[Tensor, " attribute"]) -> None:
+        """After each step of the optimiser: the proximal maps of penalties that are not smooth.
+
+        Args:
+            rate: The learning rate of the step.
+            active: Per attribute of the schema, whether the step moved its logits.
+        """
+        for module in self.modules():
+            if isinstance(module, Proximal):
+                module.proximal_step(rate, active.to(self.places.device).index_select(0, self.places))
+
+    @torch.no_grad()
+    def diagnostics(
+        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
+    ) -> dict[str, np.ndarray | float]:
+        """What gates, experts and attention do with these items, in evaluation mode, by stage and fact.
+
+        Per-attribute rows are in the order of "trunk.places": places in the schema.
+        """
+        training = self.training
+        self.eval()
+        told: dict[str, np.ndarray | float] = {}
+        for number, adapter in enumerate(self.adapters):
+            assert isinstance(adapter, Adapter)
+            told |= {f"adapters.{number}.{name}": value for name, value in adapter.diagnostics(features).items()}
+            reads = isinstance(adapter, CategoryReader)
+            features = adapter.adapt(features, category)[0] if reads else adapter.adapt(features)[0]
+        found = self.trunk.diagnostics(features)
+        self.train(training)
+        if found:
+            told |= {"trunk.places": self.places.cpu().numpy(), **{f"trunk.{n}": value for n, value in found.items()}}
+        return told

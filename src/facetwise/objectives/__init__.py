@@ -1,29 +1,44 @@
 """Outputs and labels to one backward pass: losses, reweighting, balancing."""
 
-from facetwise.objectives._class_weights import ClassCounts, ClassWeights, class_weights, count_classes
-from facetwise.objectives._objective import Objective, Reduced
+from facetwise.objectives._class_weights import (
+    ClassCounts,
+    ClassWeights,
+    class_weights,
+    count_classes,
+    create_reweighting,
+)
+from facetwise.objectives._objective import LossChoice, Objective, Reduced, plain_objective
 from facetwise.objectives._segmented import segment_log_softmax, segment_logsumexp
 from facetwise.objectives._targets import Outputs, Targets, make_targets
-from facetwise.objectives.balancing import BALANCERS, Balancer
-from facetwise.objectives.losses import LOSSES, Loss
-from facetwise.objectives.reweighting import REWEIGHTING, Reweighting
+from facetwise.objectives.balancing import BALANCER_ALIASES, BALANCERS, Balancer, LooksAgain, PackedHead, Shared
+from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, Loss
+from facetwise.objectives.reweighting import REWEIGHTING, REWEIGHTING_ALIASES, Reweighting
 
 __all__ = [
     "BALANCERS",
+    "BALANCER_ALIASES",
     "LOSSES",
+    "LOSS_ALIASES",
     "REWEIGHTING",
+    "REWEIGHTING_ALIASES",
     "Balancer",
     "ClassCounts",
     "ClassWeights",
+    "LooksAgain",
     "Loss",
+    "LossChoice",
     "Objective",
     "Outputs",
+    "PackedHead",
     "Reduced",
     "Reweighting",
+    "Shared",
     "Targets",
     "class_weights",
     "count_classes",
+    "create_reweighting",
     "make_targets",
+    "plain_objective",
     "segment_log_softmax",
     "segment_logsumexp",
 ]

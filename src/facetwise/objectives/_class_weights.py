@@ -1,5 +1,6 @@
 """Class weights of an epoch, laid out for packed losses."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,10 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from facetwise.objectives.reweighting import Reweighting
+from facetwise.objectives.reweighting import REWEIGHTING, REWEIGHTING_ALIASES, Reweighting
 from facetwise.schema import NOT_APPLICABLE, VALUE, Coding, Kind, Labels, Schema
 
-__all__ = ["ClassCounts", "ClassWeights", "class_weights", "count_classes"]
+__all__ = ["ClassCounts", "ClassWeights", "class_weights", "count_classes", "create_reweighting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,40 @@ def count_classes(schema: Schema, labels: Labels) -> ClassCounts:
     return ClassCounts(score, sign)
 
 
-def class_weights(schema: Schema, counts: ClassCounts, reweighting: Reweighting, *, progress: float) -> ClassWeights:
+def create_reweighting(name: str, options: Mapping[str, object]) -> Reweighting:
+    """A rule by its name in the table or by a published one, with options.
+
+    >>> create_reweighting("IBReweight", {"defer_until": 3}).defer_until
+    3
+    """
+    line, preset = REWEIGHTING_ALIASES.get(name, (name, {}))
+    return REWEIGHTING[line](**{**preset, **options})
+
+
+def class_weights(
+    schema: Schema, counts: ClassCounts, reweighting: Reweighting, *, progress: float, epoch: int = 0
+) -> ClassWeights:
     """The weights of an epoch.
 
     Args:
         schema: The vocabulary.
         counts: Training counts.
         reweighting: The rule.
-        progress: Share of the training that is done, in [0, 1): schedules switch by it.
+        progress: Share of the training that is done when the epoch begins, in [0, 1).
+        epoch: Epochs that are done; schedules switch by one or the other.
     """
     layout = schema.layout()
     score = np.ones(layout.num_scores)
     sign = np.ones((layout.num_logits, 2))
     for attribute, block in zip(schema.attributes, layout.blocks, strict=True):
         if attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL):
-            score[block.scores] = reweighting.weights(counts.score[block.scores], progress=progress)
+            score[block.scores] = reweighting.weights(counts.score[block.scores], progress=progress, epoch=epoch)
         elif block.coding is Coding.SIGMOID:
             for column in range(block.start, block.stop):
-                sign[column] = reweighting.weights(counts.sign[column], progress=progress)
+                sign[column] = reweighting.weights(counts.sign[column], progress=progress, epoch=epoch)
         if block.applicability is not None:
-            sign[block.applicability] = reweighting.weights(counts.sign[block.applicability], progress=progress)
+            sign[block.applicability] = reweighting.weights(
+                counts.sign[block.applicability], progress=progress, epoch=epoch
+            )
     tensors = (torch.from_numpy(array).float() for array in (score, sign[:, 0].copy(), sign[:, 1].copy()))
     return ClassWeights(*tensors)

@@ -1,6 +1,6 @@
 """The objective: cell losses of every attribute, reduced with the denominators of the global batch."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -8,65 +8,135 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from facetwise.objectives._class_weights import ClassWeights
+from facetwise.errors import Complaint, ConfigError, nearest
+from facetwise.objectives._class_weights import ClassCounts, ClassWeights
 from facetwise.objectives._targets import Outputs, Targets
-from facetwise.objectives.losses import LOSSES, Loss
+from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, PLAIN_LOSSES, Loss
 from facetwise.schema import Kind, Schema
 
-__all__ = ["Objective", "Reduced"]
+__all__ = ["LossChoice", "Objective", "Reduced", "plain_objective"]
+
+# A line of `LOSSES` (or of its aliases) and its options.
+LossChoice = tuple[str, Mapping[str, object]]
 
 
 class Reduced(NamedTuple):
-    """Sums of cell losses and counts of labelled cells per attribute: values, then applicability."""
+    """Sums over a batch per attribute: values, then applicability.
+
+    Args:
+        total, applicability_total: Sums of cell losses.
+        cells, applicability_cells: Labelled cells.
+        divisor: What the total is divided by: the labelled cells, or what the loss says in their place.
+    """
 
     total: Float[Tensor, " attribute"]
     cells: Float[Tensor, " attribute"]
     applicability_total: Float[Tensor, " attribute"]
     applicability_cells: Float[Tensor, " attribute"]
+    divisor: Float[Tensor, " attribute"]
 
     def mean(self) -> tuple[Float[Tensor, " attribute"], Bool[Tensor, " attribute"]]:
-        """L_a = Σ value losses / labelled cells + Σ applicability losses / cells whose applicability is known.
+        """L_a = Σ value losses / divisor + Σ applicability losses / cells whose applicability is known.
 
         An attribute without any such cell is not active, and its loss is exactly 0.
         """
-        value = self.total / self.cells.clamp_min(1.0)
+        value = self.total / torch.where(self.divisor > 0, self.divisor, 1.0)
         applicability = self.applicability_total / self.applicability_cells.clamp_min(1.0)
         return value + applicability, (self.cells + self.applicability_cells) > 0
+
+
+def _chosen(
+    schema: Schema, losses: Mapping[Kind, LossChoice], by_attribute: Mapping[str, LossChoice]
+) -> tuple[list[LossChoice], list[Complaint]]:
+    """Per attribute the loss and its options, aliases resolved, and what is wrong with the names."""
+    place = "config: losses_of"
+    complaints = [
+        Complaint(place=place, rule="this is an attribute", found=repr(column), fix=nearest(column, schema.index))
+        for column in by_attribute
+        if column not in schema.index
+    ]
+    chosen: list[LossChoice] = []
+    for attribute in schema.attributes:
+        name, options = by_attribute.get(attribute.column, losses[attribute.kind])
+        canonical, preset = LOSS_ALIASES.get(name, (name, {}))
+        fitting = [line for line, loss in LOSSES.items() if attribute.kind in loss.kinds]
+        if canonical not in fitting:
+            rule = f"a loss of {attribute.column!r} scores {attribute.kind} attributes"
+            complaints.append(Complaint(place=place, rule=rule, found=repr(name), fix=nearest(name, fitting)))
+        chosen.append((canonical, {**preset, **options}))
+    return chosen, complaints
+
+
+def _build(schema: Schema, chosen: Sequence[LossChoice]) -> tuple[list[Loss], list[Complaint]]:
+    """One loss for all attributes with the same choice, and what is wrong with the options."""
+    groups: dict[tuple[str, tuple[tuple[str, object], ...]], list[int]] = {}
+    for place, (name, options) in enumerate(chosen):
+        groups.setdefault((name, tuple(sorted(options.items()))), []).append(place)
+    built: list[Loss] = []
+    complaints: list[Complaint] = []
+    for (name, options), places in groups.items():
+        try:
+            built.append(LOSSES[name](schema=schema, places=places, **dict(options)))
+        except ConfigError as error:
+            complaints += error.complaints
+    return built, complaints
 
 
 class Objective(nn.Module):
     """Every attribute's loss, no loop over attributes inside a kind.
 
+    Before training, in this order: `require` (does the model give what the losses read?), `prepare` (the training
+    counts); and `begin_epoch` before each epoch.
+
     Args:
         schema: The vocabulary.
         losses: Per kind a line of `LOSSES` and its options.
+        by_attribute: Per column another choice.
+
+    Raises:
+        ConfigError: A column, a name or an option that is not known or does not fit, all at once.
     """
 
     bottoms: Tensor
     place_index: Tensor
+    category_place: Tensor
     columns: Tensor
     owners: Tensor
+    reads: Bool[Tensor, "attribute logit"]
 
-    def __init__(self, *, schema: Schema, losses: Mapping[Kind, tuple[str, Mapping[str, object]]]) -> None:
+    def __init__(
+        self,
+        *,
+        schema: Schema,
+        losses: Mapping[Kind, LossChoice],
+        by_attribute: Mapping[str, LossChoice] | None = None,
+    ) -> None:
         super().__init__()
         self.attributes = len(schema.attributes)
-        groups: dict[tuple[str, tuple[tuple[str, object], ...]], list[int]] = {}
-        for place, attribute in enumerate(schema.attributes):
-            name, options = losses[attribute.kind]
-            groups.setdefault((name, tuple(sorted(options.items()))), []).append(place)
-        built: list[Loss] = [
-            LOSSES[name](schema=schema, places=places, **dict(options)) for (name, options), places in groups.items()
-        ]
+        self.names = [attribute.column for attribute in schema.attributes]
+        chosen, complaints = _chosen(schema, losses, by_attribute or {})
+        if complaints:
+            raise ConfigError(complaints)
+        built, complaints = _build(schema, chosen)
+        if complaints:
+            raise ConfigError(complaints)
         self.losses = nn.ModuleList(built)
         places = torch.tensor([place for loss in built for place in loss.places], dtype=torch.long)
         blocks = schema.layout().blocks
         columns = [block.applicability for block in blocks if block.applicability is not None]
         owners = [place for place, block in enumerate(blocks) if block.applicability is not None]
         self.register_buffer("place_index", places, persistent=False)
+        # Of models that predict the category on the way: that prediction learns from the category's own labels.
+        self.category = None if schema.category is None else schema.index[schema.category]
+        self.register_buffer("category_place", torch.tensor([self.category or 0]), persistent=False)
         self.register_buffer("columns", torch.tensor(columns, dtype=torch.long), persistent=False)
         bottoms = [self._bottom(schema, place) for place in range(self.attributes)]
         self.register_buffer("bottoms", torch.tensor(bottoms, dtype=torch.long), persistent=False)
         self.register_buffer("owners", torch.tensor(owners, dtype=torch.long), persistent=False)
+        # Which logits each attribute's loss depends on: its own, and a parent's those of the finest one below it.
+        owner = torch.tensor(schema.layout().owner, dtype=torch.long)
+        own = owner == torch.arange(self.attributes)[:, None]
+        self.register_buffer("reads", own | own[self.bottoms], persistent=False)
 
     @staticmethod
     def _bottom(schema: Schema, place: int) -> int:
@@ -75,6 +145,46 @@ class Objective(nn.Module):
         while children := schema.children(attribute.column):
             attribute = children[0]
         return schema.index[attribute.column]
+
+    def _each(self) -> list[Loss]:
+        return [loss for loss in self.losses if isinstance(loss, Loss)]
+
+    @property
+    def needs(self) -> frozenset[str]:
+        """What the losses read beside logits and labels: "counts", "features", "cosine"."""
+        return frozenset().union(*(loss.needs for loss in self._each()))
+
+    def require(self, provides: Collection[str]) -> None:
+        """Check, before anything is trained, that the model gives what the losses read.
+
+        Args:
+            provides: What the model gives beside logits, such as "features" and "cosine".
+
+        Raises:
+            ConfigError: A loss reads what the model does not give; one complaint per loss and need.
+        """
+        complaints = [
+            Complaint(
+                place=f"loss {type(loss).__name__} of {', '.join(repr(self.names[place]) for place in loss.places)}",
+                rule=f"the model gives {need!r}",
+                found=", ".join(map(repr, sorted(provides))) or "nothing beside logits",
+                fix=f"choose a head that gives {need!r}, or another loss",
+            )
+            for loss in self._each()
+            for need in sorted(loss.needs - {"counts"} - set(provides))
+        ]
+        if complaints:
+            raise ConfigError(complaints)
+
+    def prepare(self, counts: ClassCounts, *, dtype: torch.dtype = torch.float32) -> None:
+        """Give the training counts to the losses, once, before the first batch."""
+        for loss in self._each():
+            loss.prepare(counts, dtype=dtype)
+
+    def begin_epoch(self, *, progress: float, epoch: int) -> None:
+        """Tell the losses how far the training is: the share that is done, and the epochs that are."""
+        for loss in self._each():
+            loss.begin_epoch(progress=progress, epoch=epoch)
 
     def touched(self, reduced: Reduced) -> Bool[Tensor, " block"]:
         """Which blocks of logits a batch says something about: the values of each attribute, the applicability of each
@@ -88,18 +198,47 @@ class Objective(nn.Module):
 
     def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
         """Sums and counts of one batch; batches and processes add theirs before the mean is taken."""
+        with torch.autocast(outputs.logits.device.type, enabled=False):
+            return self._reduce(outputs.full(), targets, weights)
+
+    def _reduce(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
         results = [loss(outputs, targets, weights) for loss in self.losses]
-        loss = torch.cat([result.loss for result in results], dim=1).sum(dim=0)
+        each_cell = torch.cat([result.loss for result in results], dim=1)
+        if targets.weight is not None:  # rows weigh 1 on average, so that the denominators stay counts of cells
+            each_cell = each_cell * targets.weight[:, None]
+        loss = each_cell.sum(dim=0)
         cells = torch.cat([result.labelled for result in results], dim=1).sum(dim=0)
         zeros = outputs.logits.new_zeros(self.attributes)
         total = zeros.index_add(0, self.place_index, loss.to(zeros.dtype))
-        counted = zeros.index_add(0, self.place_index, cells.to(zeros.dtype))
+        counted = divisor = zeros.index_add(0, self.place_index, cells.to(zeros.dtype))
+        if (penalty := outputs.aux.get("attribute_penalty")) is not None:  # of the gates of mixtures
+            total = total + penalty.to(total.dtype) * counted
+        if (found := outputs.aux.get("category_logits")) is not None and self.category is not None:
+            truth = targets.index[:, self.category]
+            told = functional.cross_entropy(found, truth, ignore_index=-1, reduction="sum")
+            total = total.index_add(0, self.category_place, told.to(total.dtype)[None])
+        if any(result.divisor is not None for result in results):
+            parts = [result.labelled if result.divisor is None else result.divisor for result in results]
+            sums = torch.cat([part.to(zeros.dtype) for part in parts], dim=1).sum(dim=0)
+            divisor = zeros.index_add(0, self.place_index, sums)
         if not len(self.columns):
-            return Reduced(total, counted, zeros, zeros)
+            return Reduced(total, counted, zeros, zeros, divisor)
         logits, sign = outputs.logits.index_select(1, self.columns), targets.sign.index_select(1, self.columns)
         mask = targets.sign_mask.index_select(1, self.columns)
         weight = torch.where(sign > 0.5, weights.positive[self.columns], weights.negative[self.columns])
         each = functional.binary_cross_entropy_with_logits(logits, sign, reduction="none") * weight
+        if targets.weight is not None:
+            each = each * targets.weight[:, None]
         applies = zeros.index_add(0, self.owners, torch.where(mask, each, 0.0).sum(dim=0))
         known = zeros.index_add(0, self.owners, mask.sum(dim=0).to(zeros.dtype))
-        return Reduced(total, counted, applies, known)
+        return Reduced(total, counted, applies, known, divisor)
+
+
+def plain_objective(schema: Schema) -> Objective:
+    """The fixed measure of a validation loss: likelihoods of each kind, without weights, margins or schedules.
+
+    The training loss changes its meaning when a schedule switches, and its size with the loss that was chosen; this
+    one means the same in every epoch of every run.
+    """
+    names = {loss: name for name, loss in LOSSES.items()}
+    return Objective(schema=schema, losses={kind: (names[loss], {}) for kind, loss in PLAIN_LOSSES.items()})

@@ -1,6 +1,6 @@
 """Coded labels as tensors, laid out so that one step needs no loop over attributes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -20,6 +20,12 @@ class Outputs:
     features: Tensor
     aux: dict[str, Tensor]
 
+    def full(self) -> "Outputs":
+        """The same with logits in float32 at least: half precision cannot hold the sums of a batch."""
+        if self.logits.dtype in (torch.float16, torch.bfloat16):
+            return replace(self, logits=self.logits.float())
+        return self
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Targets:
@@ -30,6 +36,7 @@ class Targets:
         sign, sign_mask: Target (0 or 1) and whether it counts, per logit column that is read by a sigmoid: binary,
             multilabel, ordinal (column k: y > k, counted where y >= k) and applicability.
         number, number_mask: Standardised number and whether it counts, per attribute.
+        weight: How much each row counts, with mean 1 over the training rows; None where all count alike.
     """
 
     index: Int[Tensor, "batch attribute"]
@@ -37,28 +44,35 @@ class Targets:
     sign_mask: Bool[Tensor, "batch logit"]
     number: Float[Tensor, "batch attribute"]
     number_mask: Bool[Tensor, "batch attribute"]
+    weight: Float[Tensor, " batch"] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
 
     def take(self, rows: Tensor) -> "Targets":
         """The targets of some items."""
-        return Targets(**{name: getattr(self, name).index_select(0, rows) for name in self.__slots__})
+        return Targets(**{name: tensor.index_select(0, rows) for name, tensor in self._tensors().items()})
+
+    def _tensors(self) -> dict[str, Tensor]:
+        return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) is not None}
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "Targets":
         """The same targets elsewhere."""
-        moved = {name: getattr(self, name).to(device) for name in self.__slots__}
-        moved["sign"], moved["number"] = moved["sign"].to(dtype), moved["number"].to(dtype)
-        return Targets(**moved)
+        moved = {name: tensor.to(device) for name, tensor in self._tensors().items()}
+        real = {name: tensor.to(dtype) for name, tensor in moved.items() if name in ("sign", "number", "weight")}
+        return Targets(**{**moved, **real})
 
 
-def make_targets(schema: Schema, labels: Labels, standardised: np.ndarray) -> Targets:
+def make_targets(
+    schema: Schema, labels: Labels, standardised: np.ndarray, *, weights: np.ndarray | None = None
+) -> Targets:
     """Labels to tensors.
 
     Args:
         schema: The vocabulary.
         labels: Coded cells.
         standardised: (item, attribute) numbers after bending and standardising, NaN where there is none.
+        weights: (item,) how much each counts; None where all count alike.
     """
     layout, items = schema.layout(), len(labels)
     index = np.full((items, len(schema.attributes)), -1, dtype=np.int64)
@@ -88,4 +102,6 @@ def make_targets(schema: Schema, labels: Labels, standardised: np.ndarray) -> Ta
             sign[:, block.applicability] = valued
             mask[:, block.applicability] = valued | (labels.state[:, place] == NOT_APPLICABLE)
     arrays = {"index": index, "sign": sign, "sign_mask": mask, "number": number, "number_mask": counted}
+    if weights is not None:
+        arrays["weight"] = weights.astype(np.float32)
     return Targets(**{name: torch.from_numpy(array) for name, array in arrays.items()})

@@ -53,6 +53,9 @@ def _about_classes(attribute: Attribute) -> list[Complaint]:
                 fix="list the classes, or leave the attribute out",
             )
         )
+    if kind is Kind.MULTILABEL and not attribute.separator:
+        rule, fix = "something stands between the classes of a cell", 'write separator: "|"'
+        found.append(Complaint(column=column, rule=rule, found="an empty separator", fix=fix))
     if attribute.transform is not Transform.NONE and kind is not Kind.NUMERIC:
         found.append(
             Complaint(
@@ -88,6 +91,8 @@ def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list
             )
         ]
     above = by_column[parent.column]
+    # Sets, because a hundred thousand classes are looked up among as many.
+    theirs, meant = set(above.classes), {*parent.of.values(), *parent.alone}
     found = [
         Complaint(
             column=column,
@@ -96,7 +101,7 @@ def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list
             fix=f"say in 'parent' which class of {parent.column!r} it belongs to",
         )
         for name in attribute.classes
-        if parent.of.get(name) not in above.classes
+        if parent.of.get(name) not in theirs
     ]
     found += [
         Complaint(
@@ -106,7 +111,7 @@ def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list
             fix=nearest(name, above.classes),
         )
         for name in parent.alone
-        if name not in above.classes
+        if name not in theirs
     ]
     # A class without a leaf has no logit anywhere: its probability would be 0 and its loss infinite.
     found += [
@@ -117,7 +122,7 @@ def _about_parent(attribute: Attribute, by_column: dict[str, Attribute]) -> list
             fix=f"add {name!r} to 'alone'",
         )
         for name in above.classes
-        if name not in parent.of.values() and name not in parent.alone
+        if name not in meant
     ]
     seen, walk = {column}, above
     while walk.parent is not None and walk.parent.column in by_column:
@@ -163,6 +168,7 @@ def _about_category(name: str | None, by_column: dict[str, Attribute]) -> list[C
                 column=category.column, rule="the category applies to every item", found="'applies_to'", fix="remove it"
             )
         ]
+    known = set(category.classes)
     return [
         Complaint(
             column=a.column,
@@ -172,8 +178,39 @@ def _about_category(name: str | None, by_column: dict[str, Attribute]) -> list[C
         )
         for a in dependent
         for label in (*(a.applies_to or ()), *a.undecided)
-        if label not in category.classes
+        if label not in known
     ]
+
+
+def _about_roles(
+    roles: Mapping[str, str | None], by_column: Mapping[str, Attribute], images: Sequence[str]
+) -> list[Complaint]:
+    """A column that weighs rows or crops pictures is nothing else; and there is a column of pictures, named once."""
+    found = [
+        Complaint(
+            place=role,
+            rule="the column has this role alone",
+            found=f"{column!r}, also {'an attribute' if column in by_column else 'a column of pictures'}",
+            fix=f"remove it from 'attributes' or 'image', or remove '{role}'",
+        )
+        for role, column in roles.items()
+        if column is not None and (column in by_column or column in images)
+    ]
+    named = [column for column in roles.values() if column is not None]
+    found += [
+        Complaint(place="box", rule="two roles are two columns", found=repr(column), fix="remove 'weight' or 'box'")
+        for column, count in Counter(named).items()
+        if count > 1
+    ]
+    if not images:
+        fix = 'write image: "image"'
+        found.append(Complaint(place="image", rule="a schema names a column of pictures", found="none", fix=fix))
+    found += [
+        Complaint(place="image", rule="a column of pictures is named once", found=repr(column), fix="remove one")
+        for column, count in Counter(images).items()
+        if count > 1
+    ]
+    return found
 
 
 def complaints_about(
@@ -183,6 +220,8 @@ def complaints_about(
     groups: Mapping[str, Sequence[str]],
     unknown: Sequence[str],
     not_applicable: Sequence[str],
+    roles: Mapping[str, str | None],
+    images: Sequence[str],
 ) -> list[Complaint]:
     """Everything that is wrong with the parts of a schema."""
     by_column = {a.column: a for a in attributes}
@@ -227,6 +266,7 @@ def complaints_about(
         if count > 1
     ]
     found += _about_category(category, by_column)
+    found += _about_roles(roles, by_column, images)
     both = set(unknown) & set(not_applicable)
     found += [
         Complaint(

@@ -30,8 +30,16 @@ class Labels:
     def __len__(self) -> int:
         return len(self.state)
 
+    @staticmethod
+    def no_members(num_items: int, num_scores: int) -> np.ndarray:
+        """(item, class) uint8 of zeros without any memory, to be read only: for schemas without multilabel attributes.
+
+        A hundred thousand classes of a million rows would else be a hundred gigabytes of zeros.
+        """
+        return np.broadcast_to(np.zeros((1, 1), dtype=np.uint8), (num_items, num_scores))
+
     def take(self, rows: np.ndarray) -> "Labels":
         """The labels of some items."""
-        return Labels(
-            state=self.state[rows], index=self.index[rows], members=self.members[rows], number=self.number[rows]
-        )
+        state, width = self.state[rows], self.members.shape[1]
+        members = self.members[rows] if any(self.members.strides) else Labels.no_members(len(state), width)
+        return Labels(state=state, index=self.index[rows], members=members, number=self.number[rows])

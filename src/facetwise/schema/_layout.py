@@ -181,11 +181,12 @@ def build_layout(attributes: tuple[Attribute, ...], category: str | None) -> Lay
                 bottom = child_of[bottom.column]
             coding = Coding.SOFTMAX if bottom is attribute else Coding.SUM
             base = spans[attributes.index(bottom)][0]
-            belongs = [_up(leaf, attribute, by_id, by_column) for leaf in leaves_of[bottom.id]]
-            leaves = tuple(
-                tuple(base + column for column, name in enumerate(belongs) if name == wanted)
-                for wanted in attribute.classes
-            )
+            columns: dict[str, list[int]] = {name: [] for name in attribute.classes}
+            for column, leaf in enumerate(leaves_of[bottom.id]):
+                name = _up(leaf, attribute, by_id, by_column)
+                if name is not None:
+                    columns[name].append(base + column)
+            leaves = tuple(tuple(columns[name]) for name in attribute.classes)
         width = 2 if attribute.kind in (Kind.BINARY, Kind.NUMERIC) else len(attribute.classes)
         start, stop = spans[place]
         blocks.append(

@@ -28,6 +28,8 @@ class Schema:
         groups: Named lists of attribute columns, for metrics by group.
         unknown: Cell texts that mean "nobody knows".
         not_applicable: Cell texts that mean "this item has no such thing".
+        weight: Column that says how much a row counts.
+        box: Column with the part of the picture that a row describes: x0 y0 x1 y1 in pixels.
 
     Raises:
         SchemaError: Everything that is wrong, at once.
@@ -40,6 +42,8 @@ class Schema:
     groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
     unknown: tuple[str, ...] = DEFAULT_UNKNOWN
     not_applicable: tuple[str, ...] = DEFAULT_NOT_APPLICABLE
+    weight: str | None = None
+    box: str | None = None
 
     def __post_init__(self) -> None:
         complaints = complaints_about(
@@ -48,6 +52,8 @@ class Schema:
             groups=self.groups,
             unknown=self.unknown,
             not_applicable=self.not_applicable,
+            roles={"weight": self.weight, "box": self.box},
+            images=self.images,
         )
         if complaints:
             raise SchemaError(complaints)

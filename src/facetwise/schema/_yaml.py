@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +11,26 @@ import yaml
 
 from facetwise.errors import Complaint, SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind, Parent, Transform
+from facetwise.schema._load import load_text
 from facetwise.schema._schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Schema
 
 __all__ = ["read_schema", "schema_digest", "schema_from_dict", "schema_to_dict", "schema_to_yaml"]
 
 VERSION = 1
-_TOP = {"version", "image", "group", "category", "attributes", "groups", "not_applicable", "unknown"}
+_LONGEST_SHOWN = 120
+_UNWRITABLE = re.compile("[\0\ud800-\udfff]")
+_TOP = {
+    "version",
+    "image",
+    "group",
+    "category",
+    "weight",
+    "box",
+    "attributes",
+    "groups",
+    "not_applicable",
+    "unknown",
+}
 _ATTRIBUTE = {
     "column",
     "id",
@@ -59,6 +75,10 @@ def schema_to_dict(schema: Schema) -> dict[str, Any]:
         data["group"] = schema.group
     if schema.category is not None:
         data["category"] = schema.category
+    if schema.weight is not None:
+        data["weight"] = schema.weight
+    if schema.box is not None:
+        data["box"] = schema.box
     data["attributes"] = [_attribute_to_dict(a, schema.category) for a in schema.attributes]
     if schema.groups:
         data["groups"] = {name: list(columns) for name, columns in schema.groups.items()}
@@ -120,24 +140,39 @@ def schema_to_yaml(schema: Schema) -> str:
 class _Reader:
     """Collects complaints while it reads plain data."""
 
-    def __init__(self, place: str) -> None:
+    def __init__(self, place: str, lines: Mapping[str, int]) -> None:
         self.place = place
+        self.lines = lines
         self.complaints: list[Complaint] = []
 
     def complain(self, key: str, rule: str, found: Any, fix: str) -> None:
-        self.complaints.append(Complaint(place=f"{self.place}: {key}", rule=rule, found=repr(found), fix=fix))
+        # A key that is missing has no line; the thing that lacks it has one.
+        near = key
+        while near and near not in self.lines:
+            near = near[: max(near.rfind("."), near.rfind("["), 0)]
+        where = f"{self.place}:{self.lines[near]}" if near else self.place
+        text = repr(found)
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+        self.complaints.append(Complaint(place=f"{where}: {key}", rule=rule, found=shown, fix=fix))
+
+    def written(self, text: str, key: str) -> str:
+        """A text that every file can hold: half a surrogate pair has no bytes, a NUL ends it."""
+        if _UNWRITABLE.search(text):
+            self.complain(key, "a text can be written as UTF-8, without NUL", text, "type it again")
+        return text
 
     def keys(self, data: dict[str, Any], known: set[str], key: str) -> None:
         for name in data:
             if name not in known:
-                self.complain(key, "every key is known", name, nearest(str(name), known))
+                own = str(name) if key == "top" else f"{key}.{name}"
+                self.complain(own, "every key is known", name, nearest(str(name), known))
 
     def text(self, data: dict[str, Any], name: str, key: str, default: str | None = None) -> str | None:
         value = data.get(name, default)
         if value is not None and not isinstance(value, str):
             self.complain(f"{key}{name}", "a name is text", value, "put it in quotes")
-            return str(value)
-        return value
+            return default
+        return value if value is None else self.written(value, f"{key}{name}")
 
     def texts(self, data: dict[str, Any], name: str, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
         values = data.get(name)
@@ -150,8 +185,9 @@ class _Reader:
             return default
         for value in values:
             if not isinstance(value, str):
-                self.complain(f"{key}{name}", "a label is text", value, f'put it in quotes: "{value}"')
-        return tuple(str(value) for value in values)
+                fix = f'put it in quotes: "{str(value)[:_LONGEST_SHOWN]}"'
+                self.complain(f"{key}{name}", "a label is text", value, fix)
+        return tuple(self.written(value, f"{key}{name}") for value in values if isinstance(value, str))
 
     def by_category(self, data: dict[str, Any], name: str, key: str, category: str | None) -> tuple[str, ...] | None:
         value = data.get(name)
@@ -200,7 +236,12 @@ class _Reader:
                 and isinstance(above.get("of", {}), dict)
             ):
                 self.keys(above, _PARENT, f"{key}parent")
-                of = {str(child): str(value) for child, value in above.get("of", {}).items()}
+                of = above.get("of", {})
+                for child, value in of.items():
+                    for label in (child, value):
+                        if not isinstance(label, str):
+                            self.complain(f"{key}parent.of", "a label is text", label, f'put it in quotes: "{label}"')
+                of = {child: value for child, value in of.items() if isinstance(child, str) and isinstance(value, str)}
                 parent = Parent(column=above["column"], of=of, alone=self.texts(above, "alone", f"{key}parent."))
             else:
                 self.complain(
@@ -210,7 +251,7 @@ class _Reader:
                     'write {column: "coarse", of: {"Granny Smith": "Apple"}}',
                 )
         return Attribute(
-            column=data["column"],
+            column=self.written(data["column"], f"{key}column"),
             id=self.text(data, "id", key) or f"a{number:02d}",
             kind=self.choice(data, "kind", key, Kind, "categorical"),
             classes=self.texts(data, "classes", key),
@@ -219,18 +260,23 @@ class _Reader:
             parent=parent,
             unit=self.text(data, "unit", key) or "",
             transform=self.choice(data, "transform", key, Transform, "none"),
-            separator=self.text(data, "separator", key) or "|",
+            separator=self.text(data, "separator", key, "|") or "",
             own_applicability=self.switch(data, "own_applicability", key),
         )
 
 
-def schema_from_dict(data: Any, *, place: str = "schema") -> Schema:
+def schema_from_dict(data: Any, *, place: str = "schema", lines: Mapping[str, int] | None = None) -> Schema:
     """Build a schema from plain data.
+
+    Args:
+        data: What `schema_to_dict` gives.
+        place: What messages call it.
+        lines: Per key the line of the file that it stands on.
 
     Raises:
         SchemaError: Everything that is wrong, each with its key.
     """
-    reader = _Reader(place)
+    reader = _Reader(place, lines or {})
     if not isinstance(data, dict):
         raise SchemaError(
             [
@@ -262,6 +308,8 @@ def schema_from_dict(data: Any, *, place: str = "schema") -> Schema:
         "images": reader.texts(data, "image", "", ("image",)),
         "group": reader.text(data, "group", ""),
         "category": category,
+        "weight": reader.text(data, "weight", ""),
+        "box": reader.text(data, "box", ""),
         "groups": {str(name): reader.texts(groups, name, "groups.") for name in groups},
         "unknown": reader.texts(data, "unknown", "", DEFAULT_UNKNOWN),
         "not_applicable": reader.texts(data, "not_applicable", "", DEFAULT_NOT_APPLICABLE),
@@ -278,11 +326,12 @@ def read_schema(path: Path) -> Schema:
         SchemaError: It is not YAML, or breaks a rule.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        found = str(error).replace("\n", " ")
+        text = path.read_bytes().decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        found = getattr(error, "strerror", None) or str(error)
         complaint = Complaint(
-            place=str(path), rule="the file is YAML in UTF-8", found=found, fix="correct what it names"
+            place=str(path), rule="the file is YAML in UTF-8", found=found, fix="check the path, or save it as UTF-8"
         )
         raise SchemaError([complaint]) from error
-    return schema_from_dict(data, place=str(path))
+    loaded = load_text(text, place=str(path))
+    return schema_from_dict(loaded.data, place=str(path), lines=loaded.lines)

@@ -1,12 +1,16 @@
 """Config and a table to a run folder."""
 
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
-from facetwise.training._folder import claim_folder
+from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
-from facetwise.training._loop import Part, Step, fit, training_step
+from facetwise.training._lock import hold
+from facetwise.training._loop import fit
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
+from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
 from facetwise.training._run import environment, run_training
+from facetwise.training._signals import Stopping, stopping_on_signals
+from facetwise.training._step import Step, training_step
 from facetwise.training._trained import Run, load
 
 __all__ = [
@@ -17,16 +21,22 @@ __all__ = [
     "Prepared",
     "Run",
     "Step",
+    "Stopping",
     "Structure",
+    "begin_run",
     "claim_folder",
     "environment",
     "fit",
+    "hold",
     "infer_structure",
+    "is_finished",
     "load",
+    "own_config",
     "parameter_groups",
     "prepare",
     "read_checkpoint",
     "read_structure",
     "run_training",
+    "stopping_on_signals",
     "training_step",
 ]

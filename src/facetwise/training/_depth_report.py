@@ -6,7 +6,8 @@ from facetwise.inference import logits_of
 from facetwise.models import FacetModel
 from facetwise.objectives import Objective
 from facetwise.schema import Schema
-from facetwise.training._loop import Part, plain_loss
+from facetwise.training._part import Part
+from facetwise.training._validation import plain_loss
 
 __all__ = ["depth_report"]
 
@@ -14,7 +15,7 @@ __all__ = ["depth_report"]
 def depth_report(
     schema: Schema,
     model: FacetModel,
-    objective: Objective,
+    measure: Objective,
     val: Part,
     *,
     names: list[str],
@@ -27,13 +28,14 @@ def depth_report(
     10]. The gate alone would not do: the projections absorb its scale.
 
     Args:
-        schema, model, objective: What was trained.
+        schema, model: What was trained.
+        measure: The loss that is the same whatever was trained with.
         val: Validation rows.
         names, widths: The levels.
         seed: Of the permutation.
     """
     features = val.features.cpu().numpy()
-    base = plain_loss(schema, objective, logits_of(model, features), val.targets)
+    base = plain_loss(schema, measure, logits_of(model, features), val.targets)
     shuffled = np.random.default_rng(seed).permutation(len(features))
     gates = None if model.depth is None else model.depth.gates().detach().cpu().numpy()
     result: dict[str, dict[str, dict[str, float | None]]] = {a.column: {} for a in schema.attributes}
@@ -47,7 +49,7 @@ def depth_report(
     for level, (name, width) in enumerate(zip(names, widths, strict=True)):
         broken = features.copy()
         broken[:, start : start + width] = features[shuffled, start : start + width]
-        added = plain_loss(schema, objective, logits_of(model, broken), val.targets) - base
+        added = plain_loss(schema, measure, logits_of(model, broken), val.targets) - base
         for place, attribute in enumerate(schema.attributes):
             loss = None if np.isnan(added[place]) else float(added[place])
             gate = None if gates is None else float(gates[readers[place], level])

@@ -1,14 +1,34 @@
 """Whose a run folder is: claimed for one configuration and one table, never overwritten without being asked."""
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from facetwise.errors import RunError
+from facetwise.config import Config, config_to_yaml, load_config
+from facetwise.errors import BundleError, RunError
 from facetwise.events import Event, Report
+from facetwise.inference import read_bundle, sweep_parts, write_json, write_text, writing
+from facetwise.training._lock import LOCK
 
-__all__ = ["claim_folder", "read_about"]
+__all__ = ["Plan", "begin_run", "claim_folder", "is_finished", "own_config", "read_about"]
+
+Plan = Literal["fresh", "continue", "replace"]
+
+# What a run writes, in the order in which it is removed: first what makes it look finished, last what makes it ours.
+_FOLDERS = ("bundle", "checkpoints", "predictions")
+_FILES = (
+    "metrics.json", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet", "report.html", "config.yaml",
+    "schema.yaml", "split.csv", "environment.json", "run.json",
+)  # fmt: skip
+# What a process that died before its first file leaves behind.
+_NOTHING = re.compile(rf"{re.escape(LOCK)}|\.run\.json\.\d+\.part")
+_PLACES = {
+    "table": "the table", "images": "--images", "schema": "the schema", "features": "the features",
+    "split_from": "--split-from",
+}  # fmt: skip
 
 
 def read_about(folder: Path) -> dict[str, Any] | None:
@@ -25,37 +45,115 @@ def read_about(folder: Path) -> dict[str, Any] | None:
     return about
 
 
-def claim_folder(folder: Path, digest: str, *, overwrite: bool, report: Report) -> bool:
-    """Make the folder ours; True where it already holds the finished run of the same configuration and data."""
-    if not folder.exists():
+def is_finished(folder: Path, digest: str, *, report: Report) -> bool:
+    """Whether the folder holds the finished run of this configuration and data: the bundle is written last."""
+    if not (folder / "bundle" / "bundle.json").is_file() or (read_about(folder) or {}).get("digest") != digest:
         return False
-    if not folder.is_dir():
-        raise RunError(f"{folder} is a file. Fix: choose another --out")
-    known = read_about(folder)
-    if known is not None and known["digest"] == digest and not overwrite:
-        if (folder / "bundle" / "bundle.json").is_file():
-            report(
-                Event("notice", f"{folder} already holds this finished run; nothing to do", data={"code": "finished"})
+    try:
+        read_bundle(folder / "bundle")
+    except BundleError as error:
+        report(Event("notice", f"{error}. It is written again", data={"code": "damaged_bundle"}))
+        return False
+    report(Event("notice", f"{folder} already holds this finished run; nothing to do", data={"code": "finished"}))
+    return True
+
+
+def own_config(folder: Path, asked: Config, *, report: Report) -> Config:
+    """The configuration that the run in the folder was begun with, for `--resume`.
+
+    Raises:
+        RunError: There is no run to continue.
+    """
+    if read_about(folder) is None or not (folder / "config.yaml").is_file():
+        raise RunError(f"--resume continues a run. Found none in {folder}. Fix: leave --resume away to begin one")
+    begun = load_config(folder / "config.yaml")
+    if differences := _differences(begun, asked):
+        words = f"continuing with the options that the run began with, not {', '.join(differences)}"
+        report(Event("notice", words, data={"code": "own_options"}))
+    return begun
+
+
+def claim_folder(folder: Path, facts: Mapping[str, Any], digest: str, *, config: Config, overwrite: bool) -> Plan:
+    """What may be done with a folder that the caller holds the lock of.
+
+    Args:
+        folder: The folder.
+        facts: What the digest is of.
+        digest: Of the configuration and the data.
+        config: The configuration.
+        overwrite: The user wants whatever is there replaced.
+
+    Returns:
+        `fresh`: nothing is there. `continue`: this run, unfinished. `replace`: something that has to go first.
+
+    Raises:
+        RunError: Another run is there, or files that are no run.
+    """
+    about = read_about(folder)
+    if about is None:
+        if [path for path in folder.iterdir() if not _NOTHING.fullmatch(path.name)]:
+            raise RunError(f"{folder} holds files that are no run. Fix: --out with another folder")
+        return "fresh"
+    same = about["digest"] == digest
+    finished = (folder / "bundle" / "bundle.json").is_file()
+    # A command with --overwrite that is given again after a crash means the run that it began itself.
+    if overwrite and not (same and about.get("overwrite") and not finished):
+        return "replace"
+    if same:
+        return "continue"
+    known = about.get("facts", {})
+    moved = [words for key, words in _PLACES.items() if known.get(key) != facts[key]]
+    if moved:
+        what, ways = f"{', '.join(moved)} of it: another", "--out with another folder, or --overwrite to replace it"
+    else:
+        begun = load_config(folder / "config.yaml") if (folder / "config.yaml").is_file() else Config()
+        what = f"begun with other options (not {', '.join(_differences(begun, config)) or 'these'})"
+        ways = "--resume to finish it as it was begun, --out with another folder, or --overwrite to replace it"
+    raise RunError(f"{folder} holds another run, {what}. Fix: {ways}")
+
+
+def begin_run(folder: Path, about: Mapping[str, Any], config: Config, *, plan: Plan) -> None:
+    """Make the folder this run's: the old one goes, `run.json` says whose it is.
+
+    Raises:
+        RunError: The pictures are not those that the run began with.
+        WriteError: The folder cannot be written.
+    """
+    if plan == "continue":
+        known = read_about(folder) or {}
+        if known.get("content") != about["content"]:
+            raise RunError(
+                f"{folder} holds a run that began with other pictures under the same names, or others of them readable."
+                " Fix: --out with another folder, or --overwrite to replace it"
             )
-            return True
+    elif plan == "replace":
         _clear(folder)
-        return False
-    if overwrite and known is not None:
-        _clear(folder)
-        return False
-    if any(folder.iterdir()):
-        what = "another run (other data, schema or configuration)" if known else "files that are no run"
-        ways = "--out with another folder" + (
-            ", --overwrite to replace it, or the old options to continue it" if known else ""
-        )
-        raise RunError(f"{folder} holds {what}. Fix: {ways}")
-    return False
+    sweep_parts(folder, *(folder / name for name in _FOLDERS))
+    if plan != "continue":
+        write_json(folder / "run.json", about)
+    write_text(folder / "config.yaml", config_to_yaml(config))
+
+
+def _differences(begun: Config, asked: Config) -> list[str]:
+    """Options that differ, as `epochs=5 (but 4)`; the first few."""
+    old, new = begun.model_dump(mode="json"), asked.model_dump(mode="json")
+    found = [f"{key}={_short(new[key])} (but {_short(old[key])})" for key in new if old[key] != new[key]]
+    return found[:5] + (["..."] if len(found) > 5 else [])
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, dict) and "name" in value:
+        options = ", ".join(f"{key}: {item}" for key, item in value.get("options", {}).items())
+        return f"{value['name']}" + (f" {{{options}}}" if options else "")
+    return str(value)
 
 
 def _clear(folder: Path) -> None:
     """Remove what a run wrote, and nothing else that may lie in the folder."""
-    for name in ("checkpoints", "bundle", "predictions"):
-        shutil.rmtree(folder / name, ignore_errors=True)
-    for name in ("config.yaml", "schema.yaml", "split.csv", "environment.json", "log.jsonl", "metrics.json",
-                 "depth.json", "issues.parquet", "run.json", "report.html"):  # fmt: skip
-        (folder / name).unlink(missing_ok=True)
+    for name in _FOLDERS:
+        with writing(folder / name):
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
+    for name in _FILES:
+        with writing(folder / name):
+            (folder / name).unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """Which parameters learn how fast, and which belong to which attribute."""
 
 import torch
+from torch import Tensor
 
 from facetwise.config import Config
 from facetwise.models import FacetModel
@@ -27,10 +28,24 @@ def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[
             blocks[block.applicability] = attributes + place
     owner = torch.tensor(blocks, dtype=torch.long)
     rate, decay = config.learning_rate, config.weight_decay
+    # Shared parameters first, then those whose rows belong to logits or to attributes.
+    told = model.row_owners()
+    by_owner: dict[tuple[int, ...] | None, list[Tensor]] = {}
+    for name, parameter in model.named_parameters():
+        if name.startswith("depth."):
+            continue
+        rows, key = told.get(name), None
+        if rows is not None:
+            by_logit = rows.by == "logit"
+            key = tuple(blocks[number] if by_logit else 2 * attributes + number for number in rows.index)
+        by_owner.setdefault(key, []).append(parameter)
     groups = [
-        ParameterGroup(parameters=list(model.trunk.parameters()), learning_rate=rate, weight_decay=decay),
-        ParameterGroup(parameters=list(model.head.parameters()), learning_rate=rate, weight_decay=decay, owner=owner),
-    ]
+        ParameterGroup(
+            parameters=members, learning_rate=rate, weight_decay=decay,
+            owner=None if key is None else torch.tensor(key, dtype=torch.long),
+        )
+        for key, members in by_owner.items()
+    ]  # fmt: skip
     if model.depth is not None:
         groups += [
             ParameterGroup(

@@ -1,8 +1,11 @@
 """The run log: one JSON object per line, whatever else listens."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
+
+from facetwise.inference import writing
 
 __all__ = ["RunLog"]
 
@@ -15,10 +18,24 @@ class RunLog:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
 
+    def __len__(self) -> int:
+        """Its bytes."""
+        return self.path.stat().st_size if self.path.is_file() else 0
+
+    def cut(self, length: int) -> None:
+        """Forget what was written after the first `length` bytes: epochs that are going to be trained again."""
+        if len(self) > length:
+            with writing(self.path):
+                os.truncate(self.path, length)
+
     def write(self, line: dict[str, Any]) -> None:
-        """Append one line and hand it to the system at once."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=True) + "\n")
+        """Append one line and flush it to the disk."""
+        text = json.dumps(line, allow_nan=True) + "\n"
+        with writing(self.path, needed=len(text)), self.path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())

@@ -1,5 +1,7 @@
 """A table and its pictures to everything that training needs; only training rows decide vocabularies."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,19 +14,23 @@ from facetwise.data import (
     Notice,
     Split,
     Table,
+    boxes,
     complete_schema,
     encode,
     infer,
     read_previous,
     read_table,
+    row_weights,
     split_rows,
 )
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import choose_levels, features_from_file
 from facetwise.inference import describe_table, root_of
+from facetwise.metrics import check_score
 from facetwise.models.backbones import Level, create_backbone
 from facetwise.schema import Labels, Schema
+from facetwise.training._alike import about_alike, kept_groups
 
 __all__ = ["Prepared", "Structure", "infer_structure", "prepare", "read_structure"]
 
@@ -52,7 +58,10 @@ class Prepared:
         features: Their features, chosen levels, not standardised.
         levels: The levels.
         backbone: What a bundle has to know about the backbone.
-        issues: Row → (reason, message) of every row whose picture could not be read.
+        issues: Row → (reason, message) of every row without a readable picture.
+        view_issues: (row, which of its pictures) → (reason, message) of every picture that could not be read.
+        weights: How much each kept row counts, mean 1 over the training rows; None where all count alike.
+        content: SHA-256 of which rows were kept and of the bytes of their pictures.
     """
 
     table: Table
@@ -64,6 +73,9 @@ class Prepared:
     levels: tuple[Level, ...]
     backbone: dict[str, Any]
     issues: dict[int, tuple[str, str]]
+    view_issues: dict[tuple[int, int], tuple[str, str]]
+    weights: np.ndarray | None
+    content: str
 
     def images(self) -> list[str]:
         """The primary image cell of every kept row."""
@@ -91,7 +103,7 @@ def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table,
         name: [*table.column(name), *(test.column(name) if name in test.cells else [""] * len(test))]
         for name in table.columns
     }
-    return Table.of({**cells, column: [*own, *["test"] * len(test)]}, name=table.name), column
+    return Table.of({**cells, column: [*own, *["test"] * len(test)]}, name=table.name, notices=table.notices), column
 
 
 def infer_structure(table: Table, root: Path, *, category: str | None, group: str | None) -> Inference:
@@ -103,7 +115,7 @@ def infer_structure(table: Table, root: Path, *, category: str | None, group: st
     found = infer(table, images_root=root if root.is_dir() else None)
     named = {"category": category, "group": group}
     complaints = [
-        Complaint(place=f"config: {key}", rule="this is a column of the table", found=repr(column),
+        Complaint(place=f"option {key}", rule="this is a column of the table", found=repr(column),
                   fix=nearest(column, table.columns))
         for key, column in named.items()
         if column is not None and column not in table.cells
@@ -145,6 +157,8 @@ def prepare(
     table, structure = read.table, read.structure
     if isinstance(structure, Inference):
         _tell(structure.notices, report)
+    else:
+        _tell(table.notices, report)
     if features is None:
         if not structure.images:
             fix = 'name it in the schema: image: "column"; or give --features'
@@ -152,10 +166,13 @@ def prepare(
             raise TableError([complaint])
         backbone = create_backbone(config.backbone.name, **config.backbone.options)
         described = describe_table(
-            table, structure.images[0], read.root,
+            table, list(structure.images), read.root, boxes=boxes(table, structure) if structure.box else None,
+            allow_outside=config.allow_outside_root,
             backbone=backbone, device=config.device, workers=config.workers, report=report,
         )  # fmt: skip
-        array, levels, rows, issues = described.features, described.levels, described.good, described.issues
+        array, levels, rows, issues = described.pooled(), described.levels, described.good, described.issues
+        view_issues = described.view_issues
+        alike = kept_groups(described.near_duplicates(), rows) if config.near_duplicates else []
         digests = [described.digests[row] for row in rows]
         about: dict[str, Any] = {
             "mode": "referenced", "name": config.backbone.name, "options": dict(config.backbone.options),
@@ -165,7 +182,8 @@ def prepare(
         array = features_from_file(features, rows=len(table))
         broken = np.isnan(array).any(axis=1)
         rows = np.flatnonzero(~broken)
-        issues = {int(row): ("no_features", "its features are not numbers") for row in np.flatnonzero(broken)}
+        issues = {int(row): ("unreadable", "its features are not numbers") for row in np.flatnonzero(broken)}
+        view_issues, alike = {}, []
         array, digests, levels = array[rows], None, (Level("given", array.shape[1]),)
         about = {"mode": "given", "name": None, "options": {}, "width": int(array.shape[1])}
     if not len(rows):
@@ -178,18 +196,44 @@ def prepare(
         kept, structure, digests=digests, seed=config.seed, val_ratio=config.val_ratio, test_ratio=config.test_ratio,
         split_column=read.split_column,
         previous=None if split_from is None else read_previous(split_from / "split.csv"),
+        together=alike if config.group_near_duplicates else (),
     )  # fmt: skip
     _tell(split.notices, report)
+    _tell(about_alike(alike, split, kept, together=config.group_near_duplicates), report)
     report(Event("stage", f"split: {split.how}"))
     schema, notices = complete_schema(
         structure, kept, split.rows("train"),
         min_count=config.min_count, attributes=config.attributes, exclude=config.exclude,
     )  # fmt: skip
     _tell(notices, report)
+    check_score(schema, config.select_by)
     labels, notices = encode(schema, kept)
     _tell(notices, report)
     chosen, kept_levels = choose_levels(array, levels, config.levels)
     return Prepared(
         table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,
-        backbone=about, issues=issues,
+        backbone=about, issues=issues, view_issues=view_issues, weights=_weights(kept, schema, split),
+        content=_content(rows, digests),
     )  # fmt: skip
+
+
+def _weights(kept: Table, schema: Schema, split: Split) -> np.ndarray | None:
+    """Row weights with mean 1 over the training rows, so that losses keep their size.
+
+    Raises:
+        TableError: No training row counts.
+    """
+    if schema.weight is None:
+        return None
+    weights = row_weights(kept, schema)
+    mean = float(weights[split.rows("train")].mean()) if len(split.rows("train")) else 1.0
+    if mean == 0.0:
+        rule, found = "some training row counts", "the weight 0 in each of them"
+        raise TableError([Complaint(place=kept.name, column=schema.weight, rule=rule, found=found,
+                                    fix="raise some weights, or write weight: null")])  # fmt: skip
+    return weights / mean
+
+
+def _content(rows: np.ndarray, digests: Sequence[str | None] | None) -> str:
+    told = [f"{row} {digest or ''}" for row, digest in zip(rows, digests or [None] * len(rows), strict=True)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()

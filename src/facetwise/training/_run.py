@@ -1,8 +1,10 @@
 """One run: a prepared table to a run folder."""
 
 import io
+import json
 import os
 import platform
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import polars as pl
 import torch
 
-from facetwise.config import Component, Config, config_to_yaml
+from facetwise.config import Component, Config
 from facetwise.data import fit_scales, write_split
 from facetwise.decisions import NumberScale, tune_thresholds
 from facetwise.errors import RunError
@@ -26,18 +28,24 @@ from facetwise.inference import (
     write_json,
     write_predictions,
     write_text,
+    writing,
 )
-from facetwise.metrics import check_score, evaluate
+from facetwise.metrics import evaluate
 from facetwise.models import FacetModel, build_model
-from facetwise.objectives import Objective, make_targets
-from facetwise.schema import VALUE, Kind, Labels, Schema, schema_to_yaml
+from facetwise.objectives import Objective, count_classes, make_targets, plain_objective
+from facetwise.schema import VALUE, Kind, Schema, schema_to_yaml
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._depth_report import depth_report
 from facetwise.training._device import choose_device
-from facetwise.training._loop import Part, fit
+from facetwise.training._loop import fit
+from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
+from facetwise.training._signals import Stopping
 
 __all__ = ["environment", "run_training"]
+
+# Validation rows that gates and attention are averaged over: enough for two digits, and a fixed cost.
+MOST_DIAGNOSED = 4096
 
 _PACKAGES = (
     "facetwise",
@@ -71,16 +79,21 @@ def environment() -> dict[str, Any]:
 
 
 def _part(
-    schema: Schema, labels: Labels, scales: dict[str, NumberScale], features: np.ndarray, rows: np.ndarray
+    schema: Schema,
+    prepared: Prepared,
+    scales: dict[str, NumberScale],
+    features: np.ndarray,
+    rows: np.ndarray,
 ) -> Part:
-    chosen = labels.take(rows)
+    chosen, kept = prepared.labels.take(rows), prepared.rows
     standardised = np.full(chosen.number.shape, np.nan)
     for place, attribute in enumerate(schema.attributes):
         if attribute.id in scales:
             valued = chosen.state[:, place] == VALUE
             standardised[valued, place] = scales[attribute.id].standardise(chosen.number[valued, place])
-    targets = make_targets(schema, chosen, standardised)
-    return Part(features=torch.from_numpy(features[rows]), targets=targets, labels=chosen)
+    weights = None if prepared.weights is None else prepared.weights[rows]
+    targets = make_targets(schema, chosen, standardised, weights=weights)
+    return Part(features=torch.from_numpy(features[rows]), targets=targets, labels=chosen, rows=kept[rows])
 
 
 def _losses(config: Config) -> dict[Kind, tuple[str, dict[str, Any]]]:
@@ -111,13 +124,21 @@ def _summary(
 
 
 def _write_issues(path: Path, prepared: Prepared) -> None:
-    total = len(prepared.table)
+    """One line per row of the table: its picture, a reason or "ok", and those of its pictures that cannot be read."""
+    total, column = len(prepared.table), prepared.schema.images[0]
     found = [prepared.issues.get(row, ("ok", "")) for row in range(total)]
+    bad: list[list[dict[str, Any]]] = [[] for _ in range(total)]
+    for (row, view), (reason, message) in prepared.view_issues.items():
+        bad[row].append({"view": view, "reason": reason, "message": message})
+    named = list(prepared.table.column(column)) if column in prepared.table.cells else [""] * total
+    view = pl.Struct({"view": pl.Int64, "reason": pl.String, "message": pl.String})
     sink = io.BytesIO()
     pl.DataFrame(
-        {"item": list(range(total)), "reason": [reason for reason, _ in found], "message": [text for _, text in found]},
-        schema={"item": pl.Int64, "reason": pl.String, "message": pl.String},
-    ).write_parquet(sink)
+        {"item": list(range(total)), "image": named, "reason": [reason for reason, _ in found],
+         "message": [text for _, text in found], "bad_views": bad},
+        schema={"item": pl.Int64, "image": pl.String, "reason": pl.String, "message": pl.String,
+                "bad_views": pl.List(view)},
+    ).write_parquet(sink)  # fmt: skip
     write_bytes(path, sink.getvalue())
 
 
@@ -134,22 +155,47 @@ def _require_sides(prepared: Prepared) -> None:
             )
 
 
-def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Report) -> None:
+def _same_environment(path: Path, report: Report) -> None:
+    """Say so where a run is continued under other versions or threads than it began with; then keep the new ones."""
+    now, before = environment(), None
+    with suppress(OSError, ValueError):  # of no other use than this notice
+        before = json.loads(path.read_text(encoding="utf-8"))
+    if before is not None:
+        old, new = ({**told["packages"], "threads": told["threads"]} for told in (before, now))
+        if changed := [f"{name} {old.get(name)} → {new[name]}" for name in new if old.get(name) != new[name]]:
+            words = f"continuing elsewhere than begun: {', '.join(changed)}; the last digits of the result may differ"
+            report(Event("notice", words, data={"code": "environment"}))
+    write_json(path, now)
+
+
+def run_training(
+    prepared: Prepared,
+    config: Config,
+    folder: Path,
+    *,
+    report: Report,
+    stop: Stopping | None = None,
+    insist: bool = False,
+) -> None:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
+
+    Whatever of it the folder holds already is not done twice (training), or done again to the same bits (all that
+    follows); the bundle comes last, so that a folder with a bundle is finished.
 
     Args:
         prepared: The table, split and coded.
         config: The configuration.
         folder: The run folder.
         report: Told about what happens.
+        stop: Asked between the steps of the training.
+        insist: There has to be a checkpoint to continue from.
     """
     _require_sides(prepared)
     schema, labels, split = prepared.schema, prepared.labels, prepared.split
-    check_score(schema, config.select_by)
-    write_text(folder / "config.yaml", config_to_yaml(config))
     write_text(folder / "schema.yaml", schema_to_yaml(schema))
-    write_split(split, folder / "split.csv")
-    write_json(folder / "environment.json", environment())
+    with writing(folder / "split.csv"):
+        write_split(split, folder / "split.csv")
+    _same_environment(folder / "environment.json", report)
     _write_issues(folder / "issues.parquet", prepared)
 
     # What is fitted on training rows, and the rows as the model reads them.
@@ -161,7 +207,7 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
         prepared.features[sides["train"]], widths, standardize=config.standardize, l2_normalize=config.l2_normalize
     )
     features = standardizer(prepared.features)
-    parts = {side: _part(schema, labels, scales, features, rows) for side, rows in sides.items()}
+    parts = {side: _part(schema, prepared, scales, features, rows) for side, rows in sides.items()}
 
     # The model, and the loop.
     device = choose_device(config.device)
@@ -171,10 +217,15 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
         head_options=config.head.options, depth=config.depth, input_dropout=config.input_dropout, seed=config.seed,
     ).to(device)  # fmt: skip
     objective = Objective(schema=schema, losses=_losses(config)).to(device)
+    objective.require(model.provides)
+    objective.prepare(count_classes(schema, train_labels))
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
     report(Event("stage", "training"))
-    fit(schema, model, objective, scales, config, train=parts["train"], val=parts["val"], folder=folder, report=report)
+    fit(
+        schema, model, objective, scales, config, train=parts["train"], val=parts["val"], folder=folder,
+        report=report, stop=stop, insist=insist,
+    )  # fmt: skip
 
     # The best checkpoint, its thresholds, and what it says about the validation and the test rows.
     report(Event("stage", "evaluating"))
@@ -185,8 +236,13 @@ def run_training(prepared: Prepared, config: Config, folder: Path, *, report: Re
         scores, _ = Predictor(bundle).scores(prepared.features[sides["val"]])
         bundle = replace(bundle, thresholds=tune_thresholds(schema, scores, parts["val"].labels, train_labels))
     names = [level.name for level in prepared.levels]
-    depths = depth_report(schema, model, objective, parts["val"], names=names, widths=widths, seed=config.seed)
+    measure = plain_objective(schema).to(device)
+    depths = depth_report(schema, model, measure, parts["val"], names=names, widths=widths, seed=config.seed)
     write_json(folder / "depth.json", depths)
+    seen = model.diagnostics(parts["val"].features[:MOST_DIAGNOSED])
+    write_json(
+        folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
+    )
     predictor, images, metrics = Predictor(bundle), np.array(prepared.images(), dtype=object), {}
     for side in ("val", "test"):
         rows = sides[side]

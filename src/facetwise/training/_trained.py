@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import Table, encode, read_table
+from facetwise.data import Table, boxes, encode, read_table
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels
@@ -23,8 +23,8 @@ from facetwise.inference import (
     describe_source,
     describe_table,
     fill_table,
-    known_cells,
     image_column,
+    known_cells,
     read_bundle,
     read_predictions,
     root_of,
@@ -180,9 +180,11 @@ class Run:
             root: Folder that its paths are relative to.
             report: Told about progress.
         """
-        column = self.schema.images[0] if self.schema.images[0] in table.cells else image_column(table, root)
-        described = describe_table(table, column, root, backbone=self._backbone(), report=report)
-        chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
+        schema = self.schema
+        columns = [column for column in schema.images if column in table.cells] or image_column(table, root)
+        parts = boxes(table, schema) if schema.box in table.cells else None
+        described = describe_table(table, columns, root, boxes=parts, backbone=self._backbone(), report=report)
+        chosen, _ = choose_levels(described.pooled(), described.levels, self.bundle.levels)
         return chosen, described.good, described.issues
 
     @property
@@ -220,9 +222,9 @@ class Run:
         Returns:
             One row per picture, in order; unreadable ones with their reason.
         """
-        names, described = describe_source(source, images, self._backbone(), report=report)
+        names, described = describe_source(source, images, self._backbone(), schema=self.schema, report=report)
         issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
-        chosen, _ = choose_levels(described.features, described.levels, self.bundle.levels)
+        chosen, _ = choose_levels(described.pooled(), described.levels, self.bundle.levels)
         return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen))
 
     def fill(

@@ -4,22 +4,35 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from torch import nn
 
     from facetwise.images import FitMode
 
-__all__ = ["Backbone", "Level", "Preprocessing"]
+__all__ = ["Backbone", "Fetchable", "Level", "Preprocessing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One depth of a backbone: a name, and how many numbers its descriptor has."""
+    """One depth of a backbone: a name, and how many numbers its descriptor has.
+
+    A level of patch tokens, one after the other, is called `tokens:N`.
+
+    >>> Level("last", 768).num_tokens, Level("tokens:196", 196 * 768).num_tokens
+    (1, 196)
+    """
 
     name: str
     width: int
+
+    @property
+    def num_tokens(self) -> int:
+        """How many tokens of equal width the descriptor consists of; 1 where it is one vector."""
+        return int(self.name.partition(":")[2] or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,3 +100,24 @@ class Backbone(ABC):
     def width(self) -> int:
         """How many numbers describe a picture: all levels one after the other."""
         return sum(level.width for level in self.levels)
+
+
+@runtime_checkable
+class Fetchable(Protocol):
+    """A backbone whose weights are files that can be fetched where there is a network."""
+
+    def files(self) -> list[Path]:
+        """The files of weights on this machine.
+
+        Raises:
+            UnavailableError: they are not here; the message says how to get them.
+        """
+        ...
+
+    def fetch(self) -> list[Path]:
+        """Download what is missing, and return the files of weights: the only thing that uses the network.
+
+        Raises:
+            UnavailableError: no network, no such files, or a licence not accepted.
+        """
+        ...

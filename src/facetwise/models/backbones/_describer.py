@@ -6,7 +6,17 @@ import torch
 from jaxtyping import Float32, UInt8
 from torch import Tensor, nn
 
-__all__ = ["DepthDescriber"]
+__all__ = ["DepthDescriber", "deviation"]
+
+
+def deviation(centred: Float32[Tensor, "batch channel position"]) -> Float32[Tensor, "batch channel"]:
+    r"""The standard deviation :math:`\sqrt{\frac{1}{P} \sum_p d_p^2}` of differences from the mean, with a gradient.
+
+    Where a channel is blank the slope of the root is infinite, and the gradient would be not a number; it is zero here.
+    """
+    variance = centred.square().mean(2)
+    some = variance > 0
+    return torch.where(some, variance, 1.0).sqrt() * some
 
 
 class DepthDescriber(nn.Module):
@@ -54,7 +64,6 @@ class DepthDescriber(nn.Module):
             images = stage(images)
             positions = images.flatten(2).float()
             mean = positions.mean(2, keepdim=True)
-            deviation = (positions - mean).square().mean(2).sqrt()
-            parts += [mean.squeeze(2), deviation]
+            parts += [mean.squeeze(2), deviation(positions - mean)]
         positions = self.last(images).flatten(2).float()
         return torch.cat([*parts, positions.mean(2), positions.amax(2)], dim=1)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 from uuid import uuid4
 
 from facetwise.errors import UnavailableError, UserError, nearest
@@ -67,6 +67,9 @@ class Lite0(Backbone):
         fit: how a picture becomes a square, see `facetwise.images.fit`.
         cache: a folder where the weights are kept as safetensors once they have been converted; None keeps nothing.
     """
+
+    # Millions, without the classifier.
+    parameters: ClassVar[float] = 3.4
 
     def __init__(self, *, fit: FitMode = "squash", cache: Path | None = None) -> None:
         if fit not in FIT_MODES:

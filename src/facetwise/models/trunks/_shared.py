@@ -1,17 +1,18 @@
 """Shared bottom: one small network that all attributes read."""
 
-from itertools import pairwise
-
+import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facetwise.models._dense import dense_blocks
+from facetwise.models._options import Activation, Norm, Rule, check_options, share
 from facetwise.models.trunks._trunk import Trunk
 
 __all__ = ["SharedTrunk"]
 
 
 class SharedTrunk(Trunk):
-    r"""`layers` times Linear, LayerNorm, GELU, Dropout.
+    r"""`layers` times Linear, norm, activation, Dropout.
 
     h_0 = x; h_i = dropout(gelu(norm(W_i h_{i-1} + b_i))), each h_i of shape (batch, width).
 
@@ -23,6 +24,8 @@ class SharedTrunk(Trunk):
         features: Width of the input.
         width: Width of the representation.
         layers: Number of blocks.
+        norm: layer, batch or none.
+        activation: gelu, relu, silu, tanh or identity.
         dropout: Probability of zeroing an activation after each block.
 
     Example:
@@ -39,14 +42,18 @@ class SharedTrunk(Trunk):
         features: int,
         width: int = 384,
         layers: int = 1,
+        norm: Norm = "layer",
+        activation: Activation = "gelu",
         dropout: float = 0.5,
     ) -> None:
         super().__init__()
-        sizes = [features] + [width] * layers
-        blocks: list[nn.Module] = []
-        for before, after in pairwise(sizes):
-            blocks += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU(), nn.Dropout(dropout)]
-        self.blocks = nn.Sequential(*blocks)
+        check_options(
+            "trunk",
+            Rule("width", width, width >= 1, "at least 1"),
+            Rule("layers", layers, layers >= 1, "at least 1"),
+            share("dropout", dropout),
+        )
+        self.blocks = dense_blocks([features] + [width] * layers, norm=norm, activation=activation, dropout=dropout)
         self._width = width
 
     @property
@@ -54,11 +61,21 @@ class SharedTrunk(Trunk):
         """Width of the representation."""
         return self._width
 
-    def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch width"]:
+    def represent(
+        self, features: Float[Tensor, "batch features"]
+    ) -> tuple[Float[Tensor, "batch width"], dict[str, Tensor]]:
         """Features to one representation for all attributes."""
-        return self.blocks(features)
+        return self.blocks(features), {}
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Everything."""
+        return list(self.parameters())
 
     def shared_cut(self) -> list[nn.Parameter]:
         """The last linear layer."""
         last = [block for block in self.blocks if isinstance(block, nn.Linear)][-1]
         return list(last.parameters())
+
+    def diagnostics(self, features: Float[Tensor, "batch features"]) -> dict[str, np.ndarray | float]:  # noqa: ARG002
+        """Nothing to show."""
+        return {}

@@ -1,24 +1,28 @@
 """Equal weighting: the baseline that any other balancer has to beat."""
 
-from jaxtyping import Bool, Float
-from torch import Tensor
+from collections.abc import Sequence
 
-from facetwise.objectives.balancing._balancer import Balancer
+import numpy as np
+
+from facetwise.objectives.balancing._balancer import LossBalancer
 
 __all__ = ["Equal"]
 
 
-class Equal(Balancer):
-    """L = Σ_a L_a over the attributes that have a labelled cell in the batch.
+class Equal(LossBalancer):
+    """w_k = 1: the sum of the losses of the attributes that have a labelled cell in the batch.
 
     Source: Kurin et al. (2022) and Xin et al. (2022) find that, well regularised, it is as good as special
     optimisers.
 
-    >>> import torch
-    >>> Equal().combine(torch.tensor([1.0, 2.0, 0.0]), torch.tensor([True, True, False]))
-    tensor(3.)
+    >>> Equal(names=["colour", "size"], seed=0).weigh(np.array([1.0, 2.0]), np.array([0, 1]))
+    array([1., 1.])
     """
 
-    def combine(self, losses: Float[Tensor, " attribute"], active: Bool[Tensor, " attribute"]) -> Float[Tensor, ""]:
-        """The sum over the active attributes."""
-        return (losses * active).sum()
+    def __init__(self, *, names: Sequence[str], seed: int) -> None:
+        super().__init__(names=names, seed=seed)
+
+    def weigh(self, losses: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """All ones."""
+        del losses
+        return np.ones(len(places))

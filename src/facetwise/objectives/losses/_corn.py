@@ -48,7 +48,7 @@ class Corn(Loss):
         for name, values in constants.items():
             self.register_buffer(name, torch.tensor(values, dtype=torch.long), persistent=False)
 
-    def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
+    def cells(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
         """Cell losses of the ordinal attributes."""
         logits = outputs.logits.index_select(1, self.columns)
         sign, mask = targets.sign.index_select(1, self.columns), targets.sign_mask.index_select(1, self.columns)

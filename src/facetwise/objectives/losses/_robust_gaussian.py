@@ -34,6 +34,7 @@ class RobustGaussian(Loss):
     """
 
     kinds: ClassVar[frozenset[Kind]] = frozenset({Kind.NUMERIC})
+    weighted: ClassVar[bool] = False
 
     mean: Tensor
     place_index: Tensor
@@ -45,7 +46,7 @@ class RobustGaussian(Loss):
         self.register_buffer("mean", torch.tensor(starts, dtype=torch.long), persistent=False)
         self.register_buffer("place_index", torch.tensor(self.places, dtype=torch.long), persistent=False)
 
-    def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
+    def cells(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> CellLosses:
         """Cell losses of the numeric attributes; numbers have no classes, so that the weights do not matter."""
         del weights
         mean = outputs.logits.index_select(1, self.mean)

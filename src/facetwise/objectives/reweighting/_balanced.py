@@ -17,7 +17,7 @@ class BalancedReweighting(Reweighting):
     array([0.55555556, 5.        ])
     """
 
-    def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
+    def weights(self, counts: np.ndarray, *, progress: float, epoch: int = 0) -> np.ndarray:
         """Inverse frequency."""
-        del progress  # the same in every epoch
+        del progress, epoch  # the same in every epoch
         return normalised(1.0 / np.maximum(counts, 1), counts)

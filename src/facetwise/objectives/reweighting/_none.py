@@ -16,7 +16,7 @@ class NoReweighting(Reweighting):
     array([1., 1.])
     """
 
-    def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
+    def weights(self, counts: np.ndarray, *, progress: float, epoch: int = 0) -> np.ndarray:
         """One for every class that has cells."""
-        del progress  # the same in every epoch
+        del progress, epoch  # the same in every epoch
         return normalised(np.ones(len(counts)), counts)

@@ -24,5 +24,11 @@ class Reweighting(ABC):
     """Counts of an attribute's classes to weights, over the course of training."""
 
     @abstractmethod
-    def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
-        """Weights per class with mean 1 over cells; `progress` is the share of the training that is done."""
+    def weights(self, counts: np.ndarray, *, progress: float, epoch: int = 0) -> np.ndarray:
+        """Weights per class with mean 1 over cells.
+
+        Args:
+            counts: Training cells per class.
+            progress: Share of the training that is done when the epoch begins.
+            epoch: Epochs that are done.
+        """

@@ -16,7 +16,7 @@ class SqrtReweighting(Reweighting):
     array([0.833, 2.5  ])
     """
 
-    def weights(self, counts: np.ndarray, *, progress: float) -> np.ndarray:
+    def weights(self, counts: np.ndarray, *, progress: float, epoch: int = 0) -> np.ndarray:
         """Inverse square root of the frequency."""
-        del progress  # the same in every epoch
+        del progress, epoch  # the same in every epoch
         return normalised(np.maximum(counts, 1) ** -0.5, counts)

@@ -1,0 +1,101 @@
+"""Frames in memory, Parquet files and plain dictionaries of columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetwise.data._build import build
+from facetwise.data._coded import Coded, code_texts
+from facetwise.data._entries import about_entry, oddity, spelled
+from facetwise.data._table import Table
+from facetwise.errors import Complaint, TableError, UserError
+
+__all__ = ["read_frame", "read_parquet"]
+
+
+def _column(values: Iterable[Any], name: str, column: str) -> tuple[Coded, list[Complaint]]:
+    cells = [_item(value) for value in values]
+    for row, value in enumerate(cells, start=1):
+        if type(value) is not str and (odd := oddity(value)) is not None:
+            # A frame's column has one type: the first cell stands for all.
+            return code_texts([""] * len(cells)), [about_entry(name, column, odd, row=row)]
+    return code_texts(map(spelled, cells)), []
+
+
+def _from_mapping(columns: Mapping[Any, Any], name: str) -> Table:
+    header, coded, complaints = [str(column).strip() for column in columns], [], []
+    for column, values in zip(header, columns.values(), strict=True):
+        if isinstance(values, str | bytes) or not isinstance(values, Sequence | np.ndarray):
+            rule, found = "a column is a list of cells", f"a {type(values).__name__}"
+            complaints.append(Complaint(place=name, column=column, rule=rule, found=found, fix="write a list"))
+            continue
+        own, said = _column(values, name, column)
+        coded.append(own)
+        complaints += said
+    if not complaints and len({len(own.codes) for own in coded}) > 1:
+        return Table.of_coded(dict(zip(header, coded, strict=True)), name=name)  # says which differ
+    return build(name, header, coded if len(coded) == len(header) else (), complaints)
+
+
+def read_frame(frame: Any, name: str) -> Table:
+    """A table from a pandas or polars frame, or from a dictionary of lists.
+
+    Raises:
+        UserError: Something else.
+        TableError: Double names, cells that are no text: all at once.
+    """
+    if isinstance(frame, Mapping):
+        return _from_mapping(frame, name)
+    import narwhals as nw
+    from narwhals.exceptions import NarwhalsError
+
+    try:
+        wrapped = nw.from_native(frame, eager_only=True, allow_series=False)
+        names = list(wrapped.columns)
+        series = list(wrapped.iter_columns())
+    except NarwhalsError as error:
+        rule, found = "every column has a name of its own", str(error).split("\n")[0][:120]
+        raise TableError([Complaint(place=name, rule=rule, found=found, fix="rename columns")]) from error
+    except TypeError as error:
+        raise UserError(
+            f"A table is a path to a file or folder, a pandas or polars frame, or a dictionary of lists. Found "
+            f"{type(frame).__name__}. Fix: pass the path as text."
+        ) from error
+    header, columns, complaints = [str(column).strip() for column in names], [], []
+    for column, own in zip(header, series, strict=True):
+        values: Iterable[Any] = own.to_list()
+        if own.dtype == nw.Float32:
+            values = [None if value is None else np.float32(value) for value in values]
+        coded, said = _column(values, name, column)
+        columns.append(coded)
+        complaints += said
+    return build(name, header, columns, complaints)
+
+
+def _item(value: Any) -> Any:
+    """numpy's numbers as Python's, but float32 as it is spelled in 32 bits: 0.1 and not 0.10000000149011612."""
+    if isinstance(value, np.floating):
+        return None if np.isnan(value) else str(value)
+    if isinstance(value, np.generic):
+        return value.item()
+    return value.tolist() if isinstance(value, np.ndarray) else value
+
+
+def read_parquet(path: Path, name: str) -> Table:
+    """A table from a Parquet file.
+
+    Raises:
+        TableError: It is no Parquet, or breaks a rule of frames.
+        OSError: It cannot be read.
+    """
+    import polars
+
+    try:
+        frame = polars.read_parquet(path.read_bytes())
+    except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:
+        found = str(error).split("\n")[0][:200]
+        complaint = Complaint(place=name, rule="the file is Parquet", found=found, fix="write it again")
+        raise TableError([complaint]) from error
+    return read_frame(frame, name)

@@ -1,0 +1,160 @@
+"""A batch that does not fit into memory at once goes through the model in parts."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from facetwise.errors import UserError
+from facetwise.events import Event, Report
+from facetwise.models import FacetModel
+from facetwise.objectives import ClassWeights, Objective, Outputs, Reduced, Targets
+
+__all__ = ["Room", "is_out_of_memory", "reduced_in_parts"]
+
+Result = TypeVar("Result")
+
+
+def reduced_in_parts(
+    model: FacetModel,
+    objective: Objective,
+    features: Float[Tensor, "item features"],
+    targets: Targets,
+    weights: ClassWeights,
+    *,
+    size: int,
+    forget: Callable[[], None] = lambda: None,
+) -> Reduced:
+    """Sums and counts of a batch, `size` items at a time.
+
+    L_a = Σ_m Σ_(i in part m) l_ia / Σ_m n_ma: the parts' sums and counts are added before anything is divided, so the
+    losses, and whatever a balancer makes of them, are those of the whole batch, up to the order of the additions. Of a
+    part only its sums stay in memory; its activations are computed a second time on the way back.
+
+    Source: Chen et al. (2016), over items where they cut the network over layers. A layer that draws one random mask
+    per batch draws one per part.
+
+    Args:
+        model, objective, weights: As in a step.
+        features, targets: The batch.
+        size: Items of a part, at least 1.
+        forget: Called after each part's second pass: lets go of what hooks on the model have kept of it.
+    """
+
+    if size >= len(features):
+        return objective(Outputs(*model(features)), targets, weights)
+
+    def part_of(start: int) -> Callable[[], Reduced]:
+        rows = torch.arange(start, min(start + size, len(features)), device=features.device)
+        return lambda: objective(Outputs(*model(features[rows])), targets.take(rows), weights)
+
+    learned = [*model.parameters(), *objective.parameters()]
+    parts = [_ComputedTwice.apply(part_of(start), forget, *learned) for start in range(0, len(features), size)]
+    return Reduced(*(torch.stack(sums).sum(dim=0) for sums in zip(*parts, strict=True)))
+
+
+class _ComputedTwice(torch.autograd.Function):
+    """The sums of a part; on the way back they are computed again, from the same random numbers, with gradients.
+
+    torch.utils.checkpoint does the same and loads half a compiler first, which is not what memory is left for.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, part: Callable[[], Reduced], forget: Callable[[], None], *learned: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.part, ctx.forget, ctx.learned, ctx.random = part, forget, learned, _random_state(learned)
+        found = tuple(tensor.clone() for tensor in part())
+        ctx.mark_non_differentiable(found[1], found[3], found[4])  # the counts
+        return found
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
+        now = _random_state(ctx.learned)
+        _set_random_state(ctx.learned, ctx.random)
+        with torch.enable_grad():
+            found = ctx.part()
+        _set_random_state(ctx.learned, now)
+        ways = [(sums, slope) for sums, slope in zip(found, above, strict=True) if sums.requires_grad]
+        sums, slopes = zip(*ways, strict=True) if ways else ((), ())
+        found = torch.autograd.grad(sums, ctx.learned, slopes, allow_unused=True)
+        ctx.forget()
+        return None, None, *found
+
+
+def _random_state(learned: Sequence[Tensor]) -> list[Tensor]:
+    """Of the CPU, and of the GPU where the parameters are on one."""
+    state = [torch.get_rng_state()]
+    return [*state, torch.cuda.get_rng_state(learned[0].device)] if learned[0].is_cuda else state
+
+
+def _set_random_state(learned: Sequence[Tensor], state: Sequence[Tensor]) -> None:
+    torch.set_rng_state(state[0])
+    if learned[0].is_cuda:
+        torch.cuda.set_rng_state(state[1], learned[0].device)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory has run out: Python's, the GPU's, or the text of torch's CPU allocator.
+
+    >>> is_out_of_memory(RuntimeError("[enforce fail at alloc_cpu.cpp:127] ... can't allocate memory: you tried ..."))
+    True
+    >>> is_out_of_memory(RuntimeError("shapes cannot be multiplied"))
+    False
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in words for sign in ("out of memory", "can't allocate memory", "not enough memory", "alloc_failed")
+    )
+
+
+class Room:
+    """How many items go through the model at once; halves when memory runs out, and stays so.
+
+    The batch stays the same. Only a balancer with a memory may have noticed it twice, if memory ran out after it had
+    decided.
+
+    Args:
+        size: Items; 0 is the whole batch.
+        report: Told when it shrinks.
+    """
+
+    def __init__(self, size: int, report: Report) -> None:
+        self.size = size
+        self._report = report
+
+    def run(self, attempt: Callable[[int], Result], items: int) -> Result:
+        """Try with as many items at once as there was room for; with half of them as long as memory runs out.
+
+        Raises:
+            UserError: There is no room for a single item.
+        """
+        while True:
+            size = min(self.size or items, items)
+            try:
+                return attempt(size)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if size == 1:
+                    raise UserError(
+                        "training needs memory for one item at least. Found none. Fix: close other programs, "
+                        "choose a narrower trunk, or levels: last"
+                    ) from error
+            # Here, outside of the handler, the failed attempt's tensors are no longer held by its traceback.
+            self.size = -(-size // 2)
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self._report(
+                Event(
+                    "notice",
+                    f"out of memory with {size} items at once: continuing with {self.size}, the batch stays {items}",
+                    data={"code": "micro_batch", "micro_batch": self.size, "batch": items},
+                )
+            )

@@ -1,0 +1,179 @@
+"""What training goes on with after a stop: saved whole, the last two of it, and brought back."""
+
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from facetwise.errors import RunError
+from facetwise.events import Event, Report
+from facetwise.inference import sweep_parts
+from facetwise.training._checkpoints import (
+    Checkpoint,
+    commit_checkpoint,
+    copy_checkpoint,
+    has_checkpoint,
+    keep_as,
+    model_tensors,
+    read_checkpoint,
+    write_files,
+)
+from facetwise.training._log import RunLog
+from facetwise.training._micro_batches import Room
+from facetwise.training._progress import Progress
+from facetwise.training._step import Step
+
+__all__ = ["Keeper"]
+
+BEST = ("best_score", "best_loss", "best_both")
+
+
+@dataclass(kw_only=True)
+class Keeper:
+    """Keeps `checkpoints/last` and the one before it, `checkpoints/previous`, and the checkpoints of the best epochs.
+
+    Of two checkpoints one is whole at every moment, so a process may die in the middle of saving, and a disk may spoil
+    one of them.
+
+    Args:
+        folder: `checkpoints/` of the run.
+        step: Model, optimiser and balancer.
+        sums: Sums over the epoch so far, by name; changed in place.
+        log: The run log.
+        room: How many items there is memory for.
+        report: Told about damage, and where training goes on.
+    """
+
+    folder: Path
+    step: Step
+    sums: Mapping[str, Tensor]
+    log: RunLog
+    room: Room
+    report: Report
+    _began: float = field(default_factory=time.perf_counter)
+    _saved: float = field(default_factory=time.perf_counter)
+
+    def seconds(self) -> float:
+        """Time spent on this training, stops not counted."""
+        return time.perf_counter() - self._began
+
+    def idle(self) -> float:
+        """Seconds since it was saved."""
+        return time.perf_counter() - self._saved
+
+    def save(self, progress: Progress, facts: Mapping[str, Any] | None = None, *, best: Sequence[str] = ()) -> str:
+        """Save everything as `last`, and the parameters alone under the names of the best.
+
+        Args:
+            progress: Where training stands.
+            facts: What was measured; nothing, in the middle of an epoch.
+            best: Names of checkpoints that this epoch is the best for.
+
+        Returns:
+            Where it stands and where that is saved, for people.
+
+        Raises:
+            RunError: A parameter is not finite; nothing is written.
+            WriteError: No room; the checkpoints are as they were.
+        """
+        tensors = model_tensors(self.step.model)
+        if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
+            raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
+        facts = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
+        progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
+        last, previous = self.folder / "last", self.folder / "previous"
+        files = write_files(last, {"model": tensors, "state": self._state()})
+        # The best first: a checkpoint that knows of a best epoch must find it. Whatever dies before the last line is
+        # trained again, to the same bits, and written again.
+        keep_as(best, last, facts, {"model": files["model"]})
+        if has_checkpoint(last):
+            with suppress(RunError):  # what a disk has spoiled meanwhile does not take the place of a whole one
+                copy_checkpoint(last, previous)
+        commit_checkpoint(last, {**facts, "progress": progress.to_dict()}, files)
+        self._saved = time.perf_counter()
+        return f"{progress}; saved in {self.folder.parent}"
+
+    def restore(self, *, insist: bool) -> Progress:
+        """Go back to the last checkpoint that is whole; the beginning, where there is none.
+
+        Raises:
+            RunError: There is none, and the user insists on going on.
+        """
+        sweep_parts(self.folder, *(path for path in self.folder.glob("*") if path.is_dir()))
+        damage: list[str] = []
+        for name in ("last", "previous"):
+            if not has_checkpoint(self.folder / name):
+                continue
+            try:
+                found = read_checkpoint(self.folder / name)
+            except RunError as error:
+                damage.append(str(error))
+                continue
+            progress = self._take_back(found)
+            if damage:
+                self._say("fallback", f"{damage[0]}. Going back to the one before it, {progress}")
+            if name == "previous":
+                copy_checkpoint(self.folder / name, self.folder / "last")
+            self._look_at_the_best(progress)
+            told = {"code": "resumed", "epoch": progress.epoch, "step": progress.step}
+            self.report(Event("stage", f"continuing {progress}", data=told))
+            return progress
+        if insist:
+            raise RunError(
+                "; ".join(damage or [f"{self.folder.parent} has no checkpoint to continue from"])
+                + ". Fix: leave --resume away to train from the beginning"
+            )
+        if damage:
+            self._say("restart", f"{'; '.join(damage)}. Training from the beginning")
+        self.log.cut(0)
+        return Progress()
+
+    def _take_back(self, found: Checkpoint) -> Progress:
+        step, state = self.step, {name: torch.from_numpy(array) for name, array in found.state.items()}
+        step.model.load_state_dict({name: torch.from_numpy(array) for name, array in found.tensors.items()})
+        step.optimizer.load_state_dict(_part(state, "optimizer"))
+        step.balancer.load_state_dict(_part(state, "balancer"))
+        for name, tensor in _part(state, "sums").items():
+            self.sums[name].copy_(tensor)
+        progress = Progress.from_dict(found.facts["progress"])
+        self.log.cut(progress.log_bytes)
+        self.room.size = progress.micro_batch
+        self._began = time.perf_counter() - progress.seconds
+        return progress
+
+    def _state(self) -> dict[str, np.ndarray]:
+        parts: dict[str, Mapping[str, Tensor]] = {
+            "optimizer": self.step.optimizer.state_dict(),
+            "balancer": self.step.balancer.state_dict(),
+            "sums": self.sums,
+        }
+        return {
+            f"{part}.{name}": tensor.detach().cpu().numpy()
+            for part, tensors in parts.items()
+            for name, tensor in tensors.items()
+        }
+
+    def _look_at_the_best(self, progress: Progress) -> None:
+        """Say at once, and not after hours, that a checkpoint of a best epoch is spoiled."""
+        for name in BEST:
+            if not progress.epoch or not has_checkpoint(self.folder / name):
+                continue
+            try:
+                read_checkpoint(self.folder / name)
+            except RunError as error:
+                self._say(
+                    "damaged_best", f"{error}. A better epoch will replace it; if none comes, train with --overwrite"
+                )
+
+    def _say(self, code: str, words: str) -> None:
+        self.report(Event("notice", words, data={"code": code}))
+
+
+def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:
+    return {name.removeprefix(f"{part}."): tensor for name, tensor in state.items() if name.startswith(f"{part}.")}

@@ -1,0 +1,36 @@
+"""Which of a model's parameters attributes share, as balancers need to know it."""
+
+from torch import nn
+
+from facetwise.models import FacetModel, ModelOutput
+from facetwise.objectives import Objective, PackedHead, Shared
+
+__all__ = ["shared_of"]
+
+
+def shared_of(model: FacetModel, objective: Objective, *, watch: bool) -> Shared:
+    """The model's parameters by who they belong to.
+
+    Args:
+        model: The model; what attributes share is what its trunk and adapters say.
+        objective: The losses, which say what logits they read.
+        watch: Whether to listen to forward passes, which makes Gramians cheap and costs nothing else.
+    """
+    everything, cut = model.shared_parameters(), model.shared_cut()
+    common = {id(parameter) for parameter in everything}
+    own = [p for p in model.parameters() if id(p) not in common and p.requires_grad]
+    shared = Shared(cut=_moving(cut), all=_moving(everything), own=own)
+    if watch:
+        shared.watch(model)
+        matrix = getattr(model.head, "matrix", None)
+
+        def remember(_: nn.Module, __: object, output: ModelOutput) -> None:
+            one_for_all = output.features.ndim == 2 and output.logits.requires_grad
+            shared.head = PackedHead(output.logits, output.features, matrix, objective.reads) if one_for_all else None
+
+        model.register_forward_hook(remember)
+    return shared
+
+
+def _moving(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
+    return [parameter for parameter in parameters if parameter.requires_grad]

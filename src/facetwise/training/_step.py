@@ -1,0 +1,93 @@
+"""One optimiser step: forward, backward, update."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from facetwise.models import FacetModel
+from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
+from facetwise.training._finite import require_finite
+from facetwise.training._micro_batches import Room, reduced_in_parts
+from facetwise.training._optimizer import BlockAdamW
+from facetwise.training._shared import shared_of
+
+__all__ = ["Step", "training_step"]
+
+Vector = Float[Tensor, " attribute"]
+Told = Bool[Tensor, " attribute"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What one step needs beside its batch."""
+
+    model: FacetModel
+    objective: Objective
+    balancer: Balancer
+    optimizer: BlockAdamW
+    clip: float
+
+    @cached_property
+    def shared(self) -> Shared:
+        """Who the model's parameters belong to."""
+        return shared_of(self.model, self.objective, watch=self.balancer.needs != "losses")
+
+
+def gradients(
+    step: Step, features: Float[Tensor, "item features"], targets: Targets, weights: ClassWeights, micro_batch: int
+) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
+    """Forward and one backward; losses, which attributes were active, and which blocks of logits were touched."""
+    step.shared.forget()  # what an attempt that ran out of memory left behind
+    reduced = reduced_in_parts(
+        step.model, step.objective, features, targets, weights, size=micro_batch, forget=step.shared.forget
+    )
+    losses, active = reduced.mean()
+    require_finite(losses)
+    step.optimizer.zero_grad()
+    step.balancer.backward(losses, active, step.shared)
+    return losses.detach(), active, step.objective.touched(reduced)
+
+
+def training_step(
+    step: Step,
+    features: Float[Tensor, "item features"],
+    targets: Targets,
+    weights: ClassWeights,
+    *,
+    room: Room | None = None,
+    before: Callable[[], None] = lambda: None,
+) -> tuple[Vector, Told]:
+    """Forward, one backward, one optimiser step; the attributes' losses and which of them were active.
+
+    Args:
+        step: The model and what teaches it.
+        features, targets: The batch.
+        weights: Of the classes.
+        room: How many items go through the model at once; all if not given.
+        before: Called before every attempt at the gradients (a second one, where the first ran out of memory).
+
+    Raises:
+        NotFiniteError: A loss or the gradient is not finite; no parameter has moved.
+    """
+
+    def attempt(size: int) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
+        before()
+        return gradients(step, features, targets, weights, size)
+
+    losses, active, touched = attempt(len(features)) if room is None else room.run(attempt, len(features))
+    if step.clip:
+        require_finite(losses, norm=nn.utils.clip_grad_norm_(step.model.parameters(), step.clip))
+    step.optimizer.step(touched)
+    rate = step.optimizer.groups[0].learning_rate * step.optimizer.scale
+    step.model.proximal_step(rate, touched[2 * len(losses) :])
+    if isinstance(step.balancer, LooksAgain):
+        before()  # the same dropout
+        size = (room.size if room else 0) or len(features)
+        with torch.no_grad():
+            again = reduced_in_parts(step.model, step.objective, features, targets, weights, size=size)
+        step.balancer.look_again(again.mean()[0], step.shared)
+    return losses, active

@@ -1,0 +1,48 @@
+"""Memory and disk are compared with what there is, before the first picture is opened."""
+
+from pathlib import Path
+
+import pytest
+
+from facetwise.errors import UserError
+from facetwise.features._budget import Machine, check_budget, measure_machine
+
+GB = 10**9
+
+
+def _machine(memory: int | None = 16 * GB, available: int | None = 12 * GB, disk: int | None = 100 * GB) -> Machine:
+    return Machine(memory=memory, available=available, disk=disk)
+
+
+def test_what_fits_is_not_mentioned() -> None:
+    assert check_budget(100_000, 4192, machine=_machine()) == []
+
+
+def test_what_cannot_fit_is_refused_with_its_numbers() -> None:
+    with pytest.raises(UserError, match=r"1,000,000 pictures × 4,192 numbers are 16\.8 GB.*16\.0 GB of memory"):
+        check_budget(1_000_000, 4192, machine=_machine())
+
+
+def test_what_may_not_fit_is_said_and_goes_on() -> None:
+    [memory] = check_budget(300_000, 4192, machine=_machine())
+    assert "5.0 GB" in memory
+    assert "4 copies" in memory
+    [disk] = check_budget(100_000, 4192, machine=_machine(disk=GB))
+    assert "FACETWISE_CACHE" in disk
+
+
+def test_what_is_cached_needs_no_disk() -> None:
+    assert check_budget(100_000, 4192, machine=_machine(disk=GB), cached=90_000) == []
+    assert check_budget(100, 4192, machine=_machine(disk=0), cached=1_000) == []
+
+
+def test_where_the_system_says_nothing_nothing_is_refused() -> None:
+    assert check_budget(10**9, 4192, machine=_machine(None, None, None)) == []
+
+
+def test_this_machine_is_measured(tmp_path: Path) -> None:
+    found = measure_machine(tmp_path / "not" / "there" / "yet")
+    assert found.disk is not None
+    assert found.disk > 0
+    if found.memory is not None and found.available is not None:
+        assert 0 < found.available <= found.memory
