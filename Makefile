@@ -4,12 +4,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test check docs soak bench clean
 
 help:
 	@echo "make demo    draw a small catalogue, train on it, show what the model says"
 	@echo "make test    every check and every test"
 	@echo "make check   format, lint, types and layers; seconds"
+	@echo "make docs    the documentation, in docs/_build; warnings are errors"
+	@echo "make soak    kill training and extraction a hundred times at random moments; half an hour"
 	@echo "make bench   the benchmarks, one after another; an hour"
 	@echo "make clean   remove what was built; .venv stays"
 
@@ -25,11 +27,18 @@ check: $(READY)
 	$(BIN)/ty check src
 	$(BIN)/lint-imports
 
+docs: $(READY)
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going -q docs docs/_build
+
+soak: $(READY)
+	$(BIN)/python tests/faults/kill_runs.py --stage train --runs 100
+	$(BIN)/python tests/faults/kill_runs.py --stage extract --runs 30
+
 bench: $(READY)
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
 
 clean:
-	rm -rf build dist facetwise-demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	rm -rf build dist docs/_build facetwise-demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
 	find src tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
 # uv installs in a quarter of pip's time; pip is only there to fetch uv.

@@ -112,7 +112,12 @@ def test_imtl() -> None:
     optimizer = torch.optim.Adam([scale], lr=0.05)
     for step in range(STEPS):
         gradients, losses = problem(step)
-        direction, _ = step_of(balancer, gradients, losses)
+        head = torch.nn.Parameter(torch.zeros(TASKS, dtype=torch.float64))
+        point = torch.nn.Parameter(torch.zeros(PARAMETERS, dtype=torch.float64))
+        shared = Shared(cut=[point], all=[point], own=[head])
+        balancer.backward(gradients @ point + losses + head, ACTIVE, shared)
+        direction = point.grad
+        same(head.grad, scale.detach().exp())  # each attribute's own parameters learn from its scaled loss
         rows = scale.detach().exp()[:, None] * gradients
         units = rows / rows.norm(dim=1, keepdim=True)
         apart, turned = rows[:1] - rows[1:], units[:1] - units[1:]

@@ -49,16 +49,19 @@ def test_gradients_of_tasks_are_independent() -> None:
 
 @pytest.mark.parametrize("packed", [True, False, None])
 @pytest.mark.parametrize("missing", [0.0, 0.3, 0.9])
-def test_the_gramian_at_the_cut_is_that_of_the_parameters(packed: bool | None, missing: float) -> None:
-    """With few labels rows are left out; with the head's matrix (None: without it) columns are."""
+@pytest.mark.parametrize("rows", [6, 12])
+def test_the_gramian_at_the_cut_is_that_of_the_parameters(packed: bool | None, missing: float, rows: int) -> None:
+    """With few labels rows are left out; with the head's matrix (None: without it) columns are. The layer reads eight
+    numbers: fewer rows than that are compared with one another, more become gradients of the parameters.
+    """
     model = Tasks(NAMES)
     shared = model.shared(packed=packed is not False)
-    losses, _ = model.losses(*model.batch(0, missing=missing))
+    losses, _ = model.losses(*(part[:rows] for part in model.batch(0, missing=missing)))
     if packed is None:
         shared.head = shared.head._replace(matrix=None)
-    rows = one_by_one(losses, shared.cut)
+    exact = gramian_of(one_by_one(losses, shared.cut))
     found = tap_gramian(shared.taps, spread_gradients(losses, PLACES, shared.taps, shared.head).at_taps)
-    np.testing.assert_allclose(found, gramian_of(rows), rtol=1e-10, atol=1e-14)
+    np.testing.assert_allclose(found, exact, rtol=1e-10, atol=1e-14)
 
 
 class Plus(nn.Module):
@@ -72,10 +75,36 @@ class Plus(nn.Module):
         return hidden + self.inner(hidden) * hidden.mean(dim=1, keepdim=True)
 
 
+class Spread(nn.Module):
+    """A product in which one number becomes five."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return hidden.mean(dim=1, keepdim=True).tanh() * drawn("factor", *hidden.shape)
+
+
+class Opaque(torch.autograd.Function):
+    """An operation that cannot be batched."""
+
+    @staticmethod
+    def forward(context, hidden: Tensor) -> Tensor:
+        context.save_for_backward(hidden)
+        return hidden**3
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        [hidden] = context.saved_tensors
+        return gradient * torch.from_numpy(3 * hidden.detach().numpy() ** 2 * (gradient.detach().numpy() * 0 + 1))
+
+
+class Cube(nn.Module):
+    def forward(self, hidden: Tensor) -> Tensor:
+        return Opaque.apply(hidden)
+
+
 @pytest.mark.parametrize(
     "last",
     [[nn.Dropout(0.5)], [nn.ReLU()], [nn.Tanh(), nn.Dropout(0.5), nn.SiLU()], [Plus()], [Plus(), nn.GELU()],
-     [nn.Softplus()], [nn.LayerNorm(5).double()]],
+     [Spread()], [Cube()], [nn.Softplus()], [nn.LayerNorm(5).double()]],
 )  # fmt: skip
 def test_activations_behind_the_cut(last: list[nn.Module]) -> None:
     """Their slope is taken once for all tasks, where they are what they seem to be."""
