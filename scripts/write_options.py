@@ -1,4 +1,4 @@
-"""Write src/facetwise/config/options.json from the islands' signatures: `python scripts/write_options.py`."""
+"""Write src/facetwise/config/options.json and aliases.json from the islands: `python scripts/write_options.py`."""
 
 import inspect
 import json
@@ -10,7 +10,14 @@ from facetwise.data.samplers import SAMPLERS
 from facetwise.models.backbones import backbone_names
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
-from facetwise.objectives import BALANCERS, LOSSES, REWEIGHTING
+from facetwise.objectives import (
+    BALANCER_ALIASES,
+    BALANCERS,
+    LOSS_ALIASES,
+    LOSSES,
+    REWEIGHTING,
+    REWEIGHTING_ALIASES,
+)
 from facetwise.schema import Kind
 
 TABLES: dict[str, dict[str, type]] = {
@@ -24,6 +31,8 @@ TABLES: dict[str, dict[str, type]] = {
     "BALANCERS": BALANCERS,
     "SAMPLERS": SAMPLERS,
 }
+# Published names; those of losses are for every kind that the loss can score.
+ALIASES = {"LOSSES": LOSS_ALIASES, "REWEIGHTING": REWEIGHTING_ALIASES, "BALANCERS": BALANCER_ALIASES}
 TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
 
 
@@ -61,5 +70,11 @@ def render() -> str:
     return json.dumps(tables, indent=2) + "\n"
 
 
+def render_aliases() -> str:
+    """The text of the file of published names."""
+    return json.dumps(ALIASES, indent=2) + "\n"
+
+
 if __name__ == "__main__":
     TARGET.write_text(render(), encoding="utf-8")
+    TARGET.with_name("aliases.json").write_text(render_aliases(), encoding="utf-8")

@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from facetwise.config._aliases import resolve_aliases
 from facetwise.config._complain import about_components, about_shares, about_values, by_line
 from facetwise.config._given import Given, Key
 from facetwise.config._tree import COMPONENTS, Config
@@ -54,6 +55,7 @@ def resolve_config(path: Path | None = None, settings: Sequence[str] = (), **opt
     given.add_settings(settings)
     given.fill_from_preset()
     _name_components(given)
+    resolve_aliases(given)
     complaints, config = given.complaints, None
     try:
         config = Config.model_validate(given.data)
