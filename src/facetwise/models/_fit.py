@@ -30,7 +30,7 @@ def about_options(stage: str, component: type, options: Mapping[str, object]) ->
     ...     def __init__(self, *, width: int = 4, kind: Literal["a", "b"] = "a") -> None: ...
     >>> for complaint in about_options("trunk", Thing, {"widht": 3, "width": "3", "kind": "c"}):
     ...     print(complaint)
-    config: trunk.widht: this is an option. Found 'widht'. Fix: did you mean width?.
+    config: trunk.widht: this is an option. Found 'widht'. Fix: did you mean width?
     config: trunk.width: this is a int. Found '3'. Fix: write a value such as 4.
     config: trunk.kind: one of a, b. Found 'c'. Fix: write a value such as 'a'.
     """
