@@ -42,13 +42,14 @@ def demo(
         raise UserError(f"{out} is a file, not a folder. Name a folder with --out FOLDER.")
     from facetwise import api
     from facetwise.data.catalogue import draw_catalogue
+    from facetwise.training import stopping_on_signals
 
     started = time.monotonic()
     screen = Screen(quiet=quiet, machine=machine)
     screen.say(f"Drawing {items} pictures of garments, shoes and bags", style="bold")
     table = draw_catalogue(out, items=items, seed=seed)
     options: dict[str, Any] = {"seed": seed} if epochs is None else {"seed": seed, "epochs": epochs}
-    with Reporter(screen) as report:
+    with stopping_on_signals(), Reporter(screen) as report:
         run = api.train(table, images=out, out=out / "run", overwrite=overwrite, report=report, **options)
     scores = run.evaluate(split="test").to_dict()
     columns = [attribute.column for attribute in run.schema.attributes]

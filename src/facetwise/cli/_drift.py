@@ -23,10 +23,11 @@ def drift(
     """Compare new data with the data that a run was trained on."""
     check_run(run)
     from facetwise import api, studies
+    from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
-    with Reporter(screen) as report:
+    with stopping_on_signals(), Reporter(screen) as report:
         found = studies.drift(trained, table, images=images, report=report)
     unreadable = f", {found.unreadable:,} without a readable picture" if found.unreadable else ""
     screen.result(f"{found.items:,} rows{unreadable}")

@@ -37,9 +37,10 @@ def extract(
 ) -> None:
     """Compute the features of pictures once, and keep them."""
     from facetwise import api
+    from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
-    with Reporter(screen) as report:
+    with stopping_on_signals(), Reporter(screen) as report:
         summary = api.extract(
             source,
             images=images,

@@ -37,10 +37,11 @@ def fill(
         raise UserError(f"{out} is {'the table itself' if same else 'there already'}. {fix}")
     check_run(run)
     from facetwise import api
+    from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
-    with Reporter(screen) as report:
+    with stopping_on_signals(), Reporter(screen) as report:
         filled = trained.fill(table, images=images, min_confidence=min_confidence, checkpoint=checkpoint, report=report)
     filled.write(out)
     counts = filled.counts

@@ -32,11 +32,12 @@ def predict(
         raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
     check_run(run)
     from facetwise import api
+    from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
     asked = source[0] if len(source) == 1 else source
-    with Reporter(screen) as report:
+    with stopping_on_signals(), Reporter(screen) as report:
         predictions = trained.predict(asked, images=images, checkpoint=checkpoint, report=report)
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:

@@ -8,7 +8,7 @@ from facetwise.data._encode import encode, fit_scales
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
-from facetwise.data._notices import Notice
+from facetwise.data._notices import Notice, tell
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
@@ -46,5 +46,6 @@ __all__ = [
     "resolve_pictures",
     "row_weights",
     "split_rows",
+    "tell",
     "write_split",
 ]

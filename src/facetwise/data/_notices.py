@@ -1,8 +1,11 @@
 """What the user should know though it stops nothing: said by the front door, never swallowed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-__all__ = ["Notice"]
+from facetwise.events import Event, Report
+
+__all__ = ["Notice", "tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,3 +34,9 @@ class Notice:
 
 # Enough to find the place in the table; a notice is a pointer, not a list.
 ROWS_SHOWN = 5
+
+
+def tell(notices: Iterable[Notice], report: Report) -> None:
+    """Pass notices on to whoever watches the work."""
+    for notice in notices:
+        report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))

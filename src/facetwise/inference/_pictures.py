@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facetwise.data import Table, list_folder, resolve_images, resolve_pictures
+from facetwise.data import Table, list_folder, resolve_images, resolve_pictures, tell
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import Extraction, ImageProblem, Looks, check_budget, extract, measure_machine
@@ -220,8 +220,7 @@ def describe_table(
         views: list[tuple[Path, ...]] = [() if path is None else (path,) for path in first]
     else:
         views, notices = resolve_pictures(table, columns, root, allow_outside=allow_outside)
-    for notice in notices:
-        report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+    tell(notices, report)
     items: list[Sequence[Picture]] = list(views)
     for row, (path, text) in enumerate(zip(first, table.column(primary), strict=True)):
         if path is None and text:

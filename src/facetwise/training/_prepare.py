@@ -11,7 +11,6 @@ import numpy as np
 from facetwise.config import Config
 from facetwise.data import (
     Inference,
-    Notice,
     Split,
     Table,
     boxes,
@@ -22,6 +21,7 @@ from facetwise.data import (
     read_table,
     row_weights,
     split_rows,
+    tell,
 )
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
@@ -85,11 +85,6 @@ class Prepared:
             if column in self.table.cells
             else [str(row) for row in self.rows]
         )
-
-
-def _tell(notices: list[Notice] | tuple[Notice, ...], report: Report) -> None:
-    for notice in notices:
-        report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
 
 
 def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
@@ -156,9 +151,9 @@ def prepare(
     """
     table, structure = read.table, read.structure
     if isinstance(structure, Inference):
-        _tell(structure.notices, report)
+        tell(structure.notices, report)
     else:
-        _tell(table.notices, report)
+        tell(table.notices, report)
     if features is None:
         if not structure.images:
             fix = 'name it in the schema: image: "column"; or give --features'
@@ -198,17 +193,17 @@ def prepare(
         previous=None if split_from is None else read_previous(split_from / "split.csv"),
         together=alike if config.group_near_duplicates else (),
     )  # fmt: skip
-    _tell(split.notices, report)
-    _tell(about_alike(alike, split, kept, together=config.group_near_duplicates), report)
+    tell(split.notices, report)
+    tell(about_alike(alike, split, kept, together=config.group_near_duplicates), report)
     report(Event("stage", f"split: {split.how}"))
     schema, notices = complete_schema(
         structure, kept, split.rows("train"),
         min_count=config.min_count, attributes=config.attributes, exclude=config.exclude,
     )  # fmt: skip
-    _tell(notices, report)
+    tell(notices, report)
     check_score(schema, config.select_by)
     labels, notices = encode(schema, kept)
-    _tell(notices, report)
+    tell(notices, report)
     chosen, kept_levels = choose_levels(array, levels, config.levels)
     return Prepared(
         table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,

@@ -10,9 +10,9 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import Table, boxes, encode, read_table
+from facetwise.data import Table, boxes, encode, read_table, tell
 from facetwise.errors import BundleError, RunError, UserError
-from facetwise.events import Event, Report, silent
+from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
     Answers,
@@ -166,8 +166,7 @@ class Run:
         read = read_table(table)
         features, good, _ = self.describe(read, root_of(table, images), report=report)
         truth, notices = encode(self.schema, read.take(good))
-        for notice in notices:
-            report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+        tell(notices, report)
         return evaluate(self.schema, truth, self.predictor(checkpoint)(features), train=self._train_labels)
 
     def describe(
@@ -251,8 +250,7 @@ class Run:
         table = read_table(source)
         features, good, issues = self.describe(table, root_of(source, images), report=report)
         known, notices = known_cells(self.schema, table.take(good))
-        for notice in notices:
-            report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+        tell(notices, report)
         decisions = self.predictor(checkpoint)(features, given=known)
         return fill_table(self.schema, table, known, decisions, good, issues, min_confidence=min_confidence)
 
