@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,6 +17,11 @@ REALDATA = Path(os.environ.get("FACETWISE_REALDATA", ROOT.parent / "shared" / "d
 # Sums in another order differ in the last bits; tests that compare bits need one thread. This must be set before torch
 # is imported, and torch is not imported here, so that tests of the torch-free rooms stay fast.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+# The same examples in every run: what a change breaks must not depend on luck. `tests/fuzz/fuzz.py` searches at random.
+settings.register_profile("fixed", derandomize=True)
+settings.load_profile("fixed")
 
 
 def _annotated_modules() -> list[str]:

@@ -172,7 +172,8 @@ def test_what_yaml_writes_is_read(tree: dict[str, object]) -> None:
     text = yaml.safe_dump(tree, allow_unicode=True)
     document = parse_yaml(text, place="")
     if not document.complaints:
-        assert _as_texts(document.data) == _as_texts(yaml.safe_load(text))
+        # By their spelling: a text that reads as NaN differs from itself as a number.
+        assert repr(_as_texts(document.data)) == repr(_as_texts(yaml.safe_load(text)))
 
 
 def _as_texts(data: object) -> object:
