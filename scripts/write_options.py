@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from facetwise.data.samplers import SAMPLERS
+from facetwise.models.adapters import ADAPTERS
 from facetwise.models.backbones import backbone_names
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
@@ -23,9 +24,11 @@ from facetwise.schema import Kind
 TABLES: dict[str, dict[str, type]] = {
     # A family, whose name ends with a colon, and every short name too.
     "BACKBONES": backbone_names(),
+    "ADAPTERS": ADAPTERS,
     "TRUNKS": TRUNKS,
     "HEADS": HEADS,
-    # Of the losses, per kind those that can score it.
+    # All losses, for single attributes; and of the losses, per kind those that can score it.
+    "LOSSES": LOSSES,
     **{f"LOSSES.{kind}": {name: loss for name, loss in LOSSES.items() if kind in loss.kinds} for kind in Kind},
     "REWEIGHTING": REWEIGHTING,
     "BALANCERS": BALANCERS,

@@ -16,6 +16,7 @@ import typer
 
 from facetwise.cli import app
 from facetwise.config import (
+    COMPONENT_LISTS,
     COMPONENTS,
     PRESETS,
     OptionType,
@@ -41,11 +42,23 @@ facetwise config --write config.yaml         # a commented file to start from
 facetwise train products.csv --config config.yaml --set epochs=30
 ```
 
+Three fields hold more than one value:
+
+```bash
+facetwise train products.csv --set losses_of.gender=focal --set 'losses_of."heel.height".gamma=2'
+facetwise train products.csv --set 'adapters=[gate, {name: shared, width: 256}]'
+facetwise train products.csv --set 'attributes=[colour, "size, EU"]'
+```
+
+`losses_of` names a loss, with its options, of one column; a column with a dot, a quote or an equals sign goes in double
+quotes, and those in single ones, for the shell. `adapters` is set as a whole, in order.
+
 An editor that knows JSON schema completes and checks the file: put
 `# yaml-language-server: $schema=config.schema.json` on its first line, and beside it the output of
 `facetwise config --json-schema`.
 """
 _PLACES = {
+    "adapters": "Adapters",
     "backbone": "Backbones", "trunk": "Trunks", "head": "Heads", "reweighting": "Reweighting", "balancing": "Balancing",
     "sampler": "Samplers",
 }  # fmt: skip
@@ -60,7 +73,7 @@ def _cell(text: object) -> str:
 
 
 def _value(value: object) -> str:
-    if value is None or value == []:
+    if value in (None, [], {}):
         return "nothing"
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
@@ -97,7 +110,8 @@ def _kind(about: OptionType) -> str:
 def _components() -> list[str]:
     lines: list[str] = []
     islands, options = _tables(), option_tables()
-    for key, table in COMPONENTS.items():
+    everywhere = {**COMPONENT_LISTS, **COMPONENTS}
+    for key, table in everywhere.items():
         place = _PLACES.get(key) or f"Losses of {key.partition('.')[2]} attributes"
         lines += ["", f"## {place}", "", f"`{key}`: one of the following.", "", "| name | what it is |", "|---|---|"]
         # A class under several names is told once, under its first.
@@ -108,8 +122,9 @@ def _components() -> list[str]:
             lines.append(f"| {words} | {_cell(inspect.cleandoc(islands[table][name].__doc__ or '').splitlines()[0])} |")
         if short := [f"`{name}`" for name in islands[table] if name not in first]:
             lines += ["", f"Short names: {', '.join(short)}."]
+        above = "" if key in COMPONENT_LISTS else f"{key}."
         rows = [
-            f"| `{name}` | `{key}.{option}` | {_kind(about)} | {_value(about.default)} | "
+            f"| `{name}` | `{above}{option}` | {_kind(about)} | {_value(about.default)} | "
             f"{_cell(_meaning(islands[table][name], option))} |"
             for name in first
             for option, about in options[table][name].items()

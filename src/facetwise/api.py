@@ -19,7 +19,7 @@ import numpy as np
 
 from facetwise.config import config_to_yaml, load_config
 from facetwise.data import ColumnReading as ColumnReading
-from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_images, split_rows
+from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
 from facetwise.errors import UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels, features_to_bytes
@@ -109,7 +109,7 @@ def inspect(
     _, odd = encode(schema, read)
     paths: list[Notice] = []
     if structure.images and root.is_dir():
-        _, paths = resolve_images(read, structure.images[0], root)
+        _, paths, _ = resolve_pictures(read, structure.images, root)
     coverage = {
         reading.column: reading.filled / max(1, len(read)) for reading in structure.readings if reading.kind is not None
     }
@@ -152,12 +152,13 @@ def extract(
         workers: Threads; 0 chooses.
         report: Told about progress.
     """
-    wanted = load_config(None, [f"backbone={backbone}", *settings]).backbone
-    model, began = create_backbone(wanted.name, **wanted.options), time.perf_counter()
+    tree = load_config(None, [f"backbone={backbone}", *settings])
+    model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
     names, described = describe_source(
-        source, images, model, cache=where, device=device, workers=workers, report=report
-    )
+        source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
+        report=report,
+    )  # fmt: skip
     seconds = time.perf_counter() - began
     path = None
     if to is not None:

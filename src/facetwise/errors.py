@@ -13,7 +13,7 @@ FacetwiseError
 │   └── BundleError          a bundle that cannot be trusted
 └── ImageError               one picture cannot be read; carries a reason code, never ends a run
 
-Interrupted stands beside the tree, as KeyboardInterrupt does: no `except Exception` of anybody's may swallow it.
+Interrupted stands beside the tree, as KeyboardInterrupt does: whoever catches every Exception must not swallow it.
 """
 
 from collections.abc import Iterable, Sequence

@@ -96,3 +96,30 @@ def test_predict_fills_every_cell_or_says_why(trained: Path) -> None:
     facetwise("predict", "run", "new/a.jpg", "--out", "filled.jsonl", cwd=trained)
     [line] = (trained / "filled.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["image"].endswith("a.jpg")
+
+
+def test_predict_believes_what_it_is_given(trained: Path) -> None:
+    said = facetwise_json("predict", "run", "products.csv", "--given", "category", "--sets", cwd=trained)
+    with (trained / "products.csv").open(newline="", encoding="utf-8") as lines:
+        table = list(csv.DictReader(lines))
+    for line, row in zip(said["rows"], table, strict=True):
+        cell = line["cells"]["category"]
+        if cell["given"] is not None:
+            assert (cell["value"], cell["confidence"]) == (row["category"], 1.0)
+            assert cell["given"] in ("known", "contradicted")
+        assert cell["value"] is None or cell["value"] in cell["set"]
+        assert {"low", "high"} <= set(line["cells"]["price_eur"])
+    # A class with too few rows is none; the rest is believed.
+    assert sum(line["cells"]["category"]["given"] is not None for line in said["rows"]) > ITEMS // 2
+    refused = facetwise("predict", "run", "products.csv", "--given", "categry", cwd=trained, code=2)
+    assert "category" in refused.stderr
+
+
+def test_goals_are_checked_and_told(folder: Path) -> None:
+    words = ["train", "products.csv", "--out", "goals", "--epochs", 1, "--min-count", 3]
+    refused = facetwise(*words, "--set", "goals.colur=precision>=0.9", cwd=folder, code=2)
+    assert "colour" in refused.stderr
+    told = facetwise(*words, "--overwrite", "--set", "goals.colour=precision>=0.97", cwd=folder)
+    assert "goals not shown on validation" in told.stdout + told.stderr
+    evaluated = facetwise_json("evaluate", "goals", cwd=folder)
+    assert evaluated["splits"]["test"]["attributes"]["colour"]["calibration"]["error"] >= 0

@@ -32,7 +32,7 @@ LONGEST = 4_096
 
 
 class _Endless(BaseException):
-    """A case took too long; no `except Exception` may catch it."""
+    """A case took too long; whoever catches every Exception must not catch it."""
 
 
 def _alarm(*_: object) -> None:

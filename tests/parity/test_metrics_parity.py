@@ -369,7 +369,7 @@ def test_order_of_rows_attributes_and_classes_changes_nothing(table: Made, seed:
         fields = {name: getattr(source, name)[:, places] for name in ("state", "number")}
         index = source.index[:, places]
         fields["index"] = np.stack([renamed[p][index[:, p]] for p in range(len(places))], axis=1).astype(np.int32)
-        for name in ("members", "scores"):
+        for name in ("members", "scores", "chances"):
             if hasattr(source, name):
                 fields[name] = getattr(source, name)[:, columns]
         return replace(source, **fields)

@@ -27,18 +27,23 @@ def _features() -> torch.Tensor:
     return torch.from_numpy(made_features(LABELS, SCHEMA, sum(LEVELS), seed=5)).double()
 
 
-def _parts(trunk: str) -> tuple[FacetModel, Shared, torch.Tensor, torch.Tensor]:
-    model = build_model(SCHEMA, levels=LEVELS, trunk=trunk, seed=7).double().eval()
+def _parts(trunk: str, views: int = 0) -> tuple[FacetModel, Shared, torch.Tensor, torch.Tensor]:
+    model = build_model(SCHEMA, levels=LEVELS, trunk=trunk, views=views > 0, seed=7).double().eval()
     objective = made_objective(SCHEMA)
     shared = shared_of(model, objective, watch=True)
-    losses, active = objective(Outputs(*model(_features())), made_targets(SCHEMA, LABELS), WEIGHTS).mean()
+    features = _features()
+    if views:  # every item has two pictures, every third one only one
+        features = torch.stack([features, features.flip(0)], dim=1)
+        features[::3, 1] = torch.nan
+    losses, active = objective(Outputs(*model(features)), made_targets(SCHEMA, LABELS), WEIGHTS).mean()
     return model, shared, losses, active
 
 
+@pytest.mark.parametrize("views", [0, 2])
 @pytest.mark.parametrize("trunk", WITH_A_CUT)
-def test_gradients_of_the_real_model(trunk: str) -> None:
+def test_gradients_of_the_real_model(trunk: str, views: int) -> None:
     """Parents read their children's logits, applicability has logits of its own: the short cuts see all of it."""
-    model, shared, losses, active = _parts(trunk)
+    model, shared, losses, active = _parts(trunk, views)
     places = np.flatnonzero(active.numpy())
     exact = gramian_of(jacobian(losses, places, shared.cut, shared))
     taps, head = shared.taken()
@@ -55,7 +60,7 @@ def test_gradients_of_the_real_model(trunk: str) -> None:
         found = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
         torch.testing.assert_close(found, expected, rtol=1e-8, atol=1e-10)
 
-    alone, _, losses, active = _parts(trunk)
+    alone, _, losses, active = _parts(trunk, views)
     losses.sum().backward()
     own = {id(parameter) for parameter in shared.own}
     for mine, theirs in zip(model.parameters(), alone.parameters(), strict=True):

@@ -27,7 +27,7 @@ def test_one_folder_per_class(tmp_path: Path) -> None:
     codes = {notice.code: notice.message for notice in table.notices}
     assert set(codes) == {"folder-per-class", "picture-without-class"}
     assert "loose.jpg" in codes["picture-without-class"]
-    paths, notices = resolve_images(table, "image", tmp_path)
+    paths, notices, _ = resolve_images(table, "image", tmp_path)
     assert None not in paths
     assert notices == []
 
@@ -83,7 +83,7 @@ def test_a_path_in_metadata_still_may_not_leave(tmp_path: Path) -> None:
     pictures(tmp_path, "all/train/1.jpg", "all/test/1.jpg", "secret.jpg")
     for side in ("train", "test"):
         (tmp_path / "all" / side / "metadata.csv").write_text("file_name,c\n../../secret.jpg,x\n/etc/passwd,y\n")
-    paths, notices = resolve_images(read_table(tmp_path / "all"), "file_name", tmp_path / "all")
+    paths, notices, _ = resolve_images(read_table(tmp_path / "all"), "file_name", tmp_path / "all")
     assert paths == [None] * 4
     assert [notice.code for notice in notices] == ["image-refused"]
 

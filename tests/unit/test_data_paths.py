@@ -21,7 +21,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def resolve(root: Path, cell: str, **options: bool):
-    paths, notices = resolve_images(Table.of({"image": [cell]}), "image", root, **options)
+    paths, notices, _ = resolve_images(Table.of({"image": [cell]}), "image", root, **options)
     return paths[0], [notice.code for notice in notices]
 
 
@@ -100,7 +100,7 @@ def test_capitals_and_endings_are_mended_and_said(root: Path, cell: str) -> None
 def test_what_is_missing_names_the_nearest(root: Path) -> None:
     (root / "sub" / "shirt_0012.jpg").write_bytes(b"x")
     table = Table.of({"image": ["sub/shirt_012.jpg", "shrt_0012.jpg", "zzz", "1.jpg"]})
-    paths, notices = resolve_images(table, "image", root)
+    paths, notices, _ = resolve_images(table, "image", root)
     assert paths[:3] == [None] * 3
     assert "for 'sub/shirt_012.jpg' 'sub/shirt_0012.jpg'" in notices[0].message
     assert "for 'shrt_0012.jpg' 'sub/shirt_0012.jpg'" in notices[0].message
@@ -115,14 +115,14 @@ def test_two_files_that_differ_in_capitals_alone_are_not_guessed_between(root: P
 
 def test_every_refused_row_is_counted_at_once(root: Path) -> None:
     cells = ["../secret.jpg", "1.jpg", "/etc/passwd", "http://x/a.jpg", "C:\\a.jpg", "~/a.jpg"]
-    paths, [notice] = resolve_images(Table.of({"image": cells}), "image", root)
+    paths, [notice], _ = resolve_images(Table.of({"image": cells}), "image", root)
     assert [path is not None for path in paths] == [False, True, False, False, False, False]
     assert notice.rows == (1, 3, 4, 5, 6)
     assert "5 of 6 rows" in notice.message
 
 
 def test_notices_count_rows(root: Path) -> None:
-    paths, notices = resolve_images(Table.of({"image": ["1.jpg", "8.jpg", "9.jpg", "8.jpg"]}), "image", root)
+    paths, notices, _ = resolve_images(Table.of({"image": ["1.jpg", "8.jpg", "9.jpg", "8.jpg"]}), "image", root)
     assert [path is None for path in paths] == [False, True, True, True]
     assert notices[0].rows == (2, 3, 4)
     assert "3 of 4 rows" in notices[0].message

@@ -149,7 +149,8 @@ def test_pictures_are_resolved_all_or_some(tmp_path) -> None:
             "two": ["", "c.jpg", "", "", "", "", ""],
         }
     )
-    found, notices = resolve_pictures(data, ("one", "two", "three"), tmp_path)
+    found, notices, lost = resolve_pictures(data, ("one", "two", "three"), tmp_path)
+    assert lost == {4: ("refused", "../x.jpg"), 5: ("missing", "c.jpg")}, "of the first column, the first of each cell"
     names = [" ".join(path.name for path in own) for own in found]
     assert names == ["a.jpg b.jpg", "a.jpg", "odd;name.jpg", "", "", "", "a.jpg"]
     assert {notice.code: notice.rows for notice in notices} == {
@@ -159,6 +160,7 @@ def test_pictures_are_resolved_all_or_some(tmp_path) -> None:
         "image-missing": (6,),
         "image-some-missing": (2,),
     }
-    first, said = resolve_images(data, "one", tmp_path)
+    first, said, gone = resolve_images(data, "one", tmp_path)
+    assert gone == lost
     assert first[0] == tmp_path / "a.jpg"
     assert "image-several" in [notice.code for notice in said]

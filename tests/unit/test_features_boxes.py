@@ -109,10 +109,12 @@ def test_an_index_from_before_looks_is_still_read(tmp_path: Path, cache: Path) -
     assert old.computed == 0
     assert old.array().tobytes() == rows.tobytes()
     assert old.looks().hashes.tolist() == [0, 0, 0]
+    assert not old.looks().known.any()
     assert old.looks().near_duplicates() == []
     # New rows beside the old ones have looks.
     more = run([*paths, *photographs(tmp_path / "more", 1, first_seed=50)], cache)
     assert [hash_ != 0 for hash_ in more.looks().hashes.tolist()] == [False, False, False, True]
+    assert more.looks().known.tolist() == [False, False, False, True]
 
 
 def test_a_damaged_index_is_told_so(tmp_path: Path, cache: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from facetwise.errors import UnavailableError, UserError
 from facetwise.features import Extraction, OnnxEngine, available_cores, extract, graph_path
 from facetwise.features import _extract as module
+from facetwise.features._budget import Machine
 from facetwise.images import decode, digest, fit
 from pictures import encode, photograph, photographs
 from tiny_backbone import TinyBackbone
@@ -243,3 +244,20 @@ def test_orientation_does_not_change_the_features(tmp_path: Path, cache: Path) -
         paths.append(path)
     rows = run(paths, cache).array()
     np.testing.assert_array_equal(rows, np.repeat(rows[:1], len(rows), axis=0))
+
+
+def test_a_short_disk_is_said_before_the_first_picture_and_not_of_what_is_there(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = photographs(tmp_path / "photos", 3)
+    monkeypatch.setattr(module, "measure_machine", lambda _: Machine(memory=None, available=None, disk=0))
+    said: list[str] = []
+    assert run(paths, cache, warn=said.append, progress=lambda *_: said.append("progress")).computed == 3
+    assert "FACETWISE_CACHE" in said[0]
+    assert set(said[1:]) == {"progress"}
+    again: list[str] = []
+    assert run(paths, cache, warn=again.append).computed == 0
+    assert again == []
+    monkeypatch.setattr(module, "measure_machine", lambda _: Machine(memory=100, available=None, disk=None))
+    with pytest.raises(UserError, match="fit into memory"):
+        run(paths, cache)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facetwise.data import Table
+from facetwise.data import Spelling, Table
 from facetwise.decisions import decide, scores_from_logits
 from facetwise.errors import UserError
 from facetwise.inference import PROVENANCE, Filled, fill_table, known_cells
@@ -36,7 +36,7 @@ def filled(**options: object) -> Filled:
 
 
 def test_only_empty_cells_of_attributes_change() -> None:
-    result = filled(own_cells={name: list(cells) for name, cells in COLUMNS.items()})
+    result = filled(spelling=Spelling(cells=COLUMNS))
     for column, cells in COLUMNS.items():
         for before, after in zip(cells, result.cells[column], strict=True):
             assert after == before or (before == "" and column in SCHEMA.index)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -13,6 +14,7 @@ from facetwise.data import Table
 from facetwise.events import Event, silent
 from facetwise.features import ImageProblem
 from facetwise.inference import Described, describe, describe_items, describe_source, describe_table
+from facetwise.inference._pictures import MOST_VIEWS
 from facetwise.schema import Attribute, Kind, Schema
 from pictures import UNDO_TURN, encode, photograph, photographs
 from tiny_backbone import TinyBackbone
@@ -174,6 +176,33 @@ def test_near_duplicates_are_items_not_pictures(tmp_path: Path, options: dict[st
     assert [group.tolist() for group in found.near_duplicates()] == [[0, 2], [1, 3]]
 
 
+def test_pictures_without_a_look_are_counted_aloud(tmp_path: Path, options: dict[str, Any]) -> None:
+    paths = photographs(tmp_path / "photos", 3)
+    index = describe(paths, **options).extraction.store.folder / "index"
+    for part in index.iterdir():
+        pl.read_parquet(part).select("digest", "shard", "row").write_parquet(part)
+    told: list[Event] = []
+    found = describe([*paths, *photographs(tmp_path / "more", 1, first_seed=50)], **options)
+    assert found.near_duplicates(told.append) == []
+    assert [(event.data or {}).get("code") for event in told] == ["no-look"]
+    assert told[0].message.startswith("3 of 4 pictures")
+    told.clear()
+    describe(photographs(tmp_path / "more", 1, first_seed=50), **options).near_duplicates(told.append)
+    assert told == []
+
+
+def test_a_refused_path_is_told_from_a_missing_one(tmp_path: Path, options: dict[str, Any]) -> None:
+    a, b = photographs(tmp_path / "photos", 2)
+    table = Table.of({"front": ["../x.jpg", "gone.jpg", f"../x.jpg|{a.name}", a.name], "back": ["", "", "", b.name]})
+    for columns in ("front", ["front", "back"]):
+        found = describe_table(table, columns, tmp_path / "photos", **options)
+        assert {at: issue[0] for at, issue in found.view_issues.items()} == {
+            (0, 0): "refused", (1, 0): "missing", (2, 0): "refused",
+        }  # fmt: skip
+        assert "'../x.jpg', which leaves the folder" in found.view_issues[2, 0][1]
+        assert sorted(found.issues) == ([0, 1, 2] if columns == "front" else [0, 1])
+
+
 def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path, options: dict[str, Any]) -> None:
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -186,3 +215,16 @@ def test_a_name_that_is_not_utf8_can_be_written(tmp_path: Path, options: dict[st
     assert names == ["caf\\xe9.jpg", "two\nlines.jpg"]
     assert found.good.tolist() == [0, 1]
     "".join(names).encode()
+
+
+def test_pictures_of_items_are_stacked_and_none_is_left_out(tmp_path: Path, options: dict[str, Any]) -> None:
+    paths = photographs(tmp_path / "photos", 14)
+    found = describe_items([paths[:1], paths[1:], paths[:2]], **options)
+    stacked, rows = found.stacked(), found.features
+    assert stacked.shape == (3, MOST_VIEWS, rows.shape[1])
+    np.testing.assert_array_equal(stacked[0, 0], rows[0])
+    np.testing.assert_array_equal(stacked[2, :2], rows[14:])
+    assert np.isnan(stacked[0, 1:]).all()
+    assert np.isnan(stacked[2, 2:]).all()
+    parts = np.array_split(rows[1:14], MOST_VIEWS)
+    np.testing.assert_allclose(stacked[1], [part.mean(axis=0) for part in parts], rtol=1e-6)

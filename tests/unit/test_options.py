@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from facetwise.config import COMPONENTS, OptionType, option_tables
+from facetwise.config import COMPONENT_LISTS, COMPONENTS, COMPONENTS_BY_COLUMN, OptionType, option_tables
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "write_options.py"
 
@@ -28,7 +28,8 @@ def test_every_line_of_every_table_is_there(script: ModuleType) -> None:
     assert {name: set(table) for name, table in script.TABLES.items()} == {
         name: set(table) for name, table in option_tables().items()
     }
-    assert set(COMPONENTS.values()) == set(option_tables())
+    named = {**COMPONENTS, **COMPONENTS_BY_COLUMN, **COMPONENT_LISTS}
+    assert set(named.values()) == set(option_tables())
 
 
 def test_every_loss_is_in_the_table_of_its_kinds(script: ModuleType) -> None:

@@ -1,5 +1,7 @@
 """Diff and drift on made features: they see what was changed, and nothing where nothing was."""
 
+import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 import torch
 
 import facetwise as fw
-from facetwise import studies
+from facetwise import cli, studies
 from facetwise.data import read_table
 from facetwise.errors import RunError
 from facetwise.studies._changes import changes_of_settings
@@ -78,6 +80,18 @@ def test_a_worse_run_is_called_worse_and_its_cause_is_named(runs: dict[str, fw.R
     mirrored = studies.diff(runs["short"].path, runs["plain"].path)
     back = next(each for each in mirrored.attributes if each.column == "colour")
     assert (back.mended, back.broken, back.verdict) == (colour.broken, colour.mended, "better")
+
+
+def test_the_document_of_diff_has_every_field_of_every_attribute(
+    runs: dict[str, fw.Run], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.run(["diff", str(runs["plain"].path), str(runs["short"].path), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["attributes"]
+    found = studies.diff(runs["plain"].path, runs["short"].path).attributes
+    assert [list(each) for each in told] == [[*(field.name for field in fields(one)), "verdict"] for one in found]
+    assert [(each["column"], each["changed"], each["verdict"]) for each in told] == [
+        (one.column, one.changed, one.verdict) for one in found
+    ]
 
 
 def test_rows_that_went_and_rows_that_changed_sides_are_told(runs: dict[str, fw.Run]) -> None:

@@ -1,5 +1,6 @@
 """More of a table's truth: several pictures of one item, the part of a picture, rows that count more than others."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,9 @@ def test_several_pictures_beat_one_where_only_one_view_shows_the_attribute(catal
     assert min(seen.values()) > 0.9
     assert half["colour"] > 0.9
     assert half["pattern"] < 0.75, "the front does not show it"
+    # Each attribute has learnt where to look: the colour at the front, the pattern at the back.
+    shares = json.loads((both.path / "diagnostics.json").read_text(encoding="utf-8"))["views.share"]
+    assert [np.argmax(share) for share in shares] == [0, 1]
     # A new table is read by the same columns, and an item whose back is missing is still answered.
     rows = (
         pl.read_csv(catalogue / "both.csv")
@@ -71,6 +75,18 @@ def test_several_pictures_beat_one_where_only_one_view_shows_the_attribute(catal
     rows.write_csv(tmp_path / "new.csv")
     answers = both.predict(tmp_path / "new.csv", images=catalogue)
     assert [row["issue"] for row in answers.rows] == [None] * 4
+
+
+def test_views_are_weighed_or_averaged_and_both_are_kept_by_the_bundle(catalogue: Path, tmp_path: Path) -> None:
+    scores = {}
+    for views in ("attention", "mean"):
+        run = fw.train(catalogue / "both.csv", images=catalogue, out=tmp_path / views, views=views, **OPTIONS)
+        loaded = fw.load(tmp_path / views)
+        assert loaded.bundle.model["views"] == views
+        again = loaded.predict(catalogue / "both.csv", images=catalogue)
+        assert again.rows == run.predict(catalogue / "both.csv", images=catalogue).rows
+        scores[views] = min(_accuracy(run).values())
+    assert min(scores.values()) > 0.9
 
 
 def test_a_picture_that_cannot_be_read_is_named_and_its_item_stays(catalogue: Path, tmp_path: Path) -> None:

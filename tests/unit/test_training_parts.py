@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facetwise.models import build_model
+from facetwise.models.backbones import Level
 from facetwise.objectives import REWEIGHTING, class_weights, count_classes
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
 from facetwise.training._depth_report import depth_report
@@ -85,7 +86,7 @@ def _report(depth: bool = True) -> tuple:  # noqa: FBT002
 
 def test_the_depth_report_measures_what_is_lost() -> None:
     schema, model, objective, val, _ = _report()
-    report = depth_report(schema, model, objective, val, names=["low", "high"], widths=[4, 4], seed=0)
+    report = depth_report(schema, model, objective, val, levels=[Level("low", 4), Level("high", 4)], seed=0)
     assert list(report) == [a.column for a in schema.attributes]
     for column, levels in report.items():
         assert list(levels) == ["low", "high"]
@@ -99,7 +100,7 @@ def test_the_depth_report_measures_what_is_lost() -> None:
 
 def test_the_depth_report_without_gates() -> None:
     schema, model, objective, val, _ = _report(depth=False)
-    report = depth_report(schema, model, objective, val, names=["low", "high"], widths=[4, 4], seed=0)
+    report = depth_report(schema, model, objective, val, levels=[Level("low", 4), Level("high", 4)], seed=0)
     assert all(level["gate"] is None for levels in report.values() for level in levels.values())
 
 

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 
 from facetwise import __version__
 from facetwise.cli._backbones import backbones
+from facetwise.cli._compare import compare
 from facetwise.cli._config import config
 from facetwise.cli._demo import demo
 from facetwise.cli._diff import diff
@@ -19,6 +20,7 @@ from facetwise.cli._extract import extract
 from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._predict import predict
+from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
 
 __all__ = ["app", "run"]
@@ -42,7 +44,22 @@ app = typer.Typer(
     epilog="First time here?  facetwise demo",
 )
 
-for command in (demo, inspect, train, evaluate, predict, fill, extract, diff, drift, backbones, config, env):
+for command in (
+    demo,
+    inspect,
+    train,
+    compare,
+    sweep,
+    evaluate,
+    predict,
+    fill,
+    extract,
+    diff,
+    drift,
+    backbones,
+    config,
+    env,
+):
     app.command(no_args_is_help=command not in (demo, backbones, config, env))(command)
 
 

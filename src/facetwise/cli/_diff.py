@@ -1,5 +1,6 @@
 """`facetwise diff`: what changed between two runs, and what became of their answers."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -67,7 +68,7 @@ def diff(
             "before": str(found.before), "after": str(found.after), "same": found.same, "data": found.data,
             "schema": found.schema, "config": found.config, "environment": found.environment,
             "attributes": [
-                {**{name: getattr(each, name) for name in each.__dataclass_fields__}, "verdict": each.verdict}
+                {**asdict(each), "verdict": each.verdict}
                 for each in found.attributes
             ],
         }

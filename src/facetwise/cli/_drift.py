@@ -1,5 +1,6 @@
 """`facetwise drift`: is new data still of the kind that the run was trained on?"""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -57,7 +58,7 @@ def drift(
             "pictures": found.pictures, "pictures_floor": found.pictures_floor,
             "other_pictures": found.other_pictures,
             "attributes": [
-                {**{name: getattr(each, name) for name in each.__dataclass_fields__}, "verdict": each.verdict}
+                {**asdict(each), "verdict": each.verdict}
                 for each in found.attributes
             ],
         }

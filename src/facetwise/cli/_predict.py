@@ -5,14 +5,17 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, count_states, show_answers
-from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run
+from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers
+from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
 __all__ = ["predict"]
+
+# The file of --out has all of them.
+CONTRADICTIONS_SHOWN = 5
 
 
 def predict(
@@ -22,6 +25,13 @@ def predict(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Where to write: .csv, .parquet or .jsonl.")
     ] = None,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--given", metavar="A,B", help="Columns of the table that are believed; they condition the rest."),
+    ] = None,
+    sets: Annotated[
+        bool, typer.Option("--sets", help="Tell sets of classes and intervals of numbers too, by the run's coverage.")
+    ] = False,
     checkpoint: Checkpoint = "best_score",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
     quiet: Quiet = False,
@@ -38,7 +48,9 @@ def predict(
     trained = api.load(run)
     asked = source[0] if len(source) == 1 else source
     with stopping_on_signals(), Reporter(screen) as report:
-        predictions = trained.predict(asked, images=images, checkpoint=checkpoint, report=report)
+        predictions = trained.predict(
+            asked, images=images, given=listed(given) or (), sets=sets, checkpoint=checkpoint, report=report
+        )
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
@@ -52,6 +64,12 @@ def predict(
         f"{len(predictions.rows):,} pictures: {counts[VALUE]:,} values, {counts[ABSTAINED]:,} abstentions, "
         f"{counts[NOT_APPLICABLE]:,} not applicable{unreadable}."
     )
+    against = [(row["image"], column, row[column]) for row in predictions.rows for column in columns
+               if row["issue"] is None and row[column].given == "contradicted"]  # fmt: skip
+    for image, column, cell in against[:CONTRADICTIONS_SHOWN]:
+        screen.result(f"  the picture contradicts {image}: {column} = {answer(cell)}")
+    if len(against) > CONTRADICTIONS_SHOWN:
+        screen.result(f"  and {len(against) - CONTRADICTIONS_SHOWN:,} more cells that the pictures contradict")
     if out is not None:
         screen.result(f"Written to {out}")
     else:
@@ -70,6 +88,7 @@ def predict(
                             "value": row[column].value,
                             "state": row[column].state,
                             "confidence": row[column].confidence,
+                            **{tail: row[column].told(tail) for tail in predictions.extras.get(column, ())},
                         }
                         for column in columns
                         if row["issue"] is None

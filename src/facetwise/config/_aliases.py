@@ -5,9 +5,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from facetwise.config._components import components_in, value_at
 from facetwise.config._given import Given
 from facetwise.config._options import option_tables
-from facetwise.config._tree import COMPONENTS
 
 __all__ = ["published_names", "resolve_aliases"]
 
@@ -24,19 +24,14 @@ def published_names() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
 
 def resolve_aliases(given: Given) -> None:
     """Put our name and its options in the place of a published one; options that the user writes win."""
-    for key, table in COMPONENTS.items():
-        *above, last = key.split(".")
-        parent = given.data
-        for part in above:
-            parent = parent.get(part) if isinstance(parent, dict) else None
-        found = parent.get(last) if isinstance(parent, dict) else None
-        said = found.get("name") if isinstance(found, dict) else found
-        if not isinstance(said, str) or not isinstance(parent, dict):
+    for path, table in components_in(given.data).items():
+        found = value_at(given.data, path)
+        said = found.get("name") if isinstance(found, dict) else None
+        if not isinstance(said, str):
             continue
         lines = option_tables().get(table, {})
         name, options = published_names().get(table.split(".")[0], {}).get(said, (said, {}))
         if said in lines or name not in lines or name == said:
             continue
-        own = found.get("options", {}) if isinstance(found, dict) else {}
-        if isinstance(own, dict):
-            parent[last] = {"name": name, "options": {**options, **own}}
+        if isinstance(own := found.get("options", {}), dict):
+            found.update(name=name, options={**options, **own})

@@ -7,9 +7,10 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from facetwise.config._components import component_of, components_in, value_at
 from facetwise.config._given import Given, Key
 from facetwise.config._options import OptionType, option_tables, options_of
-from facetwise.config._tree import COMPONENTS, Config, Losses
+from facetwise.config._tree import COMPONENT_LISTS, COMPONENTS_BY_COLUMN, Config, Losses
 from facetwise.config._yaml import shown
 from facetwise.errors import Complaint, nearest
 
@@ -20,7 +21,12 @@ NAMES_CODE = {
     "_target_", "_partial_", "_args_", "_convert_", "_class_path_", "class_path", "init_args", "trust_remote_code",
     "__class__", "__reduce__",
 }  # fmt: skip
-_NOUNS = {"losses": "loss for such attributes", "reweighting": "way of reweighting", "balancing": "balancer"}
+_NOUNS = {
+    "losses": "loss for such attributes", "reweighting": "way of reweighting", "balancing": "balancer",
+    "losses_of": "loss", "adapters": "adapter",
+}  # fmt: skip
+# A part of a key that `--set` reads only in quotes.
+_QUOTED = re.compile(r'^.*[.="].*$', re.DOTALL)
 _RULES = {
     "int_type": "a whole number",
     "float_type": "a number",
@@ -36,8 +42,12 @@ _RULES = {
 
 
 def _key(path: Key) -> str:
-    """A path as people write it: trunk.width."""
-    return ".".join(part for part in path if part != "options")
+    """A path as people write it: trunk.width; a name with a dot or a quote in double quotes."""
+    return ".".join(_QUOTED.sub(_in_quotes, part) for part in path if part != "options")
+
+
+def _in_quotes(match: re.Match[str]) -> str:
+    return '"' + match[0].replace('"', '""') + '"'
 
 
 def _place(given: Given, path: Key) -> str | None:
@@ -77,7 +87,7 @@ def about_values(error: ValidationError, given: Given) -> list[Complaint]:
     complaints: list[Complaint] = []
     for item in error.errors(include_url=False):
         path = tuple(str(part) for part in item["loc"])
-        component = next((path[:n] for n in (1, 2) if ".".join(path[:n]) in COMPONENTS), None)
+        component = component_of(path)
         if item["type"] == "extra_forbidden":
             complaints.append(_unknown_key(path, given))
         elif component is not None:
@@ -92,7 +102,11 @@ def _wrong_value(path: Key, item: Any, given: Given) -> Complaint:
     wanted = _RULES.get(item["type"])
     rule = f"{_key(names)} is {wanted.format(**item.get('ctx', {}))}" if wanted else str(item["msg"]).rstrip(".")
     default = _default(names)
-    if item["type"] == "literal_error":
+    if path[0] in COMPONENT_LISTS:
+        rule, fix = f"{path[0]} is a list of names and options", _write(given, path[:1], "[NAME, {name: NAME}]")
+    elif path[0] in COMPONENTS_BY_COLUMN:
+        rule, fix = f"{path[0]} maps columns to names", f"write {path[0]}: {{COLUMN: NAME}}"
+    elif item["type"] == "literal_error":
         rule = f"{_key(names)} is one of {', '.join(_choices(names))}"
         near = isinstance(item["input"], str)
         fix = nearest(item["input"], _choices(names)) if near else _write(given, names, default)
@@ -125,25 +139,30 @@ def _unknown_key(path: Key, given: Given) -> Complaint:
 
 def _options_of(given: Given) -> Iterator[tuple[str, dict[str, OptionType]]]:
     """The components as they are chosen, with what each can be told."""
-    for key, table in COMPONENTS.items():
-        if (known := options_of(table, _chosen(key, given))) is not None:
-            yield key, known
+    for path, table in components_in(given.data).items():
+        if (known := options_of(table, _chosen(path, given))) is not None:
+            yield _key(path), known
 
 
-def _chosen(key: str, given: Given) -> object:
-    tree: Any = given.data
-    for part in (*key.split("."), "name"):
-        tree = tree.get(part) if isinstance(tree, dict) else None
-    return _default((*key.split("."), "name")) if tree is None else tree
+def _chosen(path: Key, given: Given) -> object:
+    named = value_at(given.data, (*path, "name"))
+    return _default((*path, "name")) if named is None else named
 
 
 def _no_component(component: Key, path: Key, value: object, given: Given) -> Complaint:
     """A component that is neither a name nor a mapping with one."""
-    default = _default((*component, "name"))
+    default = _default((*component, "name")) or "NAME"
     if len(path) > len(component) and path[len(component)] == "options":
         rule, fix = f"the options of {_key(component)} are a mapping", f"write {component[-1]}: {{name: {default}}}"
+    elif component[0] in COMPONENT_LISTS:
+        rule, fix = f"each of {component[0]} is a name", _write(given, component[:1], "[NAME, {name: NAME}]")
     else:
         rule, fix = f"{_key(component)} is a name", _write(given, component, default)
+        said = [place for key, place in given.places.items() if key[:2] == component and place.startswith("--set")]
+        if component[0] in COMPONENTS_BY_COLUMN and said:
+            fix = f"write --set '{_key(component)}=NAME'; the name of a column with a dot goes in double quotes: "
+            fix += f"--set '{component[0]}.\"heel.height\"=NAME'"
+            value = None if isinstance(value, dict) else value
     return Complaint(place=_place(given, component), rule=rule, found=shown(value), fix=fix)
 
 
@@ -161,11 +180,8 @@ def about_shares(config: Config, given: Given) -> list[Complaint]:
 def about_components(given: Given) -> list[Complaint]:
     """What is wrong with each component by itself, so that one mistake elsewhere does not hide these."""
     complaints: list[Complaint] = []
-    for key, table in COMPONENTS.items():
-        path = tuple(key.split("."))
-        found: Any = given.data
-        for part in path:
-            found = found.get(part) if isinstance(found, dict) else None
+    for path, table in components_in(given.data).items():
+        found = value_at(given.data, path)
         if not isinstance(found, dict) or not isinstance(name := found.get("name"), str):
             continue  # not given, or said already
         known = options_of(table, name)

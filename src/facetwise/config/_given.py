@@ -1,30 +1,44 @@
 """What the user has given: a file, keywords and settings, laid over each other, each value with its place."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from facetwise.config._components import Key, component_of
 from facetwise.config._presets import PRESETS
-from facetwise.config._tree import COMPONENTS, TEXT_FIELDS
+from facetwise.config._tree import COMPONENT_LISTS, TEXT_FIELDS
 from facetwise.config._yaml import parse_yaml, read_yaml, shown
 from facetwise.errors import Complaint
 
 __all__ = ["Given", "Key"]
 
-Key = tuple[str, ...]
-_COMPONENT_KEYS = {tuple(key.split(".")) for key in COMPONENTS}
 # losses.KIND.options.OPTION, and two for whatever an option holds.
 MAX_PARTS = 6
+# A part of the key of a setting, and the mark that ends it; names with dots or = go in double quotes.
+_PART = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^.="]*))\s*(?P<mark>[.=])')
 
 
-def _component_of(path: Key) -> Key | None:
-    """The component that a path lies in or is."""
-    return next((path[:size] for size in (1, 2) if path[:size] in _COMPONENT_KEYS), None)
+def split_setting(setting: str) -> tuple[Key, str] | None:
+    """Path and text of `KEY=VALUE`; None where it is none.
+
+    >>> split_setting('losses_of."heel.height"=NAME'), split_setting("epochs")
+    ((('losses_of', 'heel.height'), 'NAME'), None)
+    """
+    parts: list[str] = []
+    place = 0
+    while (match := _PART.match(setting, place)) is not None:
+        quoted = match["quoted"]
+        parts.append(match["plain"].strip() if quoted is None else quoted.replace('""', '"'))
+        place = match.end()
+        if match["mark"] == "=":
+            return (tuple(parts), setting[place:]) if all(parts) and len(parts) <= MAX_PARTS else None
+    return None
 
 
 def _full(path: Key) -> Key:
     """`trunk.width` in full: trunk, options, width."""
-    above = _component_of(path)
+    above = component_of(path)
     if above is None or len(path) == len(above) or path[len(above)] in ("name", "options"):
         return path
     return (*above, "options", *path[len(above) :])
@@ -66,12 +80,19 @@ class Given:
     def add_settings(self, settings: Iterable[str]) -> None:
         """Lay `KEY=VALUE` settings over what is there."""
         for setting in settings:
-            key, equals, text = setting.partition("=")
-            path = tuple(part.strip() for part in key.split("."))
+            split = split_setting(setting)
             place = f"--set {setting}" if len(setting) <= 100 else f"--set {setting[:97]}..."
-            if not equals or not all(path) or len(path) > MAX_PARTS:
+            if split is None:
                 rule, fix = "a setting is KEY=VALUE", "write --set epochs=20 or --set trunk.width=512"
                 self.complaints.append(Complaint(place="--set", rule=rule, found=shown(setting), fix=fix))
+                continue
+            path, text = split
+            if path[0] in COMPONENT_LISTS and len(path) > 1:
+                rule, fix = (
+                    f"{path[0]} is a list, set as a whole",
+                    f"write --set '{path[0]}=[NAME, {{name: NAME, ...}}]'",
+                )
+                self.complaints.append(Complaint(place=place, rule=rule, found=shown(".".join(path)), fix=fix))
                 continue
             # The value as YAML; below the same key, so that columns stay as they are spelled.
             document = parse_yaml(text, place=place)
@@ -101,7 +122,7 @@ class Given:
                 above[key] = value
                 self.places.setdefault(here, place)
             elif isinstance(value, dict) and isinstance(above[key], dict):
-                other = here in _COMPONENT_KEYS and above[key].get("name") not in (None, value.get("name"))
+                other = component_of(here) == here and above[key].get("name") not in (None, value.get("name"))
                 if not other:
                     self._fill(here, above[key], value, place)
 
@@ -120,7 +141,7 @@ class Given:
         for size, key in enumerate(path[:-1], 1):
             below = inside.get(key)
             if not isinstance(below, dict):
-                below = {"name": below} if isinstance(below, str) and path[:size] in _COMPONENT_KEYS else {}
+                below = {"name": below} if isinstance(below, str) and component_of(path[:size]) == path[:size] else {}
             inside[key] = dict(below)
             inside = inside[key]
         inside[path[-1]] = _in_full(path, value)
@@ -128,7 +149,7 @@ class Given:
 
 def _in_full(path: Key, value: object) -> object:
     """A value with every component below it in full form; what is no component stays as it is."""
-    if path in _COMPONENT_KEYS:
+    if component_of(path) == path:
         if isinstance(value, str):
             return {"name": value}
         if isinstance(value, Mapping):
@@ -137,6 +158,8 @@ def _in_full(path: Key, value: object) -> object:
             named = {"name": value["name"]} if "name" in value else {}
             return {**named, "options": {**options, **short} if isinstance(options, Mapping) else options}
         return value
+    if isinstance(value, list | tuple) and path and path[0] in COMPONENT_LISTS:
+        return [_in_full((*path, str(place)), item) for place, item in enumerate(value)]
     if isinstance(value, Mapping):
         return {key: _in_full((*path, str(key)), item) for key, item in value.items()} if len(path) < 2 else dict(value)
     return value

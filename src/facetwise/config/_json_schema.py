@@ -3,7 +3,7 @@
 from typing import Any
 
 from facetwise.config._options import OptionType, option_tables
-from facetwise.config._tree import COMPONENTS, Config, Losses
+from facetwise.config._tree import COMPONENT_LISTS, COMPONENTS, COMPONENTS_BY_COLUMN, Config, Losses
 
 __all__ = ["config_json_schema"]
 
@@ -25,6 +25,14 @@ def config_json_schema() -> dict[str, Any]:
             }  # fmt: skip
         elif name in COMPONENTS:
             properties[name] = {"description": field.description, **_component(name)}
+        elif name in COMPONENT_LISTS:
+            lines = {"anyOf": _forms(COMPONENT_LISTS[name])}
+            properties[name] = {"description": field.description, "type": "array", "items": lines, "default": []}
+        elif name in COMPONENTS_BY_COLUMN:
+            lines = {"anyOf": _forms(COMPONENTS_BY_COLUMN[name])}
+            properties[name] = {
+                "description": field.description, "type": "object", "additionalProperties": lines, "default": {},
+            }  # fmt: skip
         else:
             kept = {key: value for key, value in fields[name].items() if key not in ("title", "default")}
             default = field.get_default(call_default_factory=True)
@@ -40,10 +48,15 @@ def config_json_schema() -> dict[str, Any]:
 
 
 def _component(key: str) -> dict[str, Any]:
-    table = option_tables().get(COMPONENTS[key], {})
     tree: Any = Config()
     for part in key.split("."):
         tree = getattr(tree, part)
+    return {"anyOf": _forms(COMPONENTS[key], default=tree.name), "default": tree.name}
+
+
+def _forms(name_of_table: str, *, default: str | None = None) -> list[dict[str, Any]]:
+    """A name, or a mapping with its options, in full or short; the default one may be given by its options alone."""
+    table = option_tables().get(name_of_table, {})
     families = [name for name in table if name.endswith(":")]
     forms: list[dict[str, Any]] = [{"enum": [name for name in table if name not in families]}]
     forms += [_family(name) for name in families]
@@ -58,12 +71,11 @@ def _component(key: str) -> dict[str, Any]:
                     "options": inner,
                     **known,
                 },
-                # The default one may be given by its options alone.
-                "required": [] if name == tree.name else ["name"],
+                "required": [] if name == default else ["name"],
                 "additionalProperties": False,
             }
         )
-    return {"anyOf": forms, "default": tree.name}
+    return forms
 
 
 def _family(name: str) -> dict[str, Any]:

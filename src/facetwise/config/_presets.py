@@ -8,5 +8,5 @@ __all__ = ["PRESETS"]
 PRESETS: dict[str, dict[str, Any]] = {
     "fast": {"epochs": 8, "patience": 3, "learning_rate": 2e-3},
     "balanced": {},
-    "best": {"epochs": 40, "patience": 12, "reweighting": {"name": "balanced", "options": {}}},
+    "best": {"epochs": 40, "patience": 20},
 }

@@ -7,7 +7,7 @@ import yaml
 
 from facetwise.config._load import Resolved
 from facetwise.config._options import option_tables
-from facetwise.config._tree import COMPONENTS, Config, Losses
+from facetwise.config._tree import COMPONENT_LISTS, COMPONENTS, COMPONENTS_BY_COLUMN, Config, Losses
 
 __all__ = ["FieldFacts", "commented_config", "describe_fields"]
 
@@ -15,6 +15,10 @@ _TYPES: dict[object, str] = {
     int: "whole number", float: "number", bool: "true or false", str: "text", str | None: "text, or nothing",
     list[str]: "list of names", list[str] | None: "list of names, or nothing",
 }  # fmt: skip
+_SEVERAL = {
+    **dict.fromkeys(COMPONENTS_BY_COLUMN, "mapping from columns to names, with their options"),
+    **dict.fromkeys(COMPONENT_LISTS, "list of names, with their options"),
+}
 _LIMITS = {"ge": "at least {}", "gt": "more than {}", "le": "at most {}", "lt": "less than {}"}
 _BIG = 2**31 - 1
 
@@ -45,7 +49,7 @@ def describe_fields() -> list[FieldFacts]:
             found.append(_component(name, field.description))
         else:
             kind: object = field.annotation
-            words = _TYPES.get(kind) or f"one of {', '.join(map(str, get_args(kind)))}"
+            words = _TYPES.get(kind) or _SEVERAL.get(name) or f"one of {', '.join(map(str, get_args(kind)))}"
             default = field.get_default(call_default_factory=True)
             limits = _limits(field.metadata)
             found.append(
@@ -109,8 +113,16 @@ def commented_config(resolved: Resolved, *, start: bool = False) -> str:
 
 def _short(value: Any, facts: FieldFacts) -> Any:
     """A component without options by its name alone."""
+    if facts.key in COMPONENT_LISTS:
+        return [_one(each) for each in value]
+    if facts.key in COMPONENTS_BY_COLUMN:
+        return {column: _one(each) for column, each in value.items()}
     if facts.table is None:
         return value
+    return _one(value)
+
+
+def _one(value: dict[str, Any]) -> Any:
     return {"name": value["name"], **value["options"]} if value["options"] else value["name"]
 
 

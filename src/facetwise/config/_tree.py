@@ -4,7 +4,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-__all__ = ["COMPONENTS", "PRESET_NAMES", "TEXT_FIELDS", "Component", "Config", "Losses"]
+__all__ = [
+    "COMPONENTS",
+    "COMPONENTS_BY_COLUMN",
+    "COMPONENT_LISTS",
+    "PRESET_NAMES",
+    "TEXT_FIELDS",
+    "Component",
+    "Config",
+    "Losses",
+]
 
 # Beyond these a number is a mistake: the largest signed 32 bits, and the largest seed that numpy takes.
 MOST = 2**31 - 1
@@ -79,14 +88,24 @@ class Config(_Strict):
     l2_normalize: bool = Field(False, description="Unit length per item, before standardising.")
 
     # Model
+    adapters: list[ComponentField] = Field(
+        default_factory=list, description="What lies between the features and the trunk, one after the other."
+    )
     trunk: ComponentField = _named("shared", "What the attributes share.")
     head: ComponentField = _named("linear", "From the shared representation to the scores of each attribute.")
+    views: Literal["attention", "mean"] = Field(
+        "attention",
+        description="Several pictures of an item: each attribute learns which to look at, or the mean of all.",
+    )
     depth: bool = Field(True, description="Each attribute listens to every level through a gate of its own.")
     input_dropout: float = Field(0.2, ge=0, lt=1, description="Probability of zeroing a feature while training.")
 
     # Objective
     losses: Losses = Field(default_factory=Losses, description="Which loss each kind of attribute learns from.")
-    reweighting: ComponentField = _named("sqrt", "Weights of rare and frequent classes.")
+    losses_of: dict[str, ComponentField] = Field(
+        default_factory=dict, description="Losses of single attributes, by column, over those of their kinds."
+    )
+    reweighting: ComponentField = _named("balanced", "Weights of rare and frequent classes.")
     balancing: ComponentField = _named("equal", "How the losses of the attributes become one.")
 
     # Optimisation
@@ -101,10 +120,22 @@ class Config(_Strict):
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
     clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
     patience: int = Field(
-        6, ge=1, le=MOST, description="Epochs without a better validation score before training stops."
+        10, ge=1, le=MOST, description="Epochs without a better validation score before training stops."
     )
     select_by: str = Field("mean_macro_f1", description="Metric, preset or weighted sum that picks the checkpoint.")
     tune_thresholds: bool = Field(True, description="Thresholds of binary and multilabel classes from validation.")
+
+    # Decisions
+    neighbours: bool = Field(
+        True, description="Training rows that look alike vote beside the network, as much as validation says it helps."
+    )
+    goal: str = Field("f1", description="What is wanted of the answers: f1, precision>=P or recall>=P.")
+    goals: dict[str, str] = Field(default_factory=dict, description="Goals of single columns, instead of `goal`.")
+    calibration: Literal["scaling", "isotonic", "none"] = Field(
+        "scaling", description="Confidence from validation: scaling, isotonic (labels with 1,000 rows) or none."
+    )
+    sets: Literal["lac", "aps"] = Field("lac", description="How sets of classes are chosen: the smallest, or adaptive.")
+    coverage: float = Field(0.9, gt=0, lt=1, description="Share of the cells whose set or interval holds the truth.")
 
     # The machine
     seed: int = Field(
@@ -125,6 +156,10 @@ COMPONENTS = {
     "sampler": "SAMPLERS",
     **{f"losses.{kind}": f"LOSSES.{kind}" for kind in Losses.model_fields},
 }
+# Fields that name a line per column of the table; of which kind its attribute is, the table decides.
+COMPONENTS_BY_COLUMN = {"losses_of": "LOSSES"}
+# Fields that name any number of lines, in order.
+COMPONENT_LISTS = {"adapters": "ADAPTERS"}
 # Fields that hold names from the user's table, and other texts: `category=NO` and `group=2010` are columns, whatever
 # YAML makes of NO and 2010.
 TEXT_FIELDS = tuple(

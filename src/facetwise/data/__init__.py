@@ -8,12 +8,13 @@ from facetwise.data._encode import encode, fit_scales
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
-from facetwise.data._notices import Notice, tell
+from facetwise.data._notices import ROWS_SHOWN, Notice, tell
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._sides import SIDES
+from facetwise.data._spelled import Spelling, read_spelled
 from facetwise.data._split import Split, split_rows
 from facetwise.data._split_file import read_previous, read_split, write_split
 from facetwise.data._suffixes import IMAGE_SUFFIXES
@@ -23,6 +24,7 @@ from facetwise.data._weights import row_weights
 __all__ = [
     "IMAGE_SUFFIXES",
     "MULTILABEL_SEPARATORS",
+    "ROWS_SHOWN",
     "SIDES",
     "Coded",
     "ColumnReading",
@@ -30,6 +32,7 @@ __all__ = [
     "Notice",
     "PreviousSplit",
     "Role",
+    "Spelling",
     "Split",
     "Table",
     "boxes",
@@ -40,6 +43,7 @@ __all__ = [
     "infer",
     "list_folder",
     "read_previous",
+    "read_spelled",
     "read_split",
     "read_table",
     "resolve_images",

@@ -11,7 +11,10 @@ from pathlib import Path
 
 from facetwise.errors import Complaint, TableError
 
-__all__ = ["decode", "read_bytes"]
+__all__ = ["MARK", "codec_of", "decode", "read_bytes"]
+
+# The byte order mark, as a character.
+MARK = "\ufeff"
 
 # A table of this size does not fit into memory as text anyway; a small file that unpacks to more is a bomb.
 _MOST_UNPACKED = 4 << 30
@@ -95,6 +98,19 @@ def decode(data: bytes, name: str) -> tuple[str, str]:
         return encoding, data.decode(encoding)
     except UnicodeDecodeError as error:
         raise TableError([_about_encoding(data, name, encoding, error)]) from error
+
+
+def codec_of(data: bytes) -> tuple[str, bool]:
+    """How a text becomes such bytes: a codec that writes no mark of its own, and whether they begin with one.
+
+    >>> codec_of("größe".encode("utf-8-sig")), codec_of("größe".encode("utf-16-be"))
+    (('utf-8', True), ('utf-16-be', False))
+    """
+    encoding = _encoding(data)
+    family = encoding.removesuffix("-sig").removesuffix("-le").removesuffix("-be")
+    codecs = ("utf-8",) if family == "utf-8" else (f"{family}-le", f"{family}-be")
+    marked = next((codec for codec in codecs if data.startswith(MARK.encode(codec))), None)
+    return marked or (family if family == "utf-8" else encoding), marked is not None
 
 
 def _about_encoding(data: bytes, name: str, encoding: str, error: UnicodeDecodeError) -> Complaint:

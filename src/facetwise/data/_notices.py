@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from facetwise.events import Event, Report
 
-__all__ = ["Notice", "tell"]
+__all__ = ["ROWS_SHOWN", "Notice", "tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,19 +5,23 @@ from pathlib import Path
 
 import numpy as np
 
+from facetwise.data._coded import Coded
 from facetwise.data._listed import listed
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._paths import Finder, Located, folder_index
 from facetwise.data._table import Table
 from facetwise.errors import UserError
 
-__all__ = ["resolve_images", "resolve_pictures"]
+__all__ = ["Lost", "resolve_images", "resolve_pictures"]
 
 _WHY = {
     "empty": "no picture is named",
     "refused": "the path leaves the folder of images, or is an address",
     "missing": "there is no such picture in the folder",
 }
+# Of a picture that is named and nowhere: `refused` or `missing`, and its path as the table spells it.
+Lost = tuple[str, str]
+
 # Paths for which the nearest one is looked up, and shown.
 _HINTS = 3
 
@@ -35,6 +39,13 @@ def _hint(finder: Finder, cells: Sequence[str]) -> str:
     pairs = [(cell, finder.index.nearest(cell)) for cell in cells[:_HINTS]]
     shown = [f"for {cell[:80]!r} {near!r}" for cell, near in pairs if near is not None]
     return f" Nearest: {', '.join(shown)}." if shown else ""
+
+
+def _lost(coded: Coded, first: Sequence[str], known: Mapping[str, Located]) -> dict[int, Lost]:
+    """By row what became of the first path of its cell, where one is named and nowhere."""
+    problems = [known[path].problem for path in first]
+    lost = {code: (problem, first[code]) for code, problem in enumerate(problems) if problem not in ("", "empty")}
+    return {row: lost[code] for row, code in enumerate(coded.codes.tolist()) if code in lost}
 
 
 def _column(
@@ -77,7 +88,7 @@ def _column(
 
 def resolve_images(
     table: Table, column: str, images_root: Path, *, allow_outside: bool = False
-) -> tuple[list[Path | None], list[Notice]]:
+) -> tuple[list[Path | None], list[Notice], dict[int, Lost]]:
     """The file of every row of an image column, None where there is none; nothing raises for a single row.
 
     Args:
@@ -89,7 +100,8 @@ def resolve_images(
     Returns:
         One path per row; a notice per kind of problem: `image-empty`, `image-refused`, `image-missing`, and
         `image-by-name` for files that were found by their name in another folder below, `image-by-spelling` for files
-        whose capitals or ending differ, `image-several` for cells that list more than one picture.
+        whose capitals or ending differ, `image-several` for cells that list more than one picture; and by 0-based row
+        what became of a picture that is named and nowhere.
 
     Raises:
         UserError: The folder does not exist.
@@ -110,12 +122,13 @@ def resolve_images(
         message = f"{len(rows):,} cells list several pictures; the first of each is read."
         numbers = table.row_numbers(rows, count=ROWS_SHOWN)
         notices.append(Notice(code="image-several", message=message, column=column, rows=numbers))
-    return [known[first[code]].path for code in coded.codes.tolist()], notices
+    paths = [known[first[code]].path for code in coded.codes.tolist()]
+    return paths, notices, _lost(coded, first, known)
 
 
 def resolve_pictures(
     table: Table, columns: Sequence[str], images_root: Path, *, allow_outside: bool = False
-) -> tuple[list[tuple[Path, ...]], list[Notice]]:
+) -> tuple[list[tuple[Path, ...]], list[Notice], dict[int, Lost]]:
     """All pictures of every row: every image column in order, every path of a cell.
 
     Args:
@@ -127,17 +140,20 @@ def resolve_pictures(
     Returns:
         Per row the files that are there, each once; a row without any has an empty tuple. Notices as in
         `resolve_images`, where rows count as missing or refused only if they have no picture at all, and
-        `image-some-missing` for rows that have some of their pictures but not all.
+        `image-some-missing` for rows that have some of their pictures but not all. By 0-based row what became of the
+        first picture of the first column, where it is named and nowhere, whatever other pictures the row has.
 
     Raises:
         UserError: The folder does not exist.
     """
     finder = _finder(images_root, allow_outside=allow_outside)
     columns = [column for column in columns if column in table.cells]
+    primary = columns[0] if columns else None
     known: dict[str, Located] = {"": Located(problem="empty")}
     found: list[dict[Path, None]] = [{} for _ in range(len(table))]
     lacks: list[str] = [""] * len(table)
     problem_of = ["empty"] * len(table)
+    lost: dict[int, Lost] = {}
     notices: list[Notice] = []
     for column in columns:
         coded = table.coded(column)
@@ -158,7 +174,10 @@ def resolve_pictures(
                 elif item.problem != "empty":
                     lacks[row] = lacks[row] or cell
                     problem_of[row] = item.problem
-        said = _column(table, column, finder, known, [paths[0] for paths in paths_of])
+        first = [paths[0] for paths in paths_of]
+        if column == primary:
+            lost = _lost(coded, first, known)
+        said = _column(table, column, finder, known, first)
         notices += [notice for notice in said if notice.code in ("image-by-name", "image-by-spelling")]
     without = np.array([not own for own in found], dtype=bool)
     for problem, why in _WHY.items():
@@ -169,7 +188,7 @@ def resolve_pictures(
             message = f"{len(rows):,} of {len(table):,} rows have no picture: {why}{shown}."
             message += _hint(finder, such) if problem == "missing" else ""
             numbers = table.row_numbers(rows, count=ROWS_SHOWN)
-            notices.append(Notice(code=f"image-{problem}", message=message, column=columns[0], rows=numbers))
+            notices.append(Notice(code=f"image-{problem}", message=message, column=primary, rows=numbers))
     rows = np.flatnonzero(~without & np.array([bool(cell) for cell in lacks], dtype=bool))
     if len(rows):
         message = (
@@ -178,4 +197,4 @@ def resolve_pictures(
         )
         numbers = table.row_numbers(rows, count=ROWS_SHOWN)
         notices.append(Notice(code="image-some-missing", message=message, rows=numbers))
-    return [tuple(own) for own in found], notices
+    return [tuple(own) for own in found], notices, lost

@@ -13,7 +13,7 @@ from facetwise.data._coded import Coded, Numbering
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, TableError
 
-__all__ = ["read_separated"]
+__all__ = ["read_separated", "separated_as_spelled"]
 
 # The default of Python's csv module, 128 KiB, refuses honest descriptions; beyond 16 MiB a quote was left open.
 _LONGEST_CELL = 1 << 24
@@ -48,14 +48,14 @@ def _sniff(text: str) -> str:
 class _Lines:
     """The lines of a text with their ends, as the csv module wants them, without a second copy of the text."""
 
-    _END = re.compile(r"\r\n|\r|\n")
+    END = re.compile(r"\r\n|\r|\n")
 
     def __init__(self, text: str, start: int) -> None:
         self.text, self.start = text, start
 
     def __iter__(self) -> Iterator[str]:
         at = self.start
-        for end in self._END.finditer(self.text, at):
+        for end in self.END.finditer(self.text, at):
             yield self.text[at : end.end()]
             at = end.end()
         if at < len(self.text):
@@ -143,6 +143,33 @@ def _complaints(lines: _Lines, separator: str, name: str) -> tuple[list[str], li
     return [text.strip() for text in header], capped(found, total, name)
 
 
+def _opened(text: str, separator: str | None) -> tuple[str, _Lines]:
+    """What stands between cells, and the lines after Excel's own."""
+    if csv.field_size_limit() != _LONGEST_CELL:
+        csv.field_size_limit(_LONGEST_CELL)
+    start = 0
+    if says := _SAYS.match(text):
+        separator, start = says.group(1), says.end()
+    return separator or _sniff(text), _Lines(text, start)
+
+
+def separated_as_spelled(text: str, separator: str | None = None) -> tuple[str, str, str, Iterator[list[str]]]:
+    """A text that `read_separated` has read, to the letter.
+
+    Args:
+        text: The whole file.
+        separator: As for `read_separated`.
+
+    Returns:
+        What stands between cells; Excel's own line about it, with its end, or ""; what the first line ends with; and
+        the rows, the header first, with every blank.
+    """
+    separator, lines = _opened(text, separator)
+    end = _Lines.END.search(text)
+    rows = (row for row in csv.reader(lines, delimiter=separator, strict=True) if row)
+    return separator, text[: lines.start], end.group() if end else "\n", rows
+
+
 def read_separated(text: str, name: str, separator: str | None = None) -> Table:
     """A table from separated values.
 
@@ -154,13 +181,7 @@ def read_separated(text: str, name: str, separator: str | None = None) -> Table:
     Raises:
         TableError: Ragged lines, open quotes, double names: all at once.
     """
-    if csv.field_size_limit() != _LONGEST_CELL:
-        csv.field_size_limit(_LONGEST_CELL)
-    start = 0
-    if says := _SAYS.match(text):
-        separator, start = says.group(1), says.end()
-    separator = separator or _sniff(text)
-    lines = _Lines(text, start)
+    separator, lines = _opened(text, separator)
     quick = _quickly(lines, separator)
     if quick is not None:
         return build(name, *quick)

@@ -1,20 +1,73 @@
 """Scores to decisions, in numpy: the same code for training, predict, the exported file and the server."""
 
+from facetwise.decisions._blend import blend
+from facetwise.decisions._calibration import Calibration, calibrate, fit_calibration
+from facetwise.decisions._conformal import (
+    SET_SCORES,
+    Conformal,
+    conformal_quantile,
+    fit_conformal,
+    intervals,
+    prediction_sets,
+)
 from facetwise.decisions._decide import decide
 from facetwise.decisions._decisions import ABSTAINED, Decisions
+from facetwise.decisions._fit_policy import fit_policy
+from facetwise.decisions._fit_shares import fit_shares
 from facetwise.decisions._given import contradictions
-from facetwise.decisions._scores import NumberScale, applicability_table, scores_from_logits
+from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
+from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
+from facetwise.decisions._neighbours import Nearest, Neighbours, gather
+from facetwise.decisions._numbers import NumberScale
+from facetwise.decisions._policy import Policy
+from facetwise.decisions._scores import applicability_table, scores_from_logits
+from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
+from facetwise.decisions._stored import check_thresholds, policy_from_dict, policy_to_dict
+from facetwise.decisions._temperature import fit_temperature, temper
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
 
 __all__ = [
     "ABSTAINED",
+    "NEVER",
+    "SET_SCORES",
+    "Calibration",
+    "Conformal",
+    "Cut",
     "Decisions",
+    "Goal",
+    "Nearest",
+    "Neighbours",
     "NumberScale",
+    "Policy",
     "applicability_table",
+    "apply_isotonic",
+    "apply_sigmoid",
     "best_threshold",
+    "blend",
+    "calibrate",
+    "check_goals",
+    "check_thresholds",
+    "conformal_quantile",
     "contradictions",
     "decide",
+    "fit_calibration",
+    "fit_conformal",
+    "fit_isotonic",
+    "fit_policy",
+    "fit_shares",
+    "fit_sigmoid",
+    "fit_temperature",
+    "gather",
+    "goal_of",
+    "intervals",
+    "least_confidence",
+    "least_score",
+    "log_odds",
+    "policy_from_dict",
+    "policy_to_dict",
+    "prediction_sets",
     "rate_threshold",
     "scores_from_logits",
+    "temper",
     "tune_thresholds",
 ]

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from facetwise.decisions._decisions import Decisions
-from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Schema
+from facetwise.decisions._calibration import calibrate
+from facetwise.decisions._decisions import ABSTAINED, Decisions
+from facetwise.decisions._policy import Policy
+from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Labels, Schema
 
 __all__ = ["decide"]
 
@@ -19,34 +21,44 @@ def decide(
     applies: np.ndarray,
     *,
     thresholds: Mapping[str, tuple[float, ...]] | None = None,
+    policy: Policy | None = None,
+    given: Labels | None = None,
 ) -> Decisions:
     """Decide every cell.
 
     Categorical: the most probable class. Binary and multilabel: every class at or above its threshold. Ordinal: the
     median class, the first k with P(y <= k) >= 1/2, which minimises the expected absolute error. Numeric: the mean.
 
+    Calibration changes no decision, only its confidence: values and thresholds are about the scores. A value whose
+    confidence lies below the least one that the policy asks for is left open.
+
     Args:
         schema: The vocabulary.
         scores: (item, class) P(class | applies).
         applies: (item, attribute) P(applies).
         thresholds: Per attribute id one threshold (binary) or one per class (multilabel); 0.5 where absent.
+        policy: Calibration and abstention; none if not given.
+        given: Cells that are known beforehand: they are not left open, and no threshold takes them back.
     """
-    thresholds = thresholds or {}
+    thresholds, policy = thresholds or {}, policy or Policy()
+    chances, sure = calibrate(schema, policy.calibration, scores, applies)
     items, width = len(scores), len(schema.attributes)
     index = np.full((items, width), -1, dtype=np.int32)
     members = np.zeros(scores.shape, dtype=np.uint8)
     number = np.full((items, width), np.nan)
     confidence = np.full((items, width), np.nan, dtype=np.float32)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        own = scores[:, block.scores]
+        own, chance = scores[:, block.scores], chances[:, block.scores]
         threshold = np.asarray(thresholds.get(attribute.id, (EVEN,)))
         if attribute.kind is Kind.NUMERIC:
             number[:, place] = own[:, 0]
             continue
         if attribute.kind is Kind.MULTILABEL:
             chosen = own >= threshold
+            if given is not None:
+                chosen = np.where(given.state[:, [place]] == VALUE, given.members[:, block.scores] != 0, chosen)
             members[:, block.scores] = chosen
-            confidence[:, place] = np.prod(np.where(chosen, own, 1.0 - own), axis=1)
+            confidence[:, place] = np.prod(np.where(chosen, chance, 1.0 - chance), axis=1)
             continue
         if attribute.kind is Kind.BINARY:
             index[:, place] = own[:, 1] >= threshold[0]
@@ -55,9 +67,19 @@ def decide(
             index[:, place] = (np.cumsum(own, axis=1) >= EVEN - 1e-6).argmax(axis=1)
         else:
             index[:, place] = own.argmax(axis=1)
-        confidence[:, place] = np.take_along_axis(own, index[:, place : place + 1], axis=1)[:, 0]
+        if given is not None:
+            known = given.state[:, place] == VALUE
+            index[known, place] = given.index[known, place]
+        confidence[:, place] = np.take_along_axis(chance, index[:, place : place + 1], axis=1)[:, 0]
     state = np.where(applies >= EVEN, VALUE, NOT_APPLICABLE).astype(np.int8)
-    sure = np.where(state == VALUE, applies * confidence, 1.0 - applies).astype(np.float32)
+    confidence = np.where(state == VALUE, sure * confidence, 1.0 - sure).astype(np.float32)
+    for place, attribute in enumerate(schema.attributes):
+        if (least := policy.least.get(attribute.id)) is not None:
+            low = (state[:, place] == VALUE) & (confidence[:, place] < least)
+            if given is not None:
+                low &= given.state[:, place] != VALUE
+            state[low, place] = ABSTAINED
     return Decisions(
-        scores=scores, applies=applies, state=state, index=index, members=members, number=number, confidence=sure
-    )
+        scores=scores, applies=applies, state=state, index=index, members=members, number=number,
+        confidence=confidence, chances=chances,
+    )  # fmt: skip

@@ -23,7 +23,8 @@ class Decisions:
             says; -1 for multilabel and numeric attributes.
         members: (item, class) uint8 in the layout's score columns: 1 for every class of a multilabel answer.
         number: (item, attribute) float64: the number that would be given, in the user's unit; NaN for other kinds.
-        confidence: (item, attribute) float32: probability of the decision as the model sees it; NaN for numbers.
+        confidence: (item, attribute) float32: calibrated probability of the decision; NaN for numbers.
+        chances: (item, class) float32: the scores, calibrated; the scores themselves if not given.
     """
 
     scores: np.ndarray
@@ -33,6 +34,11 @@ class Decisions:
     members: np.ndarray
     number: np.ndarray
     confidence: np.ndarray
+    chances: np.ndarray = None  # ty: ignore[invalid-assignment]
+
+    def __post_init__(self) -> None:
+        if self.chances is None:
+            object.__setattr__(self, "chances", self.scores)
 
     def __len__(self) -> int:
         return len(self.state)

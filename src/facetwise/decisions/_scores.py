@@ -1,45 +1,17 @@
 """Packed logits to packed scores: the one place where logits are read, in numpy, for every path that predicts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
+from facetwise.decisions._blend import blend
 from facetwise.decisions._given import hold_applicability, hold_leaves, hold_values
-from facetwise.schema import Coding, Kind, Labels, Schema, Transform
+from facetwise.decisions._numbers import NumberScale
+from facetwise.schema import Coding, Kind, Labels, Schema
 
-__all__ = ["NumberScale", "applicability_table", "scores_from_logits"]
+__all__ = ["applicability_table", "scores_from_logits"]
 
 LARGEST = float(np.finfo(np.float32).max)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NumberScale:
-    """How a number was standardised: `z = (bend(x) - mean) / deviation`, fitted on the training rows.
-
-    >>> scale = NumberScale(transform=Transform.LOG, mean=0.0, deviation=2.0)
-    >>> round(float(scale.restore(scale.standardise(np.array([100.0])))[0]), 9)
-    100.0
-    """
-
-    transform: Transform
-    mean: float
-    deviation: float
-
-    def standardise(self, number: np.ndarray) -> np.ndarray:
-        """User's unit to standardised."""
-        bent = np.log(number) if self.transform is Transform.LOG else number
-        return (bent - self.mean) / self.deviation
-
-    def restore(self, standardised: np.ndarray) -> np.ndarray:
-        """Standardised to the user's unit."""
-        bent = np.asarray(standardised, dtype=np.float64) * self.deviation + self.mean
-        # exp(700) is the edge of float64; a model that far off is wrong, not infinite.
-        return np.exp(np.clip(bent, -700, 700)) if self.transform is Transform.LOG else bent
-
-    def restore_deviation(self, standardised: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-        """Deviation in the user's unit; for a log transform to first order: x times the deviation of log(x)."""
-        bent = np.asarray(deviation, dtype=np.float64) * self.deviation
-        return bent * self.restore(standardised) if self.transform is Transform.LOG else bent
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
@@ -92,7 +64,13 @@ def _applies(schema: Schema, logits: np.ndarray, scores: np.ndarray) -> np.ndarr
 
 
 def scores_from_logits(
-    schema: Schema, scales: dict[str, NumberScale], logits: np.ndarray, *, given: Labels | None = None
+    schema: Schema,
+    scales: Mapping[str, NumberScale],
+    logits: np.ndarray,
+    *,
+    given: Labels | None = None,
+    votes: np.ndarray | None = None,
+    shares: Mapping[str, float] | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Read packed logits.
 
@@ -101,6 +79,8 @@ def scores_from_logits(
         scales: Per numeric attribute id how it was standardised.
         logits: (item, logit).
         given: Cells that are known beforehand: a known category decides what applies, a known parent its children.
+        votes: (item, class) what training rows that look alike say.
+        shares: Per attribute id how much of the answer is their vote.
 
     Returns:
         scores (item, class): P(class | applies), numbers as mean and deviation in the user's unit;
@@ -133,6 +113,8 @@ def scores_from_logits(
             scores[:, block.score_start] = scale.restore(own[:, 0])
             # The log deviation is held within e^-7 ... e^3 standard deviations, as the loss holds it.
             scores[:, block.score_start + 1] = scale.restore_deviation(own[:, 0], np.exp(np.clip(own[:, 1], -7.0, 3.0)))
+    if votes is not None and shares:
+        scores = blend(schema, scores, votes, shares, scales)
     # A number far beyond float32 is wrong in any case; infinite, it could not be written down.
     scores = np.clip(scores, -LARGEST, LARGEST)
     applies = _applies(schema, logits, scores)

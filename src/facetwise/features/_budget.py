@@ -85,7 +85,8 @@ def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0
         pictures: Rows of the matrix.
         width: Its columns.
         machine: What there is.
-        cached: Rows that the cache holds already, at least.
+        cached: Rows that the cache holds, of whatever pictures. Which of them are those of these pictures is known only
+            when all are read; so nobody is warned for nothing, and a cache full of others may hide a short disk.
 
     Raises:
         UserError: The matrix alone is larger than the memory.

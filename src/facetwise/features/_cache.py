@@ -157,6 +157,7 @@ class FeatureStore:
             if kept is not None:
                 found.hashes[positions] = kept.hashes
                 found.thumbnails[positions] = kept.thumbnails
+                found.known[positions] = kept.known
         return found
 
     def _read_shard(self, name: str, pairs: np.ndarray, rows: np.ndarray) -> None:

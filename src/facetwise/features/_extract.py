@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from facetwise.errors import UserError
+from facetwise.features._budget import check_budget, measure_machine
 from facetwise.features._cache import FeatureStore
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extraction import Extraction, ImageProblem
@@ -34,6 +35,7 @@ def extract(
     batch_size: int = 0,
     draft: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Extraction:
     """Describe pictures with a backbone, reading from the cache what is there and adding what is not.
 
@@ -51,11 +53,12 @@ def extract(
         batch_size: pictures per call of the engine; 0 means what the engine is fastest with.
         draft: let the JPEG decoder reduce large pictures: faster, and other features (under another key).
         progress: called with (pictures done, pictures in all) in the thread that called `extract`.
+        warn: told, before the first picture is opened, what `check_budget` has to say about memory and disk.
 
     Raises:
         CacheError: the cache cannot be written or is damaged.
         UnavailableError: the backbone or the device is not on this machine.
-        UserError: a number that should be positive is not.
+        UserError: a number that should be positive is not, or the rows do not fit into memory.
     """
     if boxes is not None and boxes.shape != (len(paths), 4):
         raise UserError(f"`boxes` should be one row of 4 numbers per picture ({len(paths)}). Found {boxes.shape}")
@@ -64,6 +67,9 @@ def extract(
             raise UserError(f"`{option}` should be at least 1, or 0 for automatic. Found {option} = {value}")
     plan = plan_engine(backbone, cache=cache, device=device)
     store = FeatureStore(cache, key=feature_key(backbone, plan, draft=draft), width=backbone.width)
+    for warning in check_budget(len(paths), backbone.width, machine=measure_machine(cache), cached=len(store)):
+        if warn is not None:
+            warn(warning)
     recipe = Recipe(
         known=store.__contains__,
         preprocessing=backbone.preprocessing,

@@ -19,4 +19,4 @@ def choose_levels(features: np.ndarray, levels: Sequence[Level], which: str) -> 
     if which == "all":
         return features, tuple(levels)
     last = levels[-1]
-    return features[:, sum(level.width for level in levels) - last.width :], (last,)
+    return features[..., sum(level.width for level in levels) - last.width :], (last,)

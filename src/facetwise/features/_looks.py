@@ -27,15 +27,18 @@ class Looks:
         hashes: (picture,) uint64, see `facetwise.images.look`; 0 for a flat picture, and for one whose row was written
             before looks were kept.
         thumbnails: (picture, 8, 8, 3) uint8.
+        known: (picture,) bool: False for a row that was written before looks were kept.
     """
 
     hashes: np.ndarray
     thumbnails: np.ndarray
+    known: np.ndarray
 
     @classmethod
     def absent(cls, count: int) -> "Looks":
         """Of pictures of which nothing is known."""
-        return cls(np.full(count, NO_HASH, dtype=np.uint64), np.zeros((count, *_SHAPE), dtype=np.uint8))
+        hashes, thumbnails = np.full(count, NO_HASH, dtype=np.uint64), np.zeros((count, *_SHAPE), dtype=np.uint8)
+        return cls(hashes, thumbnails, np.zeros(count, dtype=bool))
 
     def near_duplicates(self) -> list[np.ndarray]:
         """Groups of positions that look the same, see `facetwise.images.near_duplicates`."""
@@ -69,4 +72,4 @@ def read_looks(part: Path, rows: np.ndarray) -> Looks | None:
         raise CacheError(
             f"an index of the feature cache is damaged: {str(part)!r}: {error}. Fix: remove this file and run again"
         ) from error
-    return Looks(table[_HASH].to_numpy(), thumbnails)
+    return Looks(table[_HASH].to_numpy(), thumbnails, np.ones(len(rows), dtype=bool))

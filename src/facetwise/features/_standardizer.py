@@ -33,13 +33,15 @@ class Standardizer:
     def fit(
         cls, features: np.ndarray, levels: Sequence[int], *, standardize: bool = True, l2_normalize: bool = False
     ) -> "Standardizer":
-        """Fit on training rows (item, width).
+        """Fit on training rows: (item, width), or (item, view, width) with NaN where an item has fewer pictures.
 
         >>> s = Standardizer.fit(np.array([[1.0, 5.0], [3.0, 5.0]]), [2])
         >>> s(np.array([[3.0, 5.0]]))
         array([[1., 0.]], dtype=float32)
         """
-        width = features.shape[1]
+        width = features.shape[-1]
+        if features.ndim == 3:
+            features = features[~np.isnan(features[:, :, 0])]
         plain = cls(
             mean=np.zeros(width, np.float32), deviation=np.ones(width, np.float32), levels=tuple(levels),
             l2_normalize=l2_normalize,
@@ -59,10 +61,11 @@ class Standardizer:
     def _scaled(self, features: np.ndarray) -> np.ndarray:
         if not self.l2_normalize:
             return features
-        parts = np.split(features, np.cumsum(self.levels)[:-1], axis=1)
-        return np.concatenate([p / np.maximum(np.linalg.norm(p, axis=1, keepdims=True), 1e-12) for p in parts], axis=1)
+        parts = np.split(features, np.cumsum(self.levels)[:-1], axis=-1)
+        lengths = [np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), 1e-12) for part in parts]
+        return np.concatenate([part / length for part, length in zip(parts, lengths, strict=True)], axis=-1)
 
     def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(item, width) features as the model reads them, float32."""
+        """(item, width) or (item, view, width) features as the model reads them, float32; NaN stays NaN."""
         centred = (self._scaled(features) - self.mean) / self.deviation
         return np.clip(centred, -FARTHEST, FARTHEST).astype(np.float32, copy=False)

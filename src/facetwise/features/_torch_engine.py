@@ -27,7 +27,7 @@ class TorchEngine:
         try:
             self._device = torch.device(device)
             torch.empty(0, device=self._device)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
+        except (RuntimeError, AssertionError) as error:
             raise UnavailableError(f"`device` should be one that torch has here. Found {device!r}: {error}") from error
         network = backbone.describer().eval().requires_grad_(requires_grad=False)
         self._network = network.to(self._device).to(memory_format=torch.channels_last)

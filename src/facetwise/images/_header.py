@@ -17,8 +17,8 @@ MAX_PIXELS = 64_000_000
 # Everything that Pillow's plugins let out when a file is damaged. `Warning`: with warnings turned into errors, a remark
 # about odd metadata arrives as an exception.
 DAMAGE = (
-    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, NotImplementedError, OSError, RuntimeError,
-    SyntaxError, TypeError, ValueError, Warning, struct.error, zlib.error,
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError, SyntaxError, TypeError,
+    ValueError, Warning, struct.error, zlib.error,
 )  # fmt: skip
 
 # Their first two bytes are ordinary text: a file that then fails to open is no picture rather than a damaged one.

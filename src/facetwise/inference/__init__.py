@@ -12,7 +12,7 @@ from facetwise.inference._atomic import (
 )
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
-from facetwise.inference._known import known_cells
+from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._pictures import (
     Described,
     Picture,
@@ -24,7 +24,7 @@ from facetwise.inference._pictures import (
 )
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
-from facetwise.inference._sources import describe_source, image_column, root_of
+from facetwise.inference._sources import describe_rows, describe_source, is_table, root_of
 
 __all__ = [
     "FORMAT",
@@ -40,10 +40,12 @@ __all__ = [
     "cache_root",
     "describe",
     "describe_items",
+    "describe_rows",
     "describe_source",
     "describe_table",
     "fill_table",
-    "image_column",
+    "given_cells",
+    "is_table",
     "known_cells",
     "listed_pictures",
     "logits_of",

@@ -11,16 +11,25 @@ from safetensors import SafetensorError
 from safetensors.numpy import load
 
 from facetwise.config import Component
-from facetwise.decisions import NumberScale
+from facetwise.decisions import (
+    Neighbours,
+    NumberScale,
+    Policy,
+    check_thresholds,
+    policy_from_dict,
+    policy_to_dict,
+)
 from facetwise.errors import BundleError
 from facetwise.features import Standardizer
 from facetwise.inference._atomic import write_json, write_tensors
+from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
 from facetwise.schema import Schema, Transform, schema_from_dict, schema_to_dict
 
 __all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
 
 # Major version of the format; a reader refuses any other.
 FORMAT = 1
+HEADS, NEIGHBOURS = "heads.safetensors", "neighbours.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +42,10 @@ class Bundle:
         standardizer: How features are read.
         scales: Per numeric attribute id how it was standardised.
         thresholds: Per attribute id the thresholds of its classes.
-        model: trunk, head and depth, as configured.
+        policy: Calibration, abstention, sets and intervals; bundles from before it have an empty one.
+        neighbours: Training rows that vote beside the network; None where they were not asked for.
+        model: adapters (none in early bundles), trunk, head, depth and views (their mean in early bundles), as
+            configured.
         levels: "all" or "last".
         backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
             are refused.
@@ -50,6 +62,8 @@ class Bundle:
     levels: str
     backbone: dict[str, Any]
     facetwise: str
+    policy: Policy = field(default_factory=Policy)
+    neighbours: Neighbours | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -59,12 +73,16 @@ class Bundle:
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:
-    """Write `heads.safetensors`, then `bundle.json` with its digest."""
+    """Write `heads.safetensors`, `neighbours.safetensors` where there are any, then `bundle.json` with the digests."""
     tensors = {f"model.{name}": array for name, array in bundle.tensors.items()}
     tensors["standardizer.mean"] = bundle.standardizer.mean
     tensors["standardizer.deviation"] = bundle.standardizer.deviation
-    write_tensors(folder / "heads.safetensors", tensors)
-    digest = hashlib.sha256((folder / "heads.safetensors").read_bytes()).hexdigest()
+    write_tensors(folder / HEADS, tensors)
+    files = [HEADS]
+    if bundle.neighbours is not None:
+        write_tensors(folder / NEIGHBOURS, neighbours_to_tensors(bundle.neighbours))
+        files.append(NEIGHBOURS)
+    digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
     scales = {
         key: {"transform": str(scale.transform), "mean": scale.mean, "deviation": scale.deviation}
         for key, scale in bundle.scales.items()
@@ -84,8 +102,10 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
             "model": bundle.model,
             "scales": scales,
             "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
+            "decisions": policy_to_dict(bundle.policy),
+            "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
             "metrics": bundle.metrics,
-            "files": {"heads.safetensors": digest},
+            "files": digests,
         },
     )
 
@@ -98,7 +118,7 @@ def read_bundle(folder: Path) -> Bundle:
     """
     try:
         data = json.loads((folder / "bundle.json").read_text(encoding="utf-8"))
-        raw = (folder / "heads.safetensors").read_bytes()
+        files = {name: (folder / name).read_bytes() for name in _named(data)}
     except OSError as error:
         raise BundleError(f"{folder} is not a bundle: {error.strerror}: {error.filename}") from error
     except (ValueError, RecursionError) as error:
@@ -107,20 +127,26 @@ def read_bundle(folder: Path) -> Bundle:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}")
     try:
-        return _from_parts(folder, data, raw)
+        return _from_parts(folder, data, files)
     except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{folder / 'bundle.json'} is damaged: {what}") from error
 
 
-def _from_parts(folder: Path, data: dict[str, Any], raw: bytes) -> Bundle:
-    if hashlib.sha256(raw).hexdigest() != data["files"]["heads.safetensors"]:
-        raise BundleError(
-            f"{folder / 'heads.safetensors'} is not the file that bundle.json describes: the digest differs"
-        )
-    tensors = load(raw)
+def _named(data: Any) -> list[str]:
+    """The files beside `bundle.json` that it describes, of those that a bundle can have."""
+    told = data.get("files") if isinstance(data, dict) else None
+    return [HEADS, *([NEIGHBOURS] if isinstance(told, dict) and NEIGHBOURS in told else [])]
+
+
+def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> Bundle:
+    for name, raw in files.items():
+        if hashlib.sha256(raw).hexdigest() != data["files"][name]:
+            raise BundleError(f"{folder / name} is not the file that bundle.json describes: the digest differs")
+    tensors = load(files[HEADS])
+    schema = schema_from_dict(data["schema"], place=str(folder / "bundle.json"))
     return Bundle(
-        schema=schema_from_dict(data["schema"], place=str(folder / "bundle.json")),
+        schema=schema,
         tensors={name.removeprefix("model."): array for name, array in tensors.items() if name.startswith("model.")},
         standardizer=Standardizer(
             mean=tensors["standardizer.mean"],
@@ -132,7 +158,11 @@ def _from_parts(folder: Path, data: dict[str, Any], raw: bytes) -> Bundle:
             key: NumberScale(transform=Transform(value["transform"]), mean=value["mean"], deviation=value["deviation"])
             for key, value in data["scales"].items()
         },
-        thresholds={key: tuple(values) for key, values in data["thresholds"].items()},
+        thresholds=check_thresholds(schema, data["thresholds"]),
+        policy=policy_from_dict(schema, data.get("decisions")),
+        neighbours=neighbours_from_tensors(schema, load(files[NEIGHBOURS]), data["shares"])
+        if NEIGHBOURS in files
+        else None,
         model=data["model"],
         levels=data["levels"],
         backbone=data["backbone"],

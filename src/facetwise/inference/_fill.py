@@ -1,17 +1,17 @@
 """A table with its gaps filled: the user's own cells untouched, and beside them what came from the model."""
 
-import csv
 import io
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facetwise.data import Table
+from facetwise.data import Spelling, Table
 from facetwise.decisions import ABSTAINED, Decisions
 from facetwise.errors import UserError
 from facetwise.inference._answers import answers_from
@@ -37,29 +37,38 @@ class Filled:
             (null for numbers), or "unsure: CONFIDENCE", "abstained", "not applicable", "unreadable: REASON".
         counts: Cells by what became of them: filled, unsure, abstained, not_applicable,
             unreadable, kept.
+        spelling: How the table's own file is spelled, where it is one of separated values.
     """
 
     columns: tuple[str, ...]
     cells: dict[str, list[str]]
     provenance: str
     counts: Counter[str]
+    spelling: Spelling = field(default_factory=Spelling, repr=False)
 
     def __len__(self) -> int:
         return len(self.cells[self.provenance])
 
-    def write(self, path: Path | str, *, separator: str = ",") -> Path:
+    def write(self, path: Path | str, *, separator: str | None = None) -> Path:
         """Write by suffix: .csv, .tsv, .parquet or .jsonl. The user's own cells are written as they are.
+
+        A .csv or .tsv has the encoding and the line ends of the table's own file, if that is one too, otherwise UTF-8
+        and "\\n"; other formats are UTF-8.
+
+        Args:
+            path: Where to.
+            separator: What stands between the cells of a .csv; by default what does in the table's own file, otherwise
+                a comma.
 
         Raises:
             UserError: Another suffix.
         """
         path = Path(path)
         if path.suffix in (".csv", ".tsv"):
-            text = io.StringIO(newline="")
-            writer = csv.writer(text, delimiter="\t" if path.suffix == ".tsv" else separator, lineterminator="\n")
-            writer.writerow(self.columns)
-            writer.writerows(zip(*(self.cells[column] for column in self.columns), strict=True))
-            write_text(path, text.getvalue())
+            header = [self.spelling.names.get(column, column) for column in self.columns]
+            rows = zip(*(self.cells[column] for column in self.columns), strict=True)
+            wanted = "\t" if path.suffix == ".tsv" else separator
+            write_bytes(path, self.spelling.encode(chain([header], rows), separator=wanted))
         elif path.suffix == ".jsonl":
             rows = zip(*(self.cells[column] for column in self.columns), strict=True)
             lines = (json.dumps(dict(zip(self.columns, row, strict=True)), ensure_ascii=False) for row in rows)
@@ -93,7 +102,7 @@ def fill_table(
     issues: Mapping[int, tuple[str, str]],
     *,
     min_confidence: float = 0.0,
-    own_cells: Mapping[str, list[str]] | None = None,
+    spelling: Spelling | None = None,
 ) -> Filled:
     """Fill the empty cells of a table.
 
@@ -105,12 +114,14 @@ def fill_table(
         good: Rows whose picture could be read.
         issues: Row → (reason, message) of the others.
         min_confidence: Values that the model is less sure of are not written. Numbers have no confidence and are.
-        own_cells: The table's cells as the user spelled them, blanks included; those of `table` if not given.
+        spelling: The table's cells as the user spelled them, blanks included; those of `table` if it has none.
 
     Only a cell that says nothing (it is empty, or one of the schema's texts for "unknown") is filled. A text that
     the schema does not know stays as it is: it is the user's, whatever it means.
     """
-    cells = {column: list((own_cells or table.cells)[column]) for column in table.columns}
+    spelling = spelling or Spelling()
+    own = table.cells if spelling.cells is None else spelling.cells
+    cells = {column: list(own[column]) for column in table.columns}
     added = [a.column for a in schema.attributes if a.column not in cells]
     cells |= {column: [""] * len(table) for column in added}
     provenance = PROVENANCE
@@ -151,4 +162,7 @@ def fill_table(
                     counts[cell.state] += 1
         said.append(json.dumps(origin, ensure_ascii=False) if origin else "")
     cells[provenance] = said
-    return Filled(columns=(*table.columns, *added, provenance), cells=cells, provenance=provenance, counts=counts)
+    return Filled(
+        columns=(*table.columns, *added, provenance), cells=cells, provenance=provenance, counts=counts,
+        spelling=spelling,
+    )  # fmt: skip

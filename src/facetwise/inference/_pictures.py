@@ -9,8 +9,8 @@ import numpy as np
 
 from facetwise.data import Table, list_folder, resolve_images, resolve_pictures, tell
 from facetwise.errors import UserError, nearest
-from facetwise.events import Event, Report
-from facetwise.features import Extraction, ImageProblem, Looks, check_budget, extract, measure_machine
+from facetwise.events import Event, Report, silent
+from facetwise.features import Extraction, ImageProblem, Looks, extract
 from facetwise.models.backbones import Backbone, Level
 
 __all__ = [
@@ -24,8 +24,17 @@ __all__ = [
     "writable_name",
 ]
 
+# A product has three to eight pictures; beyond these neighbours are averaged.
+MOST_VIEWS = 8
+
 # Where a picture is, or why it is nowhere; None where none is named.
 Picture = Path | ImageProblem | None
+
+# What became of a picture that a table names, by the reason of `facetwise.data.resolve_pictures`.
+_NOWHERE = {
+    "missing": "is not below the folder of images",
+    "refused": "leaves the folder of images, or is an address",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,16 +75,47 @@ class Described:
         counts = np.diff(starts, append=len(self.owner))
         return np.add.reduceat(self.features, starts, axis=0) / counts[:, None].astype(np.float32)
 
+    def stacked(self) -> np.ndarray:
+        """(item of `good`, view, width) float32, NaN where an item has fewer pictures; `features` where each has one.
+
+        Of an item with more than `MOST_VIEWS` pictures, neighbours share a place by their mean: none is left out, and
+        one item with a hundred pictures does not make the whole table a hundred times as large.
+        """
+        if len(self.good) == len(self.owner):
+            return self.features
+        starts = np.searchsorted(self.owner, self.good)
+        counts = np.diff(starts, append=len(self.owner))
+        whole = np.full(
+            (len(self.good), min(int(counts.max()), MOST_VIEWS), self.features.shape[1]), np.nan, np.float32
+        )
+        within = np.arange(len(self.owner)) - np.repeat(starts, counts)
+        many = counts > MOST_VIEWS
+        few = ~np.repeat(many, counts)
+        whole[np.repeat(np.arange(len(starts)), counts)[few], within[few]] = self.features[few]
+        for item in np.flatnonzero(many):
+            own = self.features[starts[item] : starts[item] + counts[item]]
+            whole[item] = [part.mean(axis=0) for part in np.array_split(own, MOST_VIEWS)]
+        return whole
+
     def looks(self) -> Looks:
         """What the pictures look like, one per row of features; read from the cache when asked for."""
         return self.extraction.looks()
 
-    def near_duplicates(self) -> list[np.ndarray]:
+    def near_duplicates(self, report: Report = silent) -> list[np.ndarray]:
         """Groups of items, by position, of which a picture looks the same; see `facetwise.images.near_duplicates`.
 
-        Where items have several pictures, an item may be in several groups.
+        Where items have several pictures, an item may be in several groups. Pictures of which the cache has no look
+        are in none, and are reported.
         """
-        groups = (np.unique(self.owner[group]) for group in self.looks().near_duplicates())
+        looks = self.looks()
+        if without := int((~looks.known).sum()):
+            message = (
+                f"{without:,} of {len(looks.known):,} pictures were described before the cache kept what pictures look "
+                "like: they are not compared with others, and nearly equal ones among them are not found. To have them "
+                f"compared, remove {str(self.extraction.store.folder)!r} and run again."
+            )
+            report(Event("notice", message, data={"code": "no-look"}))
+        groups = (np.unique(self.owner[group]) for group in looks.near_duplicates())
         return [group for group in groups if len(group) > 1]
 
 
@@ -147,8 +187,9 @@ def describe_items(
     def progress(done: int, total: int) -> None:
         report(Event("progress", "pictures", done, total))
 
-    for warning in check_budget(len(paths), backbone.width, machine=measure_machine(cache or cache_root())):
+    def warn(warning: str) -> None:
         report(Event("notice", warning, data={"code": "budget"}))
+
     result = extract(
         paths,
         backbone=backbone,
@@ -157,6 +198,7 @@ def describe_items(
         device=device,
         workers=workers,
         progress=progress,
+        warn=warn,
     )
     for position, problem in result.problems.items():
         issues[places[position]] = (problem.reason, problem.message)
@@ -215,18 +257,17 @@ def describe_table(
         report: Told about notices and progress.
     """
     primary = columns if isinstance(columns, str) else columns[0]
-    first, notices = resolve_images(table, primary, root, allow_outside=allow_outside)
+    table.coded(primary)  # raises where there is no such column, though others may hold pictures
     if isinstance(columns, str):
+        first, notices, lost = resolve_images(table, columns, root, allow_outside=allow_outside)
         views: list[tuple[Path, ...]] = [() if path is None else (path,) for path in first]
     else:
-        views, notices = resolve_pictures(table, columns, root, allow_outside=allow_outside)
+        views, notices, lost = resolve_pictures(table, columns, root, allow_outside=allow_outside)
     tell(notices, report)
     items: list[Sequence[Picture]] = list(views)
-    for row, (path, text) in enumerate(zip(first, table.column(primary), strict=True)):
-        if path is None and text:
-            # It stays the first of its item's pictures, so that a box is not taken for that of another one.
-            message = f"the table names {text!r}, which is not below the folder of images"
-            items[row] = (ImageProblem("missing", message), *views[row])
+    for row, (reason, path) in lost.items():
+        # It stays the first of its item's pictures, so that a box is not taken for that of another one.
+        items[row] = (ImageProblem(reason, f"the table names {path!r}, which {_NOWHERE[reason]}"), *views[row])
     return describe_items(
         items, backbone=backbone, boxes=boxes, cache=cache, device=device, workers=workers, report=report
     )

@@ -5,27 +5,41 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from facetwise.decisions import Decisions, decide, scores_from_logits
+from facetwise.decisions import Decisions, calibrate, contradictions, decide, scores_from_logits
 from facetwise.inference._bundle import Bundle
 from facetwise.models import FacetModel, build_model
 from facetwise.schema import Labels
 
-__all__ = ["Predictor", "logits_of"]
+__all__ = ["Predictor", "logits_of", "read_features"]
 
 # Rows per pass: bounds memory, and is large enough that the matrix products are efficient.
 ROWS = 1024
 
 
-def logits_of(model: FacetModel, features: np.ndarray) -> np.ndarray:
-    """(item, logit) of standardised features, without gradients, block by block."""
+def read_features(model: FacetModel, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Standardised features to logits (item, logit) and representation (item, width), block by block.
+
+    Where every attribute has a representation of its own, their mean.
+    """
     model.eval()
     device = next(model.parameters()).device
-    blocks: list[np.ndarray] = []
+    logits: list[np.ndarray] = []
+    representations: list[np.ndarray] = []
     with torch.inference_mode():
         for start in range(0, len(features), ROWS):
             block = torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS])).to(device)
-            blocks.append(model(block).logits.float().cpu().numpy())
-    return np.concatenate(blocks) if blocks else np.zeros((0, model.num_logits), np.float32)
+            told = model(block)
+            own = told.features if told.features.ndim == 2 else told.features.mean(dim=1)
+            logits.append(told.logits.float().cpu().numpy())
+            representations.append(own.float().cpu().numpy())
+    if not logits:
+        return np.zeros((0, model.num_logits), np.float32), np.zeros((0, 0), np.float32)
+    return np.concatenate(logits), np.concatenate(representations)
+
+
+def logits_of(model: FacetModel, features: np.ndarray) -> np.ndarray:
+    """(item, logit) of standardised features, without gradients."""
+    return read_features(model, features)[0]
 
 
 class Predictor:
@@ -45,21 +59,42 @@ class Predictor:
         model = build_model(
             self.bundle.schema,
             levels=self.bundle.standardizer.levels,
+            adapters=[(one["name"], one["options"]) for one in given.get("adapters", ())],
             trunk=given["trunk"]["name"],
             trunk_options=given["trunk"]["options"],
             head=given["head"]["name"],
             head_options=given["head"]["options"],
             depth=given["depth"],
+            views=given.get("views") == "attention",
         )
         model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.bundle.tensors.items()})
         return model.eval()
 
+    def read(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Raw features (item, width) or (item, view, width) to logits and representation."""
+        return read_features(self.model, self.bundle.standardizer(features))
+
     def scores(self, features: np.ndarray, *, given: Labels | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Raw features (item, width), and what is known already, to scores (item, class) and P(applies)."""
-        logits = logits_of(self.model, self.bundle.standardizer(features))
-        return scores_from_logits(self.bundle.schema, self.bundle.scales, logits, given=given)
+        """Raw features, and what is known already, to scores (item, class) and P(applies)."""
+        bundle, neighbours = self.bundle, self.bundle.neighbours
+        logits, representation = self.read(features)
+        votes = shares = None
+        if neighbours is not None and neighbours.shares and len(logits):
+            shares = neighbours.shares
+            votes = neighbours.votes(bundle.schema, bundle.scales, representation, only=shares)
+        return scores_from_logits(bundle.schema, bundle.scales, logits, given=given, votes=votes, shares=shares)
 
     def __call__(self, features: np.ndarray, *, given: Labels | None = None) -> Decisions:
-        """Raw features (item, width), and what is known already, to decisions."""
-        scores, applies = self.scores(features, given=given)
-        return decide(self.bundle.schema, scores, applies, thresholds=self.bundle.thresholds)
+        """Raw features, and what is known already, to decisions."""
+        return self.decide(*self.scores(features, given=given), given=given)
+
+    def decide(self, scores: np.ndarray, applies: np.ndarray, *, given: Labels | None = None) -> Decisions:
+        """What `scores` gave, and what is known already, to decisions."""
+        bundle = self.bundle
+        return decide(bundle.schema, scores, applies, thresholds=bundle.thresholds, policy=bundle.policy, given=given)
+
+    def contradicted(self, features: np.ndarray, known: Labels) -> np.ndarray:
+        """(item, attribute) bool: known cells that the picture speaks against, as the model sees it without them."""
+        bundle = self.bundle
+        chances, applies = calibrate(bundle.schema, bundle.policy.calibration, *self.scores(features))
+        return contradictions(bundle.schema, chances, applies, known)

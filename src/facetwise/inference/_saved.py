@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from facetwise.decisions import ABSTAINED, Decisions, decide
+from facetwise.decisions import ABSTAINED, Decisions, Policy, decide
 from facetwise.errors import RunError
 from facetwise.inference._atomic import write_bytes
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
@@ -94,7 +94,7 @@ def write_predictions(
 
 
 def read_predictions(
-    path: Path, schema: Schema, thresholds: Mapping[str, tuple[float, ...]]
+    path: Path, schema: Schema, thresholds: Mapping[str, tuple[float, ...]], policy: Policy | None = None
 ) -> tuple[np.ndarray, Labels, Decisions]:
     """Items, truth and decisions from a file that `write_predictions` wrote for the same schema.
 
@@ -130,4 +130,4 @@ def read_predictions(
             elif names:
                 index[row, place] = where[names[0]]
     truth = Labels(state=state, index=index, members=members, number=number)
-    return items, truth, decide(schema, scores, applies, thresholds=thresholds)
+    return items, truth, decide(schema, scores, applies, thresholds=thresholds, policy=policy)

@@ -10,7 +10,7 @@ from facetwise.inference._pictures import Described, describe, describe_table, l
 from facetwise.models.backbones import Backbone
 from facetwise.schema import Schema
 
-__all__ = ["describe_source", "image_column", "root_of"]
+__all__ = ["describe_rows", "describe_source", "is_table", "root_of"]
 
 _TABLES = {".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".gz"}
 
@@ -24,7 +24,8 @@ def root_of(source: Any, images: str | Path | None) -> Path:
     return Path(source) if Path(source).is_dir() else Path(source).parent
 
 
-def _is_table(source: Any) -> bool:
+def is_table(source: Any) -> bool:
+    """Whether a source is a table: a frame, or a file that is named like one."""
     return not isinstance(source, str | Path) or Path(source).suffix.lower() in _TABLES
 
 
@@ -34,6 +35,7 @@ def describe_source(
     backbone: Backbone,
     *,
     schema: Schema | None = None,
+    allow_outside: bool = False,
     report: Report,
     **options: Any,
 ) -> tuple[list[str], Described]:
@@ -43,27 +45,47 @@ def describe_source(
         source: What holds them.
         images: Folder that a table's paths are relative to.
         backbone: What describes them.
-        schema: Says which columns of a table name pictures, the first naming the item, and which one holds boxes: each
-            row then has all its pictures. Otherwise the column of pictures is looked for, and each row has one.
+        schema: See `describe_rows`.
+        allow_outside: Whether a table's paths may leave the folder.
         report: Told about progress.
         options: See `describe_items`.
     """
     if isinstance(source, list | tuple):
         names, paths = [writable_name(str(item)) for item in source], [Path(item) for item in source]
         return names, describe(paths, backbone=backbone, report=report, **options)
-    if _is_table(source):
-        table, root = read_table(source), root_of(source, images)
-        known = [] if schema is None else [column for column in schema.images if column in table.cells]
-        primary = known[0] if known else image_column(table, root)
-        if schema is not None and schema.box in table.cells:
-            options["boxes"] = boxes(table, schema)
-        described = describe_table(table, known or primary, root, backbone=backbone, report=report, **options)
-        return [str(text) for text in table.column(primary)], described
+    if is_table(source):
+        return describe_rows(
+            read_table(source), root_of(source, images), backbone, schema=schema, allow_outside=allow_outside,
+            report=report, **options,
+        )  # fmt: skip
     names, paths = listed_pictures(Path(source))
     return names, describe(paths, backbone=backbone, report=report, **options)
 
 
-def image_column(table: Table, root: Path) -> str:
+def describe_rows(
+    table: Table, root: Path, backbone: Backbone, *, schema: Schema | None = None, report: Report, **options: Any
+) -> tuple[list[str], Described]:
+    """Names and features of the rows of a table.
+
+    Args:
+        table: The table.
+        root: Folder that its paths are relative to.
+        backbone: What describes the pictures.
+        schema: Says which columns name pictures, the first naming the item, and which one holds boxes: each row then
+            has all its pictures. Without one of these columns the column of pictures is looked for, and each row has
+            one picture.
+        report: Told about notices and progress.
+        options: See `describe_table`.
+    """
+    known = [] if schema is None else [column for column in schema.images if column in table.cells]
+    primary = known[0] if known else _image_column(table, root)
+    if schema is not None and schema.box in table.cells:
+        options["boxes"] = boxes(table, schema)
+    described = describe_table(table, known or primary, root, backbone=backbone, report=report, **options)
+    return [str(text) for text in table.column(primary)], described
+
+
+def _image_column(table: Table, root: Path) -> str:
     """The column of a table that names its pictures.
 
     Raises:

@@ -1,6 +1,11 @@
 """Predictions and labels to numbers: metrics per attribute, category and overall, floors, scores to select by."""
 
 from facetwise.metrics._average_precision import average_precision
+from facetwise.metrics._calibration_error import (
+    calibration_error,
+    error_of_the_calibrated,
+    measure_calibration,
+)
 from facetwise.metrics._evaluate import evaluate
 from facetwise.metrics._evaluation import AttributeMetrics, Evaluation, Figure
 from facetwise.metrics._floors import RANDOM_DRAWS
@@ -19,7 +24,10 @@ __all__ = [
     "Evaluation",
     "Figure",
     "average_precision",
+    "calibration_error",
     "check_score",
+    "error_of_the_calibrated",
     "evaluate",
+    "measure_calibration",
     "score",
 ]

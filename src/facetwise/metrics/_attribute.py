@@ -158,6 +158,7 @@ def measure_attributes(
             labelled=int(sheet.labelled[place]),
             coverage=coverage[place],
             applicability=applicability[place],
+            calibration=None,
             per_class=_classes(sheet, attribute.classes, block.scores, several=attribute.kind is Kind.MULTILABEL)
             if per_class and attribute.classes
             else None,

@@ -1,10 +1,13 @@
 """Labels and decisions to an evaluation."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from facetwise.decisions import Decisions
 from facetwise.metrics._applicability import measure_applicability
 from facetwise.metrics._attribute import measure_attributes, measure_sheet, starts_of
+from facetwise.metrics._calibration_error import measure_calibration
 from facetwise.metrics._categories import by_category
 from facetwise.metrics._cells import compare
 from facetwise.metrics._confusion import tally
@@ -94,11 +97,14 @@ def evaluate(
         return {name: data[name] for name in ("overall", "categories", "attributes", "groups")}
 
     draws = [floor(random_draw(schema, train, len(truth), draw)) for draw in range(RANDOM_DRAWS)]
+    told = measure_calibration(schema, truth, decisions)
     return Evaluation(
         items=measured.items,
         overall=measured.overall,
         categories=measured.categories,
-        attributes=measured.attributes,
+        attributes={
+            column: replace(metrics, calibration=told.get(column)) for column, metrics in measured.attributes.items()
+        },
         groups=measured.groups,
         floors={"majority": floor(majority(schema, train, len(truth))), "random": average(draws)},
     )

@@ -41,6 +41,8 @@ class AttributeMetrics:
         exact_match: Share of labelled cells whose set of labels is right.
         rmse, r2: In the user's unit; `r2` needs two different numbers in the truth.
         mae_over_floor: `mae` over that of always saying the median of the training numbers; below 1 is better.
+        calibration: How far confidence is from being right: `error` (expected calibration error), `error_if_calibrated`
+            (the 95 % quantile of a perfectly calibrated model with the same confidences), `confidence` (their mean).
         per_class: Per class `support`, `precision`, `recall`, `f1` (and `average_precision` for multilabel).
     """
 
@@ -67,6 +69,7 @@ class AttributeMetrics:
     rmse: float | None = None
     r2: float | None = None
     mae_over_floor: float | None = None
+    calibration: dict[str, Figure] | None = None
     per_class: dict[str, dict[str, Figure]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -74,6 +77,8 @@ class AttributeMetrics:
         data: dict[str, Any] = {"kind": str(self.kind)}
         data |= {name: getattr(self, name) for name in ATTRIBUTE_METRICS[self.kind]}
         data["applicability"] = None if self.applicability is None else dict(self.applicability)
+        if self.calibration is not None:
+            data["calibration"] = dict(self.calibration)
         if self.per_class is not None:
             data["per_class"] = {name: dict(figures) for name, figures in self.per_class.items()}
         return data

@@ -8,6 +8,7 @@ from facetwise.models._depth import Depth
 from facetwise.models._fit import about_options, fitting
 from facetwise.models._initial import initialise
 from facetwise.models._model import FacetModel
+from facetwise.models._views import ViewAttention
 from facetwise.models.adapters import ADAPTERS, Adapter
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
@@ -70,6 +71,7 @@ def build_model(
     head_options: Mapping[str, object] | None = None,
     depth: bool = True,
     input_dropout: float = 0.2,
+    views: bool = False,
     seed: int = 0,
 ) -> FacetModel:
     """Compose a model from the tables; parameters depend on the seed and on names only.
@@ -82,6 +84,7 @@ def build_model(
         head, head_options: Line of `HEADS` and its options.
         depth: Whether the levels speak to the logits directly; needs more than one level to mean anything.
         input_dropout: Probability of zeroing a feature.
+        views: Whether each attribute learns which of an item's pictures to look at.
         seed: Seed of the initial parameters.
 
     Raises:
@@ -128,10 +131,11 @@ def build_model(
                 )
             ]
         )
+    owner = [present.index(place) for place in layout.owner]
     reads = {
         **given,
         "names": layout.names,
-        "owner": [present.index(place) for place in layout.owner],
+        "owner": owner,
         "width": body.width,
     }
     if "groups" in inspect.signature(chosen).parameters:
@@ -149,4 +153,5 @@ def build_model(
         adapters=chain,
         places=present,
         attributes=len(layout.blocks),
+        views=ViewAttention(owner=owner, queries=len(present), width=body.width) if views else None,
     )

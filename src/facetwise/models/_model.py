@@ -12,6 +12,7 @@ from facetwise.models._depth import Depth
 from facetwise.models._feature_dropout import FeatureDropout
 from facetwise.models._proximal import Proximal
 from facetwise.models._rows import Packed, RowOwners
+from facetwise.models._views import ViewAttention, spread_views
 from facetwise.models.adapters import Adapter, CategoryReader
 from facetwise.models.heads import Head
 from facetwise.models.trunks import Trunk
@@ -45,6 +46,7 @@ class FacetModel(nn.Module):
         places: Of each attribute of the trunk, its place in the schema (a parent whose probabilities are sums has no
             logits, and nothing here).
         attributes: Number of attributes of the schema.
+        views: How the pictures of an item become one answer, where items have several; None: by their mean.
     """
 
     places: Tensor
@@ -60,6 +62,7 @@ class FacetModel(nn.Module):
         adapters: Sequence[Adapter] = (),
         places: Sequence[int] = (),
         attributes: int = 0,
+        views: ViewAttention | None = None,
     ) -> None:
         super().__init__()
         self.dropout = FeatureDropout(probability=input_dropout)
@@ -67,6 +70,7 @@ class FacetModel(nn.Module):
         self.trunk = trunk
         self.head = head
         self.depth = depth
+        self.views = views
         self.num_logits = num_logits
         self.num_attributes = attributes
         self.register_buffer("places", torch.tensor(places, dtype=torch.long), persistent=False)
@@ -83,14 +87,17 @@ class FacetModel(nn.Module):
         return features, aux
 
     def forward(
-        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
+        self, features: Float[Tensor, "batch *view features"], category: Int[Tensor, " batch"] | None = None
     ) -> ModelOutput:
         """Standardised features of all levels to packed logits.
 
         Args:
-            features: All levels, one after the other.
+            features: All levels, one after the other; with a third dimension, of several pictures per item, NaN where
+                an item has fewer.
             category: Class of the category of each item where it is given, -1 where it is not known; None: predicted.
         """
+        if features.ndim == 3:
+            return self._pooled(features, category)
         features = self.dropout(features)
         adapted, aux = self._adapted(features, category)
         representation, beside = self.trunk.represent(adapted)
@@ -101,6 +108,25 @@ class FacetModel(nn.Module):
         if (penalty := aux.get("attribute_penalty")) is not None:
             aux["attribute_penalty"] = penalty.new_zeros(self.num_attributes).index_add(0, self.places, penalty)
         return ModelOutput(logits, representation, aux)
+
+    def _pooled(
+        self, features: Float[Tensor, "batch view features"], category: Int[Tensor, " batch"] | None
+    ) -> ModelOutput:
+        """Every picture by itself, then the pictures of each item together."""
+        seen = ~features[:, :, 0].isnan()
+        told = None if category is None else category[:, None].expand_as(seen)[seen]
+        each = self.forward(features[seen], told)
+
+        def mean(values: Tensor) -> Tensor:
+            count = seen.sum(dim=1).reshape(-1, *[1] * (values.ndim - 1))
+            return spread_views(values, seen).sum(dim=1) / count
+
+        def by_logit(values: Tensor) -> Tensor:
+            return mean(values) if self.views is None else self.views(each.features, values, seen)
+
+        pooled = {"cosine": by_logit, "category_logits": mean}  # the other side products are about no single picture
+        aux = {name: pooled[name](value) if name in pooled else value for name, value in each.aux.items()}
+        return ModelOutput(by_logit(each.logits), mean(each.features), aux)
 
     @property
     def provides(self) -> frozenset[str]:
@@ -151,15 +177,25 @@ class FacetModel(nn.Module):
 
     @torch.no_grad()
     def diagnostics(
-        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
+        self, features: Float[Tensor, "batch *view features"], category: Int[Tensor, " batch"] | None = None
     ) -> dict[str, np.ndarray | float]:
         """What gates, experts and attention do with these items, in evaluation mode, by stage and fact.
 
-        Per-attribute rows are in the order of "trunk.places": places in the schema.
+        Per-attribute rows are in the order of "trunk.places": places in the schema. Of several pictures per item,
+        "views.share" (attribute, view) is the mean share that each attribute gives to the first, the second, ... of
+        them, over items that have it.
         """
         training = self.training
         self.eval()
         told: dict[str, np.ndarray | float] = {}
+        if features.ndim == 3:
+            seen = ~features[:, :, 0].isnan()
+            category = None if category is None else category[:, None].expand_as(seen)[seen]
+            features = features[seen]
+            if self.views is not None:
+                shares = self.views.shares(self.forward(features, category).features, seen)
+                mean = shares.sum(dim=0) / seen.sum(dim=0).clamp_min(1)[:, None]
+                told["views.share"] = mean.T.cpu().numpy()
         for number, adapter in enumerate(self.adapters):
             assert isinstance(adapter, Adapter)
             told |= {f"adapters.{number}.{name}": value for name, value in adapter.diagnostics(features).items()}
@@ -167,6 +203,6 @@ class FacetModel(nn.Module):
             features = adapter.adapt(features, category)[0] if reads else adapter.adapt(features)[0]
         found = self.trunk.diagnostics(features)
         self.train(training)
-        if found:
+        if found or "views.share" in told:
             told |= {"trunk.places": self.places.cpu().numpy(), **{f"trunk.{n}": value for n, value in found.items()}}
         return told

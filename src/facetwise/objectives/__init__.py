@@ -7,7 +7,7 @@ from facetwise.objectives._class_weights import (
     count_classes,
     create_reweighting,
 )
-from facetwise.objectives._objective import LossChoice, Objective, Reduced, plain_objective
+from facetwise.objectives._objective import LossChoice, Objective, Reduced, about_losses_of, plain_objective
 from facetwise.objectives._segmented import segment_log_softmax, segment_logsumexp
 from facetwise.objectives._targets import Outputs, Targets, make_targets
 from facetwise.objectives.balancing import BALANCER_ALIASES, BALANCERS, Balancer, LooksAgain, PackedHead, Shared
@@ -34,6 +34,7 @@ __all__ = [
     "Reweighting",
     "Shared",
     "Targets",
+    "about_losses_of",
     "class_weights",
     "count_classes",
     "create_reweighting",

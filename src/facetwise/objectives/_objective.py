@@ -14,7 +14,7 @@ from facetwise.objectives._targets import Outputs, Targets
 from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, PLAIN_LOSSES, Loss
 from facetwise.schema import Kind, Schema
 
-__all__ = ["LossChoice", "Objective", "Reduced", "plain_objective"]
+__all__ = ["LossChoice", "Objective", "Reduced", "about_losses_of", "plain_objective"]
 
 # A line of `LOSSES` (or of its aliases) and its options.
 LossChoice = tuple[str, Mapping[str, object]]
@@ -45,25 +45,56 @@ class Reduced(NamedTuple):
         return value + applicability, (self.cells + self.applicability_cells) > 0
 
 
+def _resolved(choice: LossChoice) -> LossChoice:
+    """The choice with a published name resolved; options that are given win."""
+    name, options = choice
+    canonical, preset = LOSS_ALIASES.get(name, (name, {}))
+    return canonical, {**preset, **options}
+
+
+def about_losses_of(kinds: Mapping[str, Kind], by_attribute: Mapping[str, LossChoice]) -> list[Complaint]:
+    """What is wrong with losses of single attributes: columns that are none, losses that do not score their kinds.
+
+    Args:
+        kinds: Per attribute its kind.
+        by_attribute: Per column a choice.
+    """
+    complaints: list[Complaint] = []
+    for column, choice in by_attribute.items():
+        if (kind := kinds.get(column)) is None:
+            complaints.append(
+                Complaint(
+                    place="config: losses_of",
+                    rule="this is an attribute",
+                    found=repr(column),
+                    fix=nearest(column, kinds),
+                )
+            )
+        elif (wrong := _unfit("config: losses_of", column, kind, choice[0])) is not None:
+            complaints.append(wrong)
+    return complaints
+
+
+def _unfit(place: str, column: str, kind: Kind, name: str) -> Complaint | None:
+    fitting = [line for line, loss in LOSSES.items() if kind in loss.kinds]
+    if LOSS_ALIASES.get(name, (name, {}))[0] in fitting:
+        return None
+    rule = f"a loss of {column!r} scores {kind} attributes"
+    return Complaint(place=place, rule=rule, found=repr(name), fix=nearest(name, fitting))
+
+
 def _chosen(
     schema: Schema, losses: Mapping[Kind, LossChoice], by_attribute: Mapping[str, LossChoice]
 ) -> tuple[list[LossChoice], list[Complaint]]:
     """Per attribute the loss and its options, aliases resolved, and what is wrong with the names."""
-    place = "config: losses_of"
-    complaints = [
-        Complaint(place=place, rule="this is an attribute", found=repr(column), fix=nearest(column, schema.index))
-        for column in by_attribute
-        if column not in schema.index
-    ]
+    complaints = about_losses_of({one.column: one.kind for one in schema.attributes}, by_attribute)
     chosen: list[LossChoice] = []
     for attribute in schema.attributes:
-        name, options = by_attribute.get(attribute.column, losses[attribute.kind])
-        canonical, preset = LOSS_ALIASES.get(name, (name, {}))
-        fitting = [line for line, loss in LOSSES.items() if attribute.kind in loss.kinds]
-        if canonical not in fitting:
-            rule = f"a loss of {attribute.column!r} scores {attribute.kind} attributes"
-            complaints.append(Complaint(place=place, rule=rule, found=repr(name), fix=nearest(name, fitting)))
-        chosen.append((canonical, {**preset, **options}))
+        column, kind = attribute.column, attribute.kind
+        choice = by_attribute.get(column, losses[kind])
+        if column not in by_attribute and (wrong := _unfit(f"config: losses.{kind}", column, kind, choice[0])):
+            complaints.append(wrong)
+        chosen.append(_resolved(choice))
     return chosen, complaints
 
 

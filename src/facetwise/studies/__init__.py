@@ -1,6 +1,41 @@
-"""Many runs, or a run and other data: what changed, and whether it matters."""
+"""Many runs, or a run and other data: what changed, what is better, and whether it matters."""
 
+from facetwise.studies._compare import compare
+from facetwise.studies._compare_page import comparison_csv, comparison_page, notes_of
 from facetwise.studies._diff import AttributeDifference, Difference, diff
 from facetwise.studies._drift import AttributeDrift, Drift, drift, drift_of_features
+from facetwise.studies._search import SPACES, Dimension, dimension_of, space_of
+from facetwise.studies._statistics import holm, paired_difference, resampled_interval
+from facetwise.studies._sweep import Sweep, SweepTrial, sweep
+from facetwise.studies._variants import LADDERS, Variant, variants_of
+from facetwise.studies._verdicts import Compared, Comparison, judge_cells
 
-__all__ = ["AttributeDifference", "AttributeDrift", "Difference", "Drift", "diff", "drift", "drift_of_features"]
+__all__ = [
+    "LADDERS",
+    "SPACES",
+    "AttributeDifference",
+    "AttributeDrift",
+    "Compared",
+    "Comparison",
+    "Difference",
+    "Dimension",
+    "Drift",
+    "Sweep",
+    "SweepTrial",
+    "Variant",
+    "compare",
+    "comparison_csv",
+    "comparison_page",
+    "diff",
+    "dimension_of",
+    "drift",
+    "drift_of_features",
+    "holm",
+    "judge_cells",
+    "notes_of",
+    "paired_difference",
+    "resampled_interval",
+    "space_of",
+    "sweep",
+    "variants_of",
+]

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from facetwise.data import read_split
+from facetwise.data import Split
 from facetwise.schema import Attribute, Schema
 
 __all__ = ["changes_of_data", "changes_of_schema", "changes_of_settings", "flat", "read_json", "read_yaml"]
@@ -55,9 +55,8 @@ def _shown(names: list[str]) -> str:
     return ", ".join(repr(name) for name in names[:_NAMES_SHOWN]) + more
 
 
-def changes_of_data(before: Path, after: Path) -> list[str]:
+def changes_of_data(first: Split, second: Split) -> list[str]:
     """Lines about the rows of two runs: added, removed, another picture under the same name, another side."""
-    first, second = read_split(before / "split.csv"), read_split(after / "split.csv")
     lines = []
     if len(first.side) != len(second.side):
         lines.append(f"rows: {len(first.side):,} → {len(second.side):,}")

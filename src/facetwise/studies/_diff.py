@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from facetwise.data import read_split
+from facetwise.data import Split, read_split
 from facetwise.errors import RunError
 from facetwise.schema import Kind, Schema, read_schema
 from facetwise.studies._changes import (
@@ -186,8 +186,7 @@ def _attribute(
     )
 
 
-def _groups(path: Path) -> dict[str, str]:
-    split = read_split(path / "split.csv")
+def _groups(split: Split) -> dict[str, str]:
     return {str(image): str(group) for image, group in zip(split.images, split.groups, strict=True)}
 
 
@@ -203,12 +202,13 @@ def diff(before: str | Path, after: str | Path) -> Difference:
     first, second = _require_run(Path(before)), _require_run(Path(after))
     schemas: tuple[Schema, Schema] = read_schema(first / "schema.yaml"), read_schema(second / "schema.yaml")
     metrics = tuple(read_json(path / "metrics.json").get("attributes", {}) for path in (first, second))
-    said, groups = (_predictions(first), _predictions(second)), _groups(second)
+    splits = read_split(first / "split.csv"), read_split(second / "split.csv")
+    said, groups = (_predictions(first), _predictions(second)), _groups(splits[1])
     environment = changes_of_settings(read_json(first / "environment.json"), read_json(second / "environment.json"))
     return Difference(
         before=first,
         after=second,
-        data=changes_of_data(first, second),
+        data=changes_of_data(*splits),
         schema=changes_of_schema(*schemas),
         config=changes_of_settings(read_yaml(first / "config.yaml"), read_yaml(second / "config.yaml")),
         environment={key: pair for key, pair in environment.items() if key.split(".")[0] not in _IGNORED},

@@ -136,12 +136,17 @@ def drift_of_features(run: Run, table: Table, features: np.ndarray, good: np.nda
     Args:
         run: The run.
         table: The new table.
-        features: (readable row, width), chosen levels, not standardised.
+        features: (readable row, width) or (readable row, view, width), chosen levels, not standardised.
         good: Rows of the table that the features belong to.
     """
     schema, prepared, predictor = run.schema, run.prepared, run.predictor()
     rows = {side: prepared.split.rows(side) for side in ("train", "val")}
-    reads = run.bundle.standardizer
+
+    def reads(features: np.ndarray) -> np.ndarray:
+        """As the model reads them, of several pictures of an item their mean."""
+        read = run.bundle.standardizer(features)
+        return np.nanmean(read, axis=1) if read.ndim == 3 else read
+
     train = reads(prepared.features[rows["train"]])
     held, now = predictor(prepared.features[rows["val"]]), predictor(features)
     kept = table.take(good)

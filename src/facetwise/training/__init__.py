@@ -3,8 +3,9 @@
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
-from facetwise.training._lock import hold
+from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
+from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
@@ -12,8 +13,10 @@ from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
 from facetwise.training._step import Step, training_step
 from facetwise.training._trained import Run, load
+from facetwise.training._trial import Trial, run_trial
 
 __all__ = [
+    "LOCK",
     "BlockAdamW",
     "Checkpoint",
     "ParameterGroup",
@@ -23,7 +26,9 @@ __all__ = [
     "Step",
     "Stopping",
     "Structure",
+    "Trial",
     "begin_run",
+    "check_losses_of",
     "claim_folder",
     "environment",
     "fit",
@@ -37,6 +42,7 @@ __all__ = [
     "read_checkpoint",
     "read_structure",
     "run_training",
+    "run_trial",
     "stopping_on_signals",
     "training_step",
 ]

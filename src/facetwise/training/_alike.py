@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facetwise.data import Notice, Split, Table
+from facetwise.data import ROWS_SHOWN, Notice, Split, Table
 
 __all__ = ["about_alike", "kept_groups"]
-
-_ROWS_SHOWN = 5
 
 
 def kept_groups(groups: Sequence[np.ndarray], rows: np.ndarray) -> list[np.ndarray]:
@@ -44,4 +42,4 @@ def about_alike(groups: Sequence[np.ndarray], split: Split, table: Table, *, tog
     elif not together:
         message += " None of them lies on several sides of the split."
     shown = (torn or groups)[0]
-    return [Notice(code="near-duplicates", message=message, rows=table.row_numbers(shown, count=_ROWS_SHOWN))]
+    return [Notice(code="near-duplicates", message=message, rows=table.row_numbers(shown, count=ROWS_SHOWN))]

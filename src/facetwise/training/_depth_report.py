@@ -1,9 +1,12 @@
 """Which depths each attribute listens to, measured and not read off the gates."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from facetwise.inference import logits_of
 from facetwise.models import FacetModel
+from facetwise.models.backbones import Level
 from facetwise.objectives import Objective
 from facetwise.schema import Schema
 from facetwise.training._part import Part
@@ -18,8 +21,7 @@ def depth_report(
     measure: Objective,
     val: Part,
     *,
-    names: list[str],
-    widths: list[int],
+    levels: Sequence[Level],
     seed: int,
 ) -> dict[str, dict[str, dict[str, float | None]]]:
     """Per attribute and level: the validation loss that is added when the level is permuted among items, and the gate.
@@ -31,7 +33,7 @@ def depth_report(
         schema, model: What was trained.
         measure: The loss that is the same whatever was trained with.
         val: Validation rows.
-        names, widths: The levels.
+        levels: The levels, in the order of the features.
         seed: Of the permutation.
     """
     features = val.features.cpu().numpy()
@@ -46,13 +48,16 @@ def depth_report(
         for place, block in enumerate(layout.blocks)
     ]
     start = 0
-    for level, (name, width) in enumerate(zip(names, widths, strict=True)):
+    for number, level in enumerate(levels):
         broken = features.copy()
-        broken[:, start : start + width] = features[shuffled, start : start + width]
+        inside = slice(start, start + level.width)
+        other = features[shuffled][..., inside]
+        # Of items with several pictures, one that the other item does not have keeps what it is.
+        broken[..., inside] = np.where(np.isnan(other), broken[..., inside], other)
         added = plain_loss(schema, measure, logits_of(model, broken), val.targets) - base
         for place, attribute in enumerate(schema.attributes):
             loss = None if np.isnan(added[place]) else float(added[place])
-            gate = None if gates is None else float(gates[readers[place], level])
-            result[attribute.column][name] = {"added_loss": loss, "gate": gate}
-        start += width
+            gate = None if gates is None else float(gates[readers[place], number])
+            result[attribute.column][level.name] = {"added_loss": loss, "gate": gate}
+        start += level.width
     return result

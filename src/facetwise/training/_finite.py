@@ -71,7 +71,9 @@ def ran_away(
     model.eval()
     with torch.inference_mode():
         features = train.features[rows]
-        spoiled = ~(torch.isfinite(model(features).logits).all(dim=1) & torch.isfinite(features).all(dim=1))
+        spoiled = ~torch.isfinite(model(features).logits).all(dim=1)
+        if features.ndim == 2:  # with several pictures per item, NaN is where there is none
+            spoiled |= ~torch.isfinite(features).all(dim=1)
     guilty = rows[spoiled] if bool(spoiled.any()) else rows
     return RunError(
         f"training keeps every number finite. Found infinity or NaN in {what}, epoch {at.epoch + 1}, "

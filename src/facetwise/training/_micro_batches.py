@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 def reduced_in_parts(
     model: FacetModel,
     objective: Objective,
-    features: Float[Tensor, "item features"],
+    features: Float[Tensor, "item *view features"],
     targets: Targets,
     weights: ClassWeights,
     *,

@@ -24,7 +24,7 @@ class Part:
         rows: Their 0-based rows in the table, so that a message can name them; counted through where not given.
     """
 
-    features: Float[Tensor, "item features"]
+    features: Float[Tensor, "item *view features"]
     targets: Targets
     labels: Labels
     rows: np.ndarray | None = None

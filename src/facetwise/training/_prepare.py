@@ -23,6 +23,7 @@ from facetwise.data import (
     split_rows,
     tell,
 )
+from facetwise.decisions import check_goals
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import choose_levels, features_from_file
@@ -31,6 +32,7 @@ from facetwise.metrics import check_score
 from facetwise.models.backbones import Level, create_backbone
 from facetwise.schema import Labels, Schema
 from facetwise.training._alike import about_alike, kept_groups
+from facetwise.training._losses_of import check_losses_of
 
 __all__ = ["Prepared", "Structure", "infer_structure", "prepare", "read_structure"]
 
@@ -55,7 +57,8 @@ class Prepared:
         split: Sides of the rows of `rows`.
         rows: Rows of the table whose picture could be read.
         labels: Their labels.
-        features: Their features, chosen levels, not standardised.
+        features: Their features, chosen levels, not standardised: (row, width), or (row, view, width) of several
+            pictures per row, NaN where a row has fewer.
         levels: The levels.
         backbone: What a bundle has to know about the backbone.
         issues: Row → (reason, message) of every row without a readable picture.
@@ -98,7 +101,9 @@ def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table,
         name: [*table.column(name), *(test.column(name) if name in test.cells else [""] * len(test))]
         for name in table.columns
     }
-    return Table.of({**cells, column: [*own, *["test"] * len(test)]}, name=table.name, notices=table.notices), column
+    said = [replace(notice, message=f"{test.name}: {notice.message}") for notice in test.notices]
+    joined = {**cells, column: [*own, *["test"] * len(test)]}
+    return Table.of(joined, name=table.name, notices=[*table.notices, *said]), column
 
 
 def infer_structure(table: Table, root: Path, *, category: str | None, group: str | None) -> Inference:
@@ -131,6 +136,7 @@ def read_structure(
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
         table, split_column = _joined(table, read_table(test), split_column)
+    check_losses_of(schema or inferred, config)
     return Structure(table=table, structure=schema or inferred, split_column=split_column, root=root)
 
 
@@ -150,10 +156,8 @@ def prepare(
         TableError: No picture can be read.
     """
     table, structure = read.table, read.structure
-    if isinstance(structure, Inference):
-        tell(structure.notices, report)
-    else:
-        tell(table.notices, report)
+    inferred = structure.notices if isinstance(structure, Inference) else ()
+    tell([*inferred, *(notice for notice in table.notices if notice not in inferred)], report)
     if features is None:
         if not structure.images:
             fix = 'name it in the schema: image: "column"; or give --features'
@@ -165,9 +169,11 @@ def prepare(
             allow_outside=config.allow_outside_root,
             backbone=backbone, device=config.device, workers=config.workers, report=report,
         )  # fmt: skip
-        array, levels, rows, issues = described.pooled(), described.levels, described.good, described.issues
+        array = described.stacked() if config.views == "attention" else described.pooled()
+        levels, rows, issues = described.levels, described.good, described.issues
         view_issues = described.view_issues
-        alike = kept_groups(described.near_duplicates(), rows) if config.near_duplicates else []
+        looked = config.near_duplicates or config.group_near_duplicates
+        alike = kept_groups(described.near_duplicates(report), rows) if looked else []
         digests = [described.digests[row] for row in rows]
         about: dict[str, Any] = {
             "mode": "referenced", "name": config.backbone.name, "options": dict(config.backbone.options),
@@ -202,6 +208,7 @@ def prepare(
     )  # fmt: skip
     tell(notices, report)
     check_score(schema, config.select_by)
+    check_goals(schema, config.goal, config.goals)
     labels, notices = encode(schema, kept)
     tell(notices, report)
     chosen, kept_levels = choose_levels(array, levels, config.levels)

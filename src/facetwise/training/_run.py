@@ -14,14 +14,10 @@ import numpy as np
 import polars as pl
 import torch
 
-from facetwise.config import Component, Config
-from facetwise.data import fit_scales, write_split
-from facetwise.decisions import NumberScale, tune_thresholds
-from facetwise.errors import RunError
+from facetwise.config import Config
+from facetwise.data import write_split
 from facetwise.events import Event, Report
-from facetwise.features import Standardizer
 from facetwise.inference import (
-    Bundle,
     Predictor,
     write_bundle,
     write_bytes,
@@ -31,12 +27,13 @@ from facetwise.inference import (
     writing,
 )
 from facetwise.metrics import evaluate
-from facetwise.models import FacetModel, build_model
-from facetwise.objectives import Objective, count_classes, make_targets, plain_objective
-from facetwise.schema import VALUE, Kind, Schema, schema_to_yaml
+from facetwise.models import FacetModel
+from facetwise.objectives import plain_objective
+from facetwise.schema import Kind, Schema, schema_to_yaml
+from facetwise.training._assemble import assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
+from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
-from facetwise.training._device import choose_device
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
@@ -78,29 +75,6 @@ def environment() -> dict[str, Any]:
     }
 
 
-def _part(
-    schema: Schema,
-    prepared: Prepared,
-    scales: dict[str, NumberScale],
-    features: np.ndarray,
-    rows: np.ndarray,
-) -> Part:
-    chosen, kept = prepared.labels.take(rows), prepared.rows
-    standardised = np.full(chosen.number.shape, np.nan)
-    for place, attribute in enumerate(schema.attributes):
-        if attribute.id in scales:
-            valued = chosen.state[:, place] == VALUE
-            standardised[valued, place] = scales[attribute.id].standardise(chosen.number[valued, place])
-    weights = None if prepared.weights is None else prepared.weights[rows]
-    targets = make_targets(schema, chosen, standardised, weights=weights)
-    return Part(features=torch.from_numpy(features[rows]), targets=targets, labels=chosen, rows=kept[rows])
-
-
-def _losses(config: Config) -> dict[Kind, tuple[str, dict[str, Any]]]:
-    chosen: dict[Kind, Component] = {kind: getattr(config.losses, kind.value) for kind in Kind}
-    return {kind: (component.name, component.options) for kind, component in chosen.items()}
-
-
 def _summary(
     schema: Schema, model: FacetModel, prepared: Prepared, parts: dict[str, Part], config: Config
 ) -> list[str]:
@@ -114,7 +88,7 @@ def _summary(
         + (f"; {len(prepared.issues):,} unreadable" if prepared.issues else ""),
         f"attributes  {len(kinds)}: {given}; {sum(len(a.classes) for a in schema.attributes):,} classes",
         f"category    {schema.category or 'none: every attribute applies to every item'}",
-        f"features    {prepared.backbone['name'] or 'given'}, {levels}, {prepared.features.shape[1]:,} wide",
+        f"features    {prepared.backbone['name'] or 'given'}, {levels}, {prepared.features.shape[-1]:,} wide",
         f"model       {config.trunk.name} trunk, {config.head.name} head"
         + (", gates over depth" if model.depth is not None else "")
         + f": {weights:,} parameters, {layout.num_logits:,} logits in one product",
@@ -140,19 +114,6 @@ def _write_issues(path: Path, prepared: Prepared) -> None:
                 "bad_views": pl.List(view)},
     ).write_parquet(sink)  # fmt: skip
     write_bytes(path, sink.getvalue())
-
-
-def _require_sides(prepared: Prepared) -> None:
-    for side, fix in (("train", "add rows"), ("val", "raise val_ratio, or add rows")):
-        if not len(prepared.split.rows(side)):
-            raise RunError(
-                f"training needs rows on the side {side!r}. Found none of {len(prepared.rows):,}. Fix: {fix}"
-            )
-        if not (prepared.labels.state[prepared.split.rows(side)] == VALUE).any():
-            raise RunError(
-                f"training needs a labelled cell on the side {side!r}. Found none in "
-                f"{len(prepared.split.rows(side)):,} rows. Fix: label some of them, or leave the split to facetwise"
-            )
 
 
 def _same_environment(path: Path, report: Report) -> None:
@@ -190,40 +151,18 @@ def run_training(
         stop: Asked between the steps of the training.
         insist: There has to be a checkpoint to continue from.
     """
-    _require_sides(prepared)
-    schema, labels, split = prepared.schema, prepared.labels, prepared.split
+    made = assemble(prepared, config)
+    schema, model, parts = prepared.schema, made.model, made.parts
     write_text(folder / "schema.yaml", schema_to_yaml(schema))
     with writing(folder / "split.csv"):
-        write_split(split, folder / "split.csv")
+        write_split(prepared.split, folder / "split.csv")
     _same_environment(folder / "environment.json", report)
     _write_issues(folder / "issues.parquet", prepared)
-
-    # What is fitted on training rows, and the rows as the model reads them.
-    sides = {side: split.rows(side) for side in ("train", "val", "test")}
-    widths = [level.width for level in prepared.levels]
-    train_labels = labels.take(sides["train"])
-    scales = fit_scales(schema, train_labels)
-    standardizer = Standardizer.fit(
-        prepared.features[sides["train"]], widths, standardize=config.standardize, l2_normalize=config.l2_normalize
-    )
-    features = standardizer(prepared.features)
-    parts = {side: _part(schema, prepared, scales, features, rows) for side, rows in sides.items()}
-
-    # The model, and the loop.
-    device = choose_device(config.device)
-    parts = {side: part.to(device) for side, part in parts.items()}
-    model = build_model(
-        schema, levels=widths, trunk=config.trunk.name, trunk_options=config.trunk.options, head=config.head.name,
-        head_options=config.head.options, depth=config.depth, input_dropout=config.input_dropout, seed=config.seed,
-    ).to(device)  # fmt: skip
-    objective = Objective(schema=schema, losses=_losses(config)).to(device)
-    objective.require(model.provides)
-    objective.prepare(count_classes(schema, train_labels))
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
     report(Event("stage", "training"))
     fit(
-        schema, model, objective, scales, config, train=parts["train"], val=parts["val"], folder=folder,
+        schema, model, made.objective, made.scales, config, train=parts["train"], val=parts["val"], folder=folder,
         report=report, stop=stop, insist=insist,
     )  # fmt: skip
 
@@ -231,13 +170,11 @@ def run_training(
     report(Event("stage", "evaluating"))
     best = read_checkpoint(folder / "checkpoints" / "best_score")
     model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
-    bundle = _make_bundle(prepared, config, standardizer, scales, best.tensors)
-    if config.tune_thresholds:
-        scores, _ = Predictor(bundle).scores(prepared.features[sides["val"]])
-        bundle = replace(bundle, thresholds=tune_thresholds(schema, scores, parts["val"].labels, train_labels))
-    names = [level.name for level in prepared.levels]
-    measure = plain_objective(schema).to(device)
-    depths = depth_report(schema, model, measure, parts["val"], names=names, widths=widths, seed=config.seed)
+    trained = make_bundle(prepared, config, made, best.tensors)
+    bundle = fit_decisions(trained, prepared, made.sides, config, report=report)
+    depths = depth_report(
+        schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
+    )
     write_json(folder / "depth.json", depths)
     seen = model.diagnostics(parts["val"].features[:MOST_DIAGNOSED])
     write_json(
@@ -245,37 +182,14 @@ def run_training(
     )
     predictor, images, metrics = Predictor(bundle), np.array(prepared.images(), dtype=object), {}
     for side in ("val", "test"):
-        rows = sides[side]
+        rows = made.sides[side]
         if not len(rows):
             continue
-        decisions = predictor(prepared.features[rows])
+        truth, decisions = parts[side].labels, predictor(prepared.features[rows])
         where = folder / "predictions" / f"{side}.parquet"
-        write_predictions(where, schema, prepared.rows[rows], list(images[rows]), labels.take(rows), decisions)
-        metrics[side] = evaluate(schema, labels.take(rows), decisions, train=train_labels)
+        write_predictions(where, schema, prepared.rows[rows], list(images[rows]), truth, decisions)
+        metrics[side] = evaluate(schema, truth, decisions, train=made.train_labels)
     shown = "test" if "test" in metrics else "val"
     summary = {"split": shown, **metrics[shown].to_dict()}
     write_json(folder / "metrics.json", summary)
     write_bundle(folder / "bundle", replace(bundle, metrics={"split": shown, "overall": summary["overall"]}))
-
-
-def _make_bundle(
-    prepared: Prepared,
-    config: Config,
-    standardizer: Standardizer,
-    scales: dict[str, NumberScale],
-    tensors: dict[str, np.ndarray],
-) -> Bundle:
-    """Everything that the trained model means."""
-    parts: dict[str, Component] = {"trunk": config.trunk, "head": config.head}
-    model: dict[str, Any] = {name: {"name": part.name, "options": dict(part.options)} for name, part in parts.items()}
-    return Bundle(
-        schema=prepared.schema,
-        tensors=tensors,
-        standardizer=standardizer,
-        scales=scales,
-        thresholds={},
-        model={**model, "depth": config.depth},
-        levels=config.levels,
-        backbone=prepared.backbone,
-        facetwise=version("facetwise"),
-    )

@@ -1,6 +1,6 @@
 """Which of a model's parameters attributes share, as balancers need to know it."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from facetwise.models import FacetModel, ModelOutput
 from facetwise.objectives import Objective, PackedHead, Shared
@@ -24,8 +24,9 @@ def shared_of(model: FacetModel, objective: Objective, *, watch: bool) -> Shared
         shared.watch(model)
         matrix = getattr(model.head, "matrix", None)
 
-        def remember(_: nn.Module, __: object, output: ModelOutput) -> None:
-            one_for_all = output.features.ndim == 2 and output.logits.requires_grad
+        def remember(_: nn.Module, given: tuple[Tensor, ...], output: ModelOutput) -> None:
+            # Logits of items with several pictures are no product with one representation.
+            one_for_all = given[0].ndim == 2 and output.features.ndim == 2 and output.logits.requires_grad
             shared.head = PackedHead(output.logits, output.features, matrix, objective.reads) if one_for_all else None
 
         model.register_forward_hook(remember)

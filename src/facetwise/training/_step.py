@@ -38,7 +38,11 @@ class Step:
 
 
 def gradients(
-    step: Step, features: Float[Tensor, "item features"], targets: Targets, weights: ClassWeights, micro_batch: int
+    step: Step,
+    features: Float[Tensor, "item *view features"],
+    targets: Targets,
+    weights: ClassWeights,
+    micro_batch: int,
 ) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
     """Forward and one backward; losses, which attributes were active, and which blocks of logits were touched."""
     step.shared.forget()  # what an attempt that ran out of memory left behind
@@ -54,7 +58,7 @@ def gradients(
 
 def training_step(
     step: Step,
-    features: Float[Tensor, "item features"],
+    features: Float[Tensor, "item *view features"],
     targets: Targets,
     weights: ClassWeights,
     *,

@@ -10,20 +10,22 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import Table, boxes, encode, read_table, tell
+from facetwise.data import Table, encode, read_spelled, read_table, tell
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
     Answers,
     Bundle,
+    Described,
     Filled,
     Predictor,
     answers_from,
+    describe_rows,
     describe_source,
-    describe_table,
     fill_table,
-    image_column,
+    given_cells,
+    is_table,
     known_cells,
     read_bundle,
     read_predictions,
@@ -103,7 +105,8 @@ class Run:
         if checkpoint == "best_score":
             return Predictor(self.bundle)
         saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
-        return Predictor(replace(self.bundle, tensors=saved.tensors))
+        # The neighbours are described by the best checkpoint.
+        return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
 
     def _backbone(self) -> Any:
         about = self.bundle.backbone
@@ -152,7 +155,7 @@ class Run:
         train = self._train_labels
         saved = self.path / "predictions" / f"{side}.parquet"
         if checkpoint == "best_score" and saved.is_file():
-            _, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds)
+            _, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds, self.bundle.policy)
             return evaluate(self.schema, truth, decisions, train=train)
         rows = self._prepared.split.rows(side)
         if not len(rows):
@@ -172,19 +175,25 @@ class Run:
     def describe(
         self, table: Table, root: Path, *, report: Report = silent
     ) -> tuple[np.ndarray, np.ndarray, dict[int, tuple[str, str]]]:
-        """Features of a new table as this run's model reads them: (readable row, width), those rows, and the issues.
+        """Features of a new table as this run's model reads them, one entry per readable row; these rows; the issues.
 
         Args:
             table: The table.
             root: Folder that its paths are relative to.
             report: Told about progress.
         """
-        schema = self.schema
-        columns = [column for column in schema.images if column in table.cells] or image_column(table, root)
-        parts = boxes(table, schema) if schema.box in table.cells else None
-        described = describe_table(table, columns, root, boxes=parts, backbone=self._backbone(), report=report)
-        chosen, _ = choose_levels(described.pooled(), described.levels, self.bundle.levels)
+        _, described = describe_rows(
+            table, root, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            report=report,
+        )  # fmt: skip
+        chosen = self._features(described)
         return chosen, described.good, described.issues
+
+    def _features(self, described: Described) -> np.ndarray:
+        """What the model reads of some pictures: one row per item, or one per picture of each item."""
+        several = self.bundle.model.get("views") == "attention"
+        rows = described.stacked() if several else described.pooled()
+        return choose_levels(rows, described.levels, self.bundle.levels)[0]
 
     @property
     def _train_labels(self) -> Labels:
@@ -205,26 +214,69 @@ class Run:
             about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"]
         )
         given = None if about["features"] is None else Path(about["features"])
-        return prepare(read, self.config, features=given, split_from=self.path, report=silent)
+        # The sides are those of split.csv: what looks the same has had its say.
+        config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
+        return prepare(read, config, features=given, split_from=self.path, report=silent)
 
     def predict(
-        self, source: Any, *, images: str | Path | None = None, checkpoint: str = "best_score", report: Report = silent
+        self,
+        source: Any,
+        *,
+        images: str | Path | None = None,
+        given: Sequence[str] = (),
+        sets: bool = False,
+        checkpoint: str = "best_score",
+        report: Report = silent,
     ) -> Answers:
         """Fill in every attribute of pictures.
 
         Args:
             source: A picture, a folder, a list of pictures, or a table (path or frame) with an image column.
             images: Folder that a table's paths are relative to.
+            given: Columns of the table that are believed, and condition the rest; cells that the picture speaks
+                against are marked.
+            sets: Tell sets of classes and intervals of numbers too, with the coverage of the run.
             checkpoint: Which checkpoint.
             report: Told about progress.
 
         Returns:
             One row per picture, in order; unreadable ones with their reason.
+
+        Raises:
+            UserError: Given columns without a table.
         """
-        names, described = describe_source(source, images, self._backbone(), schema=self.schema, report=report)
+        if given:
+            return self._predict_given(source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
+        names, described = describe_source(
+            source, images, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            report=report,
+        )  # fmt: skip
         issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
-        chosen, _ = choose_levels(described.pooled(), described.levels, self.bundle.levels)
-        return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen))
+        chosen = self._features(described)
+        policy = self.bundle.policy if sets else None
+        return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen), sets_of=policy)
+
+    def _predict_given(
+        self, source: Any, images: str | Path | None, given: list[str], *, sets: bool, checkpoint: str, report: Report
+    ) -> Answers:
+        if not is_table(source):
+            raise UserError(f"given columns are those of a table. Found {source}. Fix: predict a table that has them")
+        table = read_table(source)
+        names, described = describe_rows(
+            table, root_of(source, images), self._backbone(), schema=self.schema,
+            allow_outside=self.config.allow_outside_root, report=report,
+        )  # fmt: skip
+        known, said, notices = given_cells(self.schema, table, given, described.good)
+        tell(notices, report)
+        issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
+        chosen = self._features(described)
+        predictor = self.predictor(checkpoint)
+        against = predictor.contradicted(chosen, known) & said
+        policy = self.bundle.policy if sets else None
+        return answers_from(
+            self.schema, names, issues, predictor(chosen, given=known), sets_of=policy, given=said,
+            contradicted=against,
+        )  # fmt: skip
 
     def fill(
         self,
@@ -238,7 +290,7 @@ class Run:
         """Fill the empty cells of a table; what its other cells say is taken as known.
 
         A known category decides which attributes apply, a known parent leaves only its own classes. Cells that have
-        a text are never changed.
+        a text are never changed, not even the blanks around it where the table is a file of separated values.
 
         Args:
             source: Table (path or frame) with an image column.
@@ -247,12 +299,15 @@ class Run:
             checkpoint: Which checkpoint.
             report: Told about progress.
         """
-        table = read_table(source)
+        table, spelling = read_spelled(source)
+        tell(table.notices, report)
         features, good, issues = self.describe(table, root_of(source, images), report=report)
         known, notices = known_cells(self.schema, table.take(good))
         tell(notices, report)
         decisions = self.predictor(checkpoint)(features, given=known)
-        return fill_table(self.schema, table, known, decisions, good, issues, min_confidence=min_confidence)
+        return fill_table(
+            self.schema, table, known, decisions, good, issues, min_confidence=min_confidence, spelling=spelling
+        )
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.

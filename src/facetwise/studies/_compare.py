@@ -1,0 +1,221 @@
+"""Many configurations on the same splits, the same budget and the same seeds, against the first of them."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetwise.config import Config, load_config
+from facetwise.errors import ConfigError, Interrupted, RunError, UserError
+from facetwise.events import Event, Report, silent
+from facetwise.metrics import check_score
+from facetwise.schema import Schema, read_schema
+from facetwise.studies._cells import SCRATCH, Cell, cell_digest, claim_study, facts_of, read_cell, write_cell
+from facetwise.studies._compare_page import write_comparison
+from facetwise.studies._variants import READ_FIELDS, Variant, find_variant, variants_of
+from facetwise.studies._verdicts import Comparison, judge_cells
+from facetwise.training import (
+    Prepared,
+    Stopping,
+    Structure,
+    check_losses_of,
+    hold,
+    prepare,
+    read_structure,
+    run_trial,
+)
+
+__all__ = ["compare"]
+
+CELLS = "cells"
+# What a comparison writes beside its marker.
+FILES = (CELLS, SCRATCH, "result.json", "table.csv", "report.html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Data:
+    """Where the rows come from."""
+
+    read: Structure
+    features: Path | None
+
+    def prepared(self, config: Config, report: Report) -> Prepared:
+        return prepare(self.read, config, features=self.features, split_from=None, report=report)
+
+
+def compare(
+    table: Any,
+    *,
+    out: str | Path,
+    images: str | Path | None = None,
+    schema: str | Path | Schema | None = None,
+    features: str | Path | None = None,
+    config: str | Path | None = None,
+    settings: Sequence[str] = (),
+    vary: Sequence[str] = (),
+    variants: str | Path | None = None,
+    ladder: str | None = None,
+    seeds: int = 5,
+    metric: str = "mean_macro_f1",
+    baseline: str | None = None,
+    overwrite: bool = False,
+    report: Report = silent,
+    stop: Stopping | None = None,
+    **options: Any,
+) -> Comparison:
+    """Train every variant with every seed, and say which differ from the baseline.
+
+    One file per training is written as soon as it is done; the same call, or one with more seeds or variants in the
+    same folder, goes on from them.
+
+    Args:
+        table: Path or frame.
+        out: Folder of the comparison.
+        images: Folder that the table's paths are relative to.
+        schema: A schema or its file; inferred if not given.
+        features: A file of features in place of pictures.
+        config, settings, options: The configuration as it stands: a file, `KEY=VALUE`, fields by name.
+        vary: `KEY=VALUE,VALUE`; several make every combination.
+        variants: YAML file of named variants: `NAME: {KEY: VALUE}`.
+        ladder: A line of `LADDERS`.
+        seeds: How many; from the configuration's own seed upwards. Each draws the split too, unless the table has one.
+        metric: What is compared, on the test rows: any score that `select_by` takes.
+        baseline: Name of the variant to compare with; the first one if not given.
+        overwrite: Forget what is in the folder.
+        report: Told about progress.
+        stop: Asked between two steps.
+
+    Raises:
+        UserError: Anything that the user can mend; before anything long begins where it can be known.
+    """
+    base = None if config is None else Path(config)
+    chosen = variants_of(
+        config=base, settings=settings, options=options, vary=vary, ladder=ladder,
+        file=None if variants is None else Path(variants),
+    )  # fmt: skip
+    reference = find_variant(chosen, baseline)
+    if seeds < 1:
+        raise UserError(f"--seeds is at least 1. Found {seeds}. Fix: write --seeds 5")
+    first = load_config(base, settings, **options)
+    given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
+    read = read_structure(table, images=None if images is None else Path(images), schema=given, config=first)
+    _check(read, chosen)
+    data = _Data(read=read, features=None if features is None else Path(features))
+    facts = facts_of(read, schema=given, features=data.features)
+    folder, repeated = Path(out), [first.seed + number for number in range(seeds)]
+    with hold(folder):
+        claim_study(folder, "comparison", FILES, overwrite=overwrite)
+        cells = _train_all(data, chosen, repeated, folder, facts, metric=metric, report=report, stop=stop)
+        found = judge_cells(chosen, cells, repeated, reference=reference, metric=metric)
+        write_comparison(folder, found)
+    return found
+
+
+def _check(read: Structure, variants: Sequence[Variant]) -> None:
+    complaints = {}
+    for variant in variants:
+        try:
+            check_losses_of(read.structure, variant.config)
+        except ConfigError as error:
+            complaints |= {str(complaint): complaint for complaint in error.complaints}
+    if complaints:
+        raise ConfigError(list(complaints.values()))
+
+
+def _train_all(
+    data: _Data,
+    variants: Sequence[Variant],
+    seeds: Sequence[int],
+    folder: Path,
+    facts: Mapping[str, Any],
+    *,
+    metric: str,
+    report: Report,
+    stop: Stopping | None,
+) -> dict[tuple[str, int], Cell]:
+    """Every cell, those that are there already read back; one seed's rows in memory at a time."""
+    found: dict[tuple[str, int], Cell] = {}
+    total, done = len(variants) * len(seeds), 0
+    files = {
+        (variant.name, seed): folder / CELLS / f"{cell_digest(_with_seed(variant.config, seed), facts)}.json"
+        for variant in variants
+        for seed in seeds
+    }
+    there = sum((cell := read_cell(path)) is not None and cell.error is None for path in files.values())
+    if there:
+        told = {"code": "resumed", "cells": there}
+        report(Event("stage", f"{there} of {total} trainings are there already", data=told))
+    for number, seed in enumerate(seeds):
+        rows = _Rows(data, seed, report if number == 0 else silent, metric)
+        for variant in variants:
+            path, config = files[variant.name, seed], _with_seed(variant.config, seed)
+            cell = read_cell(path)
+            if cell is None or cell.error is not None:
+                try:
+                    _train(path, rows.of(config), config, folder, variant=variant, report=report, stop=stop)
+                except Interrupted as error:
+                    words = f"stopped; {done} of {total} trainings are kept in {folder}. The same command continues."
+                    raise Interrupted(words, code=error.code) from error
+                cell = read_cell(path)
+                assert cell is not None
+            found[variant.name, seed] = cell
+            done += 1
+            report(Event("progress", "trainings", done, total))
+    return found
+
+
+def _train(
+    path: Path, prepared: Prepared, config: Config, folder: Path, *, variant: Variant, report: Report,
+    stop: Stopping | None,
+) -> None:  # fmt: skip
+    """One cell. What cannot be trained is a result too: the others go on."""
+    (folder / SCRATCH).mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder / SCRATCH, ignore_cleanup_errors=True) as scratch:
+        try:
+            trial = run_trial(prepared, config, scratch=Path(scratch), stop=stop)
+        except (ConfigError, RunError) as error:
+            report(Event("notice", f"{variant.name}, seed {config.seed}: {error}", data={"code": "not_trained"}))
+            write_cell(path, prepared, str(error), config)
+            return
+    write_cell(path, prepared, trial, config)
+
+
+class _Rows:
+    """The rows of one seed, prepared once for all variants that read the same features."""
+
+    def __init__(self, data: _Data, seed: int, report: Report, metric: str) -> None:
+        self._data, self._seed, self._report, self._metric = data, seed, report, metric
+        self._known: dict[str, Prepared] = {}
+        self._sides: tuple[np.ndarray, np.ndarray] | None = None
+
+    def of(self, config: Config) -> Prepared:
+        """Rows, split and features as this configuration reads them.
+
+        Raises:
+            RunError: Another variant has other readable rows, or there is nothing to test on.
+        """
+        key = config.model_dump_json(include=set(READ_FIELDS))
+        if key not in self._known:
+            made = self._data.prepared(config, self._report)
+            check_score(made.schema, self._metric)
+            if not len(made.split.rows("test")):
+                raise RunError("a comparison needs test rows. Found none. Fix: raise test_ratio")
+            sides = (made.rows, made.split.side)
+            if self._sides is not None and not all(map(np.array_equal, sides, self._sides)):
+                raise RunError(
+                    "all variants are measured on the same rows. Found other readable pictures for "
+                    f"{config.backbone.name}. Fix: compare backbones that read the same pictures"
+                )
+            self._sides = sides
+            self._known[key] = made
+            self._report = silent
+        made = self._known[key]
+        check_score(made.schema, config.select_by)
+        return made
+
+
+def _with_seed(config: Config, seed: int) -> Config:
+    return config.model_copy(update={"seed": seed})

@@ -1,0 +1,139 @@
+"""A prepared table and a configuration to what a loop needs: parts, scales, model, objective."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+
+from facetwise.config import Component, Config
+from facetwise.data import fit_scales
+from facetwise.decisions import NumberScale
+from facetwise.errors import RunError
+from facetwise.features import Standardizer
+from facetwise.inference import Bundle
+from facetwise.models import FacetModel, build_model
+from facetwise.objectives import Objective, count_classes, make_targets
+from facetwise.schema import VALUE, Kind, Labels, Schema
+from facetwise.training._device import choose_device
+from facetwise.training._part import Part
+from facetwise.training._prepare import Prepared
+
+__all__ = ["Assembled", "assemble", "make_bundle"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """What is trained, and on what.
+
+    Args:
+        device: Where.
+        sides: Side → places of its rows among those that are kept.
+        train_labels: Labels of the training rows, which scales, thresholds and floors come from.
+        scales: Per numeric attribute id how it is standardised.
+        standardizer: How features are read.
+        features: Of all kept rows, as the model reads them.
+        parts: Side → its rows, ready for the model.
+        model: With its first parameters.
+        objective: Prepared with the training counts.
+    """
+
+    device: torch.device
+    sides: dict[str, np.ndarray]
+    train_labels: Labels
+    scales: dict[str, NumberScale]
+    standardizer: Standardizer
+    features: np.ndarray
+    parts: dict[str, Part]
+    model: FacetModel
+    objective: Objective
+
+
+def assemble(prepared: Prepared, config: Config) -> Assembled:
+    """Fit what is fitted on training rows, code every side, build the model and the objective.
+
+    Raises:
+        RunError: A side that training needs has no rows or no labels.
+        ConfigError: A component that does not fit the table or the others.
+    """
+    _require_sides(prepared)
+    schema, labels, split = prepared.schema, prepared.labels, prepared.split
+    sides = {side: split.rows(side) for side in ("train", "val", "test")}
+    widths = [level.width for level in prepared.levels]
+    train_labels = labels.take(sides["train"])
+    scales = fit_scales(schema, train_labels)
+    standardizer = Standardizer.fit(
+        prepared.features[sides["train"]], widths, standardize=config.standardize, l2_normalize=config.l2_normalize
+    )
+    features = standardizer(prepared.features)
+    device = choose_device(config.device)
+    parts = {side: _part(schema, prepared, scales, features, rows).to(device) for side, rows in sides.items()}
+    model = build_model(
+        schema, levels=widths, adapters=[_choice(one) for one in config.adapters], trunk=config.trunk.name,
+        trunk_options=config.trunk.options, head=config.head.name, head_options=config.head.options,
+        depth=config.depth, input_dropout=config.input_dropout, views=prepared.features.ndim == 3, seed=config.seed,
+    ).to(device)  # fmt: skip
+    objective = Objective(
+        schema=schema,
+        losses={kind: _choice(getattr(config.losses, kind.value)) for kind in Kind},
+        by_attribute={column: _choice(one) for column, one in config.losses_of.items()},
+    ).to(device)
+    objective.require(model.provides)
+    objective.prepare(count_classes(schema, train_labels))
+    return Assembled(
+        device=device, sides=sides, train_labels=train_labels, scales=scales, standardizer=standardizer,
+        features=features, parts=parts, model=model, objective=objective,
+    )  # fmt: skip
+
+
+def make_bundle(prepared: Prepared, config: Config, made: Assembled, tensors: dict[str, np.ndarray]) -> Bundle:
+    """Everything that the trained model means; what stands between scores and answers is fitted later."""
+    return Bundle(
+        schema=prepared.schema,
+        tensors=tensors,
+        standardizer=made.standardizer,
+        scales=made.scales,
+        thresholds={},
+        model={
+            "trunk": config.trunk.model_dump(),
+            "head": config.head.model_dump(),
+            "depth": config.depth,
+            "views": "attention" if prepared.features.ndim == 3 else "mean",
+            "adapters": [component.model_dump() for component in config.adapters],
+        },
+        levels=config.levels,
+        backbone=prepared.backbone,
+        facetwise=version("facetwise"),
+    )
+
+
+def _choice(component: Component) -> tuple[str, dict[str, Any]]:
+    return component.name, component.options
+
+
+def _part(
+    schema: Schema, prepared: Prepared, scales: dict[str, NumberScale], features: np.ndarray, rows: np.ndarray
+) -> Part:
+    chosen, kept = prepared.labels.take(rows), prepared.rows
+    standardised = np.full(chosen.number.shape, np.nan)
+    for place, attribute in enumerate(schema.attributes):
+        if attribute.id in scales:
+            valued = chosen.state[:, place] == VALUE
+            standardised[valued, place] = scales[attribute.id].standardise(chosen.number[valued, place])
+    weights = None if prepared.weights is None else prepared.weights[rows]
+    targets = make_targets(schema, chosen, standardised, weights=weights)
+    return Part(features=torch.from_numpy(features[rows]), targets=targets, labels=chosen, rows=kept[rows])
+
+
+def _require_sides(prepared: Prepared) -> None:
+    for side, fix in (("train", "add rows"), ("val", "raise val_ratio, or add rows")):
+        if not len(prepared.split.rows(side)):
+            raise RunError(
+                f"training needs rows on the side {side!r}. Found none of {len(prepared.rows):,}. Fix: {fix}"
+            )
+        if not (prepared.labels.state[prepared.split.rows(side)] == VALUE).any():
+            raise RunError(
+                f"training needs a labelled cell on the side {side!r}. Found none in "
+                f"{len(prepared.split.rows(side)):,} rows. Fix: label some of them, or leave the split to facetwise"
+            )

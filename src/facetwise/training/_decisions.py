@@ -1,0 +1,68 @@
+"""What is fitted for the decisions on validation rows, and told in a few lines."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from facetwise.config import Config
+from facetwise.decisions import NEVER, Policy, fit_policy
+from facetwise.events import Event, Report
+from facetwise.inference import Bundle, Predictor
+from facetwise.schema import Schema
+from facetwise.training._neighbourhood import with_neighbours
+from facetwise.training._prepare import Prepared
+
+__all__ = ["fit_decisions", "policy_lines"]
+
+# Names beyond these are counted; the bundle has all of them with their reasons.
+SHOWN = 4
+
+
+def _named(schema: Schema, ids: list[str]) -> str:
+    columns = {attribute.id: attribute.column for attribute in schema.attributes}
+    names = [columns[key] for key in ids]
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more
+
+
+def policy_lines(schema: Schema, policy: Policy) -> list[str]:
+    """What was asked for and reached, and what is not to be trusted; nothing where there is nothing to say."""
+    lines: list[str] = []
+    columns = {attribute.id: attribute.column for attribute in schema.attributes}
+    given = [(columns[key], policy.goals[key], policy.shares[key]) for key, cut in policy.least.items() if cut < NEVER]
+    if given:
+        told = [f"{column} {goal} gives {share:.0%} of the values" for column, goal, share in given[:SHOWN]]
+        more = f"; {len(given) - SHOWN} more attributes" if len(given) > SHOWN else ""
+        lines.append(f"goals on validation: {', '.join(told)}{more}")
+    if closed := [key for key, cut in policy.least.items() if cut >= NEVER]:
+        lines.append(f"goals not shown on validation, every value is left open: {_named(schema, closed)}")
+    if rest := [key for key in policy.flags if key not in closed]:
+        lines.append(f"thresholds, confidences or sets that rest on too few validation rows: {_named(schema, rest)}")
+    return lines
+
+
+def fit_decisions(
+    bundle: Bundle, prepared: Prepared, sides: Mapping[str, np.ndarray], config: Config, *, report: Report
+) -> Bundle:
+    """The bundle with neighbours, thresholds and everything else that stands between logits and answers.
+
+    Args:
+        bundle: The trained model.
+        prepared: The table that it was trained on.
+        sides: Side → its places among the kept rows.
+        config: What is wanted.
+        report: Told about goals, and about what is not to be trusted.
+    """
+    if config.neighbours:
+        bundle = with_neighbours(bundle, prepared, sides, seed=config.seed)
+    val = sides["val"]
+    scores, applies = Predictor(bundle).scores(prepared.features[val])
+    thresholds, policy = fit_policy(
+        bundle.schema, scores, applies, prepared.labels.take(val), prepared.labels.take(sides["train"]),
+        goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
+        sets=config.sets, coverage=config.coverage,
+    )  # fmt: skip
+    for line in policy_lines(bundle.schema, policy):
+        report(Event("notice", line, data={"code": "decisions"}))
+    return replace(bundle, thresholds=thresholds, policy=policy)

@@ -1,0 +1,183 @@
+"""Sweeps: what is searched, the journal, pruning, and one look at the test rows."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from facetwise import studies
+from facetwise.config import load_config
+from facetwise.errors import ConfigError, Interrupted, RunError, UnavailableError
+from facetwise.events import Event
+from facetwise.studies import Dimension, Sweep, dimension_of, space_of
+from facetwise.training import Stopping
+from made_table import TINY, write_table
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_table(tmp_path_factory.mktemp("made"))
+
+
+SEARCH = ("learning_rate=log:1e-4..1e-1", "batch_size=16,32", "trunk.width=4..12")
+
+
+def _sweep(made: tuple[Path, Path], out: Path, **options: Any) -> Sweep:
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    settings = [*TINY, *options.pop("settings", ())]
+    return studies.sweep(
+        made[0], features=made[1], out=out, settings=settings, **{"search": SEARCH, "trials": 3, **options}
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("batch_size=64,128", Dimension(key="batch_size", choices=("64", "128"))),
+        ("epochs=5..20", Dimension(key="epochs", low=5, high=20, whole=True)),
+        ("input_dropout=0..0.3", Dimension(key="input_dropout", low=0, high=0.3)),
+        ("learning_rate = log:1e-4..1e-2", Dimension(key="learning_rate", low=1e-4, high=1e-2, log=True)),
+        ("trunk={name: mmoe, width: 3},linear", Dimension(key="trunk", choices=("{name: mmoe, width: 3}", "linear"))),
+    ],
+)
+def test_dimensions(text: str, wanted: Dimension) -> None:
+    assert dimension_of(text) == wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "epochs", "epochs=", "=3", "epochs=3..x", "epochs=5..3", "x=log:0..1", "x=log:3", "x=1,,2", "x=1..inf"]
+)
+def test_what_is_no_dimension(text: str) -> None:
+    with pytest.raises(ConfigError, match="--search"):
+        dimension_of(text)
+
+
+def test_a_dimension_of_the_user_takes_the_place_of_the_preset() -> None:
+    found = {one.key: one for one in space_of(["batch_size=7"], "fishnet")}
+    assert found["batch_size"].choices == ("7",)
+    assert set(found) > {"learning_rate", "trunk.width"}
+    with pytest.raises(ConfigError, match="searches something"):
+        space_of([], None)
+
+
+def test_every_value_of_every_preset_is_one_that_the_configuration_takes() -> None:
+    for name in studies.SPACES:
+        for one in space_of([], name):
+            for value in one.ends():
+                load_config(settings=[one.setting(value)])
+
+
+@pytest.mark.parametrize(
+    ("search", "part"),
+    [
+        (["learning_rat=0.1..1"], "learning_rate"),
+        (["epochs=0..3"], "epochs is at least 1"),
+        (["trunk=shared,shard"], "'shard'"),
+        (["seed=1,2"], "seed is not searched"),
+        (["select_by=mean_accuracy"], "select_by is not searched"),
+    ],
+)
+def test_a_search_is_checked_before_it_begins(
+    made: tuple[Path, Path], tmp_path: Path, search: list[str], part: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _sweep(made, tmp_path / "x", search=search)
+    assert part in str(caught.value)
+    assert not (tmp_path / "x").exists()
+
+
+def test_the_best_on_validation_wins_and_trains_again(made: tuple[Path, Path], tmp_path: Path) -> None:
+    found = _sweep(made, tmp_path / "x")
+    assert len(found.trials) == 3
+    assert found.validation == max(one.score for one in found.trials if one.score is not None)
+    assert found.looks == 1
+    best = load_config(tmp_path / "x" / "best.yaml")
+    assert best == load_config(settings=[*TINY, *found.best.settings])
+    assert json.loads((tmp_path / "x" / "result.json").read_text(encoding="utf-8"))["test"] == found.test
+    import facetwise as fw
+
+    run = fw.train(made[0], features=made[1], out=tmp_path / "run", config=tmp_path / "x" / "best.yaml")
+    assert run.metrics["overall"] == found.overall
+
+
+def test_stopped_and_continued_it_finds_the_same(made: tuple[Path, Path], tmp_path: Path) -> None:
+    wanted = _sweep(made, tmp_path / "whole", trials=4)
+    path = tmp_path / "x" / "journal.log"
+    steps: list[int] = []
+
+    def between() -> None:
+        steps.append(1)
+        if path.is_file() and path.read_text(encoding="utf-8").count('"finished"') == 2 and len(steps) % 3 == 0:
+            stop.ask(15)
+
+    stop = Stopping(between)
+    with pytest.raises(Interrupted, match="2 of 4 trials are kept"):
+        _sweep(made, tmp_path / "x", trials=4, stop=stop)
+    with path.open("a", encoding="utf-8") as file:  # as if the process had died while it wrote
+        file.write('{"op_code": 4, "wor')
+    (tmp_path / "x" / "journal.log.lock").symlink_to(path)
+    events: list[Event] = []
+    found = _sweep(made, tmp_path / "x", trials=4, report=events.append)
+    assert "2 of 4 trials are there already" in [event.message for event in events]
+    assert [(one.settings, one.score) for one in found.trials] == [(one.settings, one.score) for one in wanted.trials]
+    assert found.test == wanted.test
+
+
+def test_more_trials_add_to_those_there_are(made: tuple[Path, Path], tmp_path: Path) -> None:
+    first = _sweep(made, tmp_path / "x", trials=2)
+    second = _sweep(made, tmp_path / "x", trials=3)
+    assert second.trials[:2] == first.trials
+    assert second.looks == (1 if second.best == first.best else 2)
+
+
+def test_hopeless_trials_are_pruned(made: tuple[Path, Path], tmp_path: Path) -> None:
+    search = ["learning_rate=0.03,0.025,0.02,0.028,1e-9,2e-9"]
+    found = _sweep(made, tmp_path / "x", search=search, trials=10, settings=["epochs=8", "patience=8"])
+    pruned = [one for one in found.trials if one.state == "pruned"]
+    assert pruned
+    assert all(one.epochs < 8 and one.settings[0].endswith("e-9") for one in pruned)
+    assert not found.best.settings[0].endswith("e-9")
+
+
+def test_the_same_settings_are_trained_once(made: tuple[Path, Path], tmp_path: Path) -> None:
+    found = _sweep(made, tmp_path / "x", search=["batch_size=16,32"], trials=6)
+    scores = {
+        one.settings: {other.score for other in found.trials if other.settings == one.settings} for one in found.trials
+    }
+    assert len(found.trials) == 6
+    assert all(len(each) == 1 for each in scores.values())
+    assert sum(one.state == "done" for one in found.trials) == len(scores) == 2
+    assert {one.state for one in found.trials} == {"done", "as before"}
+
+
+def test_trials_that_cannot_be_trained_are_told(made: tuple[Path, Path], tmp_path: Path) -> None:
+    found = _sweep(made, tmp_path / "x", search=["balancing=equal,mgda"], settings=["trunk={name: linear}"], trials=6)
+    assert {one.state for one in found.trials if "balancing=mgda" in one.settings} == {"not trained"}
+    assert found.best.settings == ("balancing=equal",)
+
+
+def test_another_search_needs_another_folder(made: tuple[Path, Path], tmp_path: Path) -> None:
+    _sweep(made, tmp_path / "x", trials=1)
+    with pytest.raises(RunError, match="another sweep: of another search"):
+        _sweep(made, tmp_path / "x", search=["batch_size=16,32"])
+    with pytest.raises(RunError, match="of another config"):
+        _sweep(made, tmp_path / "x", settings=["epochs=2"])
+    assert len(_sweep(made, tmp_path / "x", search=["batch_size=16,32"], trials=1, overwrite=True).trials) == 1
+
+
+def test_without_optuna_it_says_what_to_install(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "optuna", None)
+    with pytest.raises(UnavailableError, match=r"facetwise\[sweep\]"):
+        studies.sweep(made[0], features=made[1], out=tmp_path / "x", search=SEARCH)

@@ -1,0 +1,112 @@
+"""A training for its score alone is a run without the folder; adapters and losses of single attributes reach both."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import facetwise as fw
+from facetwise.config import load_config
+from facetwise.errors import ConfigError
+from facetwise.events import silent
+from facetwise.inference import Predictor, logits_of
+from facetwise.training import Prepared, check_losses_of, prepare, read_structure, run_trial
+from facetwise.training._assemble import assemble
+from made_table import TINY, write_table
+
+ADAPTERS = "adapters=[gate, {name: shared, width: 6, dropout: 0.1}]"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> object:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    return write_table(tmp_path_factory.mktemp("made"))
+
+
+def _prepared(made: tuple[Path, Path], *settings: str) -> Prepared:
+    config = load_config(settings=[*TINY, *settings])
+    read = read_structure(made[0], images=None, schema=None, config=config)
+    return prepare(read, config, features=made[1], split_from=None, report=silent)
+
+
+@pytest.mark.parametrize("settings", [(), (ADAPTERS, "losses_of.colour=focal")])
+def test_a_trial_measures_what_a_run_measures(
+    made: tuple[Path, Path], tmp_path: Path, settings: tuple[str, ...]
+) -> None:
+    run = fw.train(made[0], features=made[1], out=tmp_path / "run", settings=[*TINY, *settings])
+    trial = run_trial(_prepared(made, *settings), load_config(settings=[*TINY, *settings]))
+    assert trial.evaluation.overall == run.metrics["overall"]
+    assert trial.epochs == 3
+    assert trial.peak_megabytes > 10
+    right = trial.right[~np.isnan(trial.right)]
+    assert ((right >= 0) & (right <= 1)).all()
+
+
+def test_a_trial_leaves_nothing_behind(made: tuple[Path, Path], tmp_path: Path) -> None:
+    run_trial(_prepared(made), load_config(settings=TINY), scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_trial_can_measure_validation(made: tuple[Path, Path]) -> None:
+    prepared = _prepared(made)
+    trial = run_trial(prepared, load_config(settings=[*TINY, "tune_thresholds=false", "neighbours=false"]), side="val")
+    assert trial.evaluation.items == len(prepared.split.rows("val")) == len(trial.right)
+    assert trial.evaluation.overall["mean_macro_f1"] == pytest.approx(trial.selected)
+
+
+def test_adapters_come_back_from_the_bundle(made: tuple[Path, Path], tmp_path: Path) -> None:
+    settings = [*TINY, ADAPTERS]
+    run = fw.train(made[0], features=made[1], out=tmp_path / "run", settings=settings)
+    assert [one["name"] for one in run.bundle.model["adapters"]] == ["gate", "shared"]
+    config = load_config(settings=settings)
+    made_again = assemble(_prepared(made, ADAPTERS), config)
+    assert len(made_again.model.adapters) == 2
+    made_again.model.load_state_dict({name: torch.from_numpy(array) for name, array in run.bundle.tensors.items()})
+    features = np.load(made[1])
+    told = logits_of(Predictor(run.bundle).model, run.bundle.standardizer(features))
+    assert np.array_equal(told, logits_of(made_again.model, made_again.standardizer(features)))
+    answers = fw.load(tmp_path / "run").predict_features(features)
+    assert answers.rows == run.predict_features(features).rows
+
+
+def test_a_loss_of_one_attribute_is_the_one_that_trains_it(made: tuple[Path, Path]) -> None:
+    config = load_config(settings=[*TINY, 'losses_of."heel.height"={name: focal, gamma: 2}'])
+    objective = assemble(_prepared(made), config).objective
+    names = {
+        name: type(loss).__name__ for loss in objective.losses for name in [objective.names[p] for p in loss.places]
+    }
+    assert names["heel.height"] == "Focal"
+    assert names["colour"] != "Focal"
+
+
+@pytest.mark.parametrize(
+    ("losses", "parts"),
+    [
+        ({"color": "focal"}, ["this is an attribute", "'color'", "colour"]),
+        ({"price": "focal"}, ["a loss of 'price' scores numeric attributes", "'focal'"]),
+        ({"color": "focal", "price": "focal"}, ["'color'", "'price'"]),
+    ],
+)
+def test_losses_that_do_not_fit_are_refused_before_anything_is_read(
+    made: tuple[Path, Path], losses: dict[str, str], parts: list[str]
+) -> None:
+    config = load_config(settings=TINY, losses_of=losses)
+    read = read_structure(made[0], images=None, schema=None, config=load_config(settings=TINY))
+    with pytest.raises(ConfigError) as caught:
+        check_losses_of(read.structure, config)
+    for part in parts:
+        assert part in str(caught.value)
+    schema = _prepared(made).schema
+    with pytest.raises(ConfigError):
+        check_losses_of(schema, config)
+    check_losses_of(schema, load_config(losses_of={"colour": "focal"}))
+    with pytest.raises(ConfigError, match="'colour'"):
+        check_losses_of(schema, load_config(losses_of={"colour": "focal"}, exclude=["colour"]))
