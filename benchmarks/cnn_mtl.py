@@ -41,7 +41,7 @@ COLUMNS = {
     "fashion": ("productDisplayName", ["gender", "masterCategory", "season", "usage", "baseColour"]),
 }
 MIN_ROWS, CELLS = 40, 0.1
-# Seven of each. C stands before the loss, the strength before the penalties; both grids reach too far on both sides.
+# Seven of each. C stands before the loss, the strength before the penalties;
 CS = [10.0 ** (power * 5 / 6 - 5) for power in range(7)]
 STRENGTHS = [0.05 * 6.0**power for power in range(7)]
 # LinearSVC penalises its intercept, which costs it dearly where few rows and a small C meet; this makes that small.

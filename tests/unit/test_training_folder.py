@@ -20,10 +20,16 @@ import torch
 import facetwise as fw
 from facetwise.errors import Interrupted, RunError, UserError, WriteError
 from facetwise.inference import sweep_parts, write_bytes, writing
-from facetwise.training import Stopping, hold, read_checkpoint, stopping_on_signals
+from facetwise.training import Stopping, _resume, hold, read_checkpoint, stopping_on_signals
 
 ITEMS, WIDTH = 120, 6
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 24, "trunk": {"width": 64}, "learning_rate": 0.01}
+
+
+@pytest.fixture(autouse=True)
+def _every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs of these tests take no time, and every one of them is to be saved."""
+    monkeypatch.setattr(_resume, "SECONDS_WITHOUT_SAVING", 0.0)
 
 
 @pytest.fixture(scope="module")

@@ -15,13 +15,19 @@ from facetwise.errors import Interrupted, RunError, UserError, WriteError
 from facetwise.events import Event
 from facetwise.models import FacetModel, build_model
 from facetwise.objectives import REWEIGHTING, class_weights, count_classes
-from facetwise.training import Part, Stopping, fit, read_checkpoint
+from facetwise.training import Part, Stopping, _resume, fit, read_checkpoint
 from facetwise.training._micro_batches import reduced_in_parts
 from made_facets import made_features, made_labels, made_objective, made_scales, made_schema, made_targets
 
 ITEMS, BATCH, EPOCHS, WIDTH = 36, 12, 3, 8
 PER_EPOCH = ITEMS // BATCH
 NAMES = ("last", "best_score", "best_loss", "best_both")
+
+
+@pytest.fixture(autouse=True)
+def _every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Epochs of these tests take no time, and every one of them is to be saved."""
+    monkeypatch.setattr(_resume, "SECONDS_WITHOUT_SAVING", 0.0)
 
 
 class Killed(BaseException):
@@ -246,6 +252,18 @@ def test_a_damaged_best_checkpoint_is_said_at_once(tmp_path: Path) -> None:
     _flip(next((tmp_path / "checkpoints" / "best_loss").glob("model-*")))
     told = _train(tmp_path, stop=_after(1, lambda _: None))
     assert any("best_loss" in event.message for event in told if event.kind == "notice")
+
+
+def test_short_epochs_wait_for_the_next_save(
+    straight: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_resume, "SECONDS_WITHOUT_SAVING", 1e9)
+    with pytest.raises(Killed):
+        _train(tmp_path, stop=_after(2 * PER_EPOCH, _killed))
+    assert not list((tmp_path / "checkpoints").glob("*/*"))
+    _train(tmp_path)
+    assert _outcome(tmp_path) == straight
+    assert not (tmp_path / "checkpoints" / "previous").exists(), "saved once, at the end"
 
 
 def test_nothing_to_continue(tmp_path: Path) -> None:

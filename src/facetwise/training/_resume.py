@@ -32,6 +32,9 @@ from facetwise.training._step import Step
 __all__ = ["Keeper"]
 
 BEST = ("best_score", "best_loss", "best_both")
+# Epochs that end sooner than this after the last save wait for the next one: a kill costs these seconds, and a training
+# of a few seconds is not a third longer for its checkpoints.
+SECONDS_WITHOUT_SAVING = 3.0
 
 
 @dataclass(kw_only=True)
@@ -58,6 +61,7 @@ class Keeper:
     report: Report
     _began: float = field(default_factory=time.perf_counter)
     _saved: float = field(default_factory=time.perf_counter)
+    _waiting: dict[str, tuple[dict[str, np.ndarray], Mapping[str, Any]]] = field(default_factory=dict)
 
     def seconds(self) -> float:
         """Time spent on this training, stops not counted."""
@@ -69,6 +73,8 @@ class Keeper:
 
     def save(self, progress: Progress, facts: Mapping[str, Any] | None = None, *, best: Sequence[str] = ()) -> str:
         """Save everything as `last`, and the parameters alone under the names of the best.
+
+        The end of an epoch soon after the last save is only remembered, unless it is the end of the training.
 
         Args:
             progress: Where training stands.
@@ -85,17 +91,23 @@ class Keeper:
         tensors = model_tensors(self.step.model)
         if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
             raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
-        facts = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
+        told = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
+        self._waiting |= dict.fromkeys(best, (tensors, told))
+        if facts is not None and not progress.finished and self.idle() < SECONDS_WITHOUT_SAVING:
+            return f"{progress}; not saved yet"
         progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
         last, previous = self.folder / "last", self.folder / "previous"
         files = write_files(last, {"model": tensors, "state": self._state()})
         # The best first: a checkpoint that knows of a best epoch must find it. Whatever dies before the last line is
         # trained again, to the same bits, and written again.
-        keep_as(best, last, facts, {"model": files["model"]})
+        for name, (parameters, measured) in self._waiting.items():
+            own = {"model": files["model"]} if parameters is tensors else write_files(last, {"model": parameters})
+            keep_as([name], last, measured, own)
+        self._waiting.clear()
         if has_checkpoint(last):
             with suppress(RunError):  # what a disk has spoiled meanwhile does not take the place of a whole one
                 copy_checkpoint(last, previous)
-        commit_checkpoint(last, {**facts, "progress": progress.to_dict()}, files)
+        commit_checkpoint(last, {**told, "progress": progress.to_dict()}, files)
         self._saved = time.perf_counter()
         return f"{progress}; saved in {self.folder.parent}"
 

@@ -18,7 +18,7 @@ __all__ = ["Balance", "factorise"]
 # Mean losses so far (round, attribute) to a weight per attribute.
 Balance = Callable[[np.ndarray], np.ndarray]
 
-# Steps of each half per round. Many rounds of few steps overtake few rounds of many: the halves lean on each other.
+# Steps of each half per round, at most: neither half is worth solving to the end while the other still moves.
 _COMBINATION_STEPS, _LATENT_STEPS = 40, 15
 # With Adam: one and one per round in the public code; so many, as a round of Adam gains little.
 _ADAM_STEPS = 10
