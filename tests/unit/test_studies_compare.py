@@ -185,7 +185,7 @@ def test_one_seed_says_nothing(made: tuple[Path, Path], tmp_path: Path) -> None:
 def test_a_difference_that_is_there_is_found(made: tuple[Path, Path], tmp_path: Path) -> None:
     asked: dict[str, Any] = {
         "vary": ["learning_rate=0.03,1e-9"], "seeds": 5, "metric": "colour.accuracy + size.accuracy",
-        "settings": ["epochs=8"],
+        "settings": ["epochs=8", "neighbours=false"],  # they alone would know the answer
     }  # fmt: skip
     found = _compare(made, tmp_path / "x", **asked)
     assert found.variants[1].verdict == "worse"

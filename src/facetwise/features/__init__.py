@@ -1,6 +1,6 @@
 """Features once, heads many times: pictures and a backbone become cached rows of numbers."""
 
-from facetwise.features._budget import check_budget, measure_machine
+from facetwise.features._budget import needs
 from facetwise.features._cache import FeatureStore, cache_folder
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extract import extract
@@ -25,7 +25,6 @@ __all__ = [
     "TorchEngine",
     "available_cores",
     "cache_folder",
-    "check_budget",
     "choose_levels",
     "export_graph",
     "extract",
@@ -33,6 +32,6 @@ __all__ = [
     "features_from_file",
     "features_to_bytes",
     "graph_path",
-    "measure_machine",
+    "needs",
     "plan_engine",
 ]

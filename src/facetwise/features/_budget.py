@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facetwise.errors import UserError
 
-__all__ = ["Machine", "check_budget", "measure_machine"]
+__all__ = ["Machine", "check_budget", "measure_machine", "needs"]
 
 # Bytes of a float32.
 _FLOAT = 4
@@ -73,6 +73,16 @@ def in_words(size: int) -> str:
     ('148 MB', '16.8 GB')
     """
     return f"{size / 1e9:,.1f} GB" if size >= 1e9 else f"{max(1, round(size / 1e6)):,} MB"
+
+
+def needs(pictures: int, width: int) -> str:
+    """How much memory a matrix of features takes, for people, before it is made.
+
+    >>> needs(8_852, 4_192)
+    '148 MB, training up to 594 MB'
+    """
+    matrix = pictures * width * _FLOAT
+    return f"{in_words(matrix)}, training up to {in_words(matrix * COPIES)}"
 
 
 def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0) -> list[str]:

@@ -11,6 +11,7 @@ from facetwise.inference._atomic import (
     writing,
 )
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
+from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
 from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._pictures import (
@@ -33,6 +34,7 @@ __all__ = [
     "Bundle",
     "Cell",
     "Described",
+    "Evidence",
     "Filled",
     "Picture",
     "Predictor",
@@ -43,6 +45,7 @@ __all__ = [
     "describe_rows",
     "describe_source",
     "describe_table",
+    "evidence_from",
     "fill_table",
     "given_cells",
     "is_table",

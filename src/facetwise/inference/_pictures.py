@@ -10,7 +10,7 @@ import numpy as np
 from facetwise.data import Table, list_folder, resolve_images, resolve_pictures, tell
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
-from facetwise.features import Extraction, ImageProblem, Looks, extract
+from facetwise.features import Extraction, ImageProblem, Looks, extract, needs
 from facetwise.models.backbones import Backbone, Level
 
 __all__ = [
@@ -182,7 +182,8 @@ def describe_items(
                 issues[item, view] = (picture.reason, picture.message)
         if not any(pictures):
             issues[item, 0] = ("missing", "the table names no picture, or none that is there")
-    report(Event("stage", f"features of {len(paths):,} pictures with {backbone.name}"))
+    size = needs(len(paths), backbone.width)
+    report(Event("stage", f"features of {len(paths):,} pictures with {backbone.name} ({size})"))
 
     def progress(done: int, total: int) -> None:
         report(Event("progress", "pictures", done, total))

@@ -18,11 +18,13 @@ from facetwise.inference import (
     Answers,
     Bundle,
     Described,
+    Evidence,
     Filled,
     Predictor,
     answers_from,
     describe_rows,
     describe_source,
+    evidence_from,
     fill_table,
     given_cells,
     is_table,
@@ -255,6 +257,34 @@ class Run:
         chosen = self._features(described)
         policy = self.bundle.policy if sets else None
         return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen), sets_of=policy)
+
+    def evidence(
+        self, source: Any, *, images: str | Path | None = None, count: int = 5, report: Report = silent
+    ) -> list[list[Evidence]]:
+        """The training rows that look most like each picture, and what they are labelled with.
+
+        Args:
+            source: As for `predict`.
+            images: Folder that a table's paths are relative to.
+            count: Rows per picture.
+            report: Told about progress.
+
+        Returns:
+            Per picture, in order, its rows, the nearest first; none for a picture that cannot be read.
+
+        Raises:
+            UserError: The run has no neighbours: it was trained with `neighbours=false`, or before there were any.
+        """
+        neighbours = self.bundle.neighbours
+        if neighbours is None:
+            raise UserError("evidence needs the run's neighbours. Found none. Fix: train with neighbours=true")
+        names, described = describe_source(
+            source, images, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            report=report,
+        )  # fmt: skip
+        _, representation = self.predictor().read(self._features(described))
+        rows = iter(evidence_from(self.schema, neighbours, representation, count))
+        return [[] if place in described.issues else next(rows) for place in range(len(names))]
 
     def _predict_given(
         self, source: Any, images: str | Path | None, given: list[str], *, sets: bool, checkpoint: str, report: Report
