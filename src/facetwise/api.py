@@ -17,18 +17,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facetwise.config import config_to_yaml, load_config
+from facetwise.config import Config, config_to_yaml, load_config
 from facetwise.data import ColumnReading as ColumnReading
 from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
 from facetwise.errors import UserError
-from facetwise.events import Report, silent
+from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels, features_to_bytes
-from facetwise.inference import describe_source, root_of, write_bytes
+from facetwise.inference import describe_source, root_of, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
+from facetwise.reports import Pictures, preview_page
 from facetwise.schema import Schema, read_schema, schema_digest
 from facetwise.training import (
+    Prepared,
     Run,
     Stopping,
+    Structure,
     begin_run,
     claim_folder,
     environment,
@@ -246,10 +249,12 @@ def train(
         return load(folder)
     with hold(folder):
         plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite)
+        said: list[str] = []
         prepared = prepare(
             read, tree,
             features=None if features is None else Path(features),
-            split_from=None if split_from is None else Path(split_from), report=report,
+            split_from=None if split_from is None else Path(split_from),
+            report=_overheard(report, said),
         )  # fmt: skip
         about = {
             "digest": digest,
@@ -262,10 +267,38 @@ def train(
             "features": _path(features),
         }
         begin_run(folder, about, tree, plan=plan)
+        _write_preview(folder, prepared, read, tree, notices=said, report=report)
         run_training(prepared, tree, folder, report=report, stop=stop, insist=resume)
     run = load(folder)
     run.__dict__["_prepared"] = prepared
     return run
+
+
+def _overheard(report: Report, said: list[str]) -> Report:
+    """Tell as before, and keep the notices."""
+
+    def tell(event: Event) -> None:
+        if event.kind == "notice":
+            said.append(event.message)
+        report(event)
+
+    return tell
+
+
+def _write_preview(
+    folder: Path, prepared: Prepared, read: Structure, config: Config, *, notices: Sequence[str], report: Report
+) -> None:
+    """`preview.html`: what the training is about to learn from, while there is time to stop it."""
+    pictures = None
+    if prepared.backbone["name"] is not None:
+        seen = create_backbone(config.backbone.name, **config.backbone.options).preprocessing
+        pictures = Pictures(root=read.root, size=seen.size, fit=seen.fit, allow_outside=config.allow_outside_root)
+    html = preview_page(
+        prepared.table, prepared.schema, split=prepared.split, rows=prepared.rows, labels=prepared.labels,
+        issues=prepared.issues, view_issues=prepared.view_issues, notices=notices, pictures=pictures, seed=config.seed,
+    )  # fmt: skip
+    write_text(folder / "preview.html", html)
+    report(Event("summary", f"preview     {folder / 'preview.html'}"))
 
 
 def _file_digest(path: Path) -> str:

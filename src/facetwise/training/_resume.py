@@ -1,5 +1,6 @@
 """What training goes on with after a stop: saved whole, the last two of it, and brought back."""
 
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -74,7 +75,8 @@ class Keeper:
     def save(self, progress: Progress, facts: Mapping[str, Any] | None = None, *, best: Sequence[str] = ()) -> str:
         """Save everything as `last`, and the parameters alone under the names of the best.
 
-        The end of an epoch soon after the last save is only remembered, unless it is the end of the training.
+        The end of an epoch soon after the last save is only remembered, unless it is the end of the training, after
+        which there is no `previous`.
 
         Args:
             progress: Where training stands.
@@ -108,6 +110,8 @@ class Keeper:
             with suppress(RunError):  # what a disk has spoiled meanwhile does not take the place of a whole one
                 copy_checkpoint(last, previous)
         commit_checkpoint(last, {**told, "progress": progress.to_dict()}, files)
+        if progress.finished:  # nothing is continued from here, and which epoch it held was up to the clock
+            shutil.rmtree(previous, ignore_errors=True)
         self._saved = time.perf_counter()
         return f"{progress}; saved in {self.folder.parent}"
 
