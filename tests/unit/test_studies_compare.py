@@ -235,7 +235,7 @@ def test_the_page_is_inert(whole: tuple[Path, Comparison]) -> None:
     body = page[page.index("<body>") : page.index("</html>")]
     tree = ElementTree.fromstring(body)  # noqa: S314
     assert {element.tag for element in tree.iter()} <= {
-        "body", "h1", "p", "table", "thead", "tbody", "tr", "th", "td", "svg", "line", "circle",
+        "body", "h1", "p", "div", "table", "thead", "tbody", "tr", "th", "td", "svg", "line", "circle",
     }  # fmt: skip
     assert not [name for element in tree.iter() for name in element.attrib if name.startswith("on")]
 

@@ -13,6 +13,7 @@ from facetwise.inference._atomic import (
 from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
+from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._pictures import (
     Described,
@@ -48,6 +49,7 @@ __all__ = [
     "evidence_from",
     "fill_table",
     "given_cells",
+    "inert",
     "is_table",
     "known_cells",
     "listed_pictures",

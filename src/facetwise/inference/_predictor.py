@@ -47,14 +47,18 @@ class Predictor:
 
     Args:
         bundle: The trained artefact.
+        model: With the bundle's parameters, where somebody has it already; built from the bundle if not given.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, *, model: FacetModel | None = None) -> None:
         self.bundle = bundle
+        self._given = model
 
     @cached_property
     def model(self) -> FacetModel:
         """The model with the bundle's parameters."""
+        if self._given is not None:
+            return self._given
         given = self.bundle.model
         model = build_model(
             self.bundle.schema,

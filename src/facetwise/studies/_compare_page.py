@@ -5,7 +5,8 @@ import io
 from html import escape
 from pathlib import Path
 
-from facetwise.inference import write_json, write_text
+from facetwise.inference import inert, write_json, write_text
+from facetwise.reports import page
 from facetwise.studies._verdicts import Compared, Comparison
 
 __all__ = ["comparison_csv", "comparison_page", "notes_of", "write_comparison"]
@@ -14,15 +15,10 @@ _COLUMNS = (
     "variant", "verdict", "mean", "deviation", "difference", "low", "high", "p", "p_adjusted", "right_difference",
     "right_low", "right_high", "seconds", "peak_megabytes", "epochs", "parameters", "scores", "settings", "errors",
 )  # fmt: skip
-# Spreadsheets take a cell that begins so for a formula; a name never is one.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Tints that leave the letters readable on light and on dark paper.
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 70rem; padding: 0 1rem; color: #1a1a1a; }
-table { border-collapse: collapse; width: 100%; }
-th, td { padding: .35rem .6rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: middle; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.better { background: #e8f5e9; } tr.worse { background: #fdecea; } tr.baseline { font-weight: 600; }
-svg { display: block; } .note { color: #555; }
+tr.better { background: rgb(46 125 50 / .14); } tr.worse { background: rgb(198 40 40 / .14); }
+tr.baseline { font-weight: 600; } svg { display: block; }
 """
 _WIDTH, _HEIGHT, _EDGE = 260, 22, 8
 
@@ -49,18 +45,14 @@ def notes_of(found: Comparison) -> list[str]:
     return notes
 
 
-def _safe(text: str) -> str:
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
 def _cells(one: Compared) -> list[object]:
     low, high = one.interval or (None, None)
     right_low, right_high = one.right_interval or (None, None)
     scores = " ".join("" if value is None else f"{value:.6g}" for value in one.scores)
     return [
-        _safe(one.name), one.verdict, one.mean, one.deviation, one.difference, low, high, one.p, one.p_adjusted,
+        inert(one.name), one.verdict, one.mean, one.deviation, one.difference, low, high, one.p, one.p_adjusted,
         one.right, right_low, right_high, one.seconds, one.peak_megabytes, one.epochs, one.parameters, scores,
-        _safe("; ".join(one.settings)), _safe("; ".join(one.errors)),
+        inert("; ".join(one.settings)), inert("; ".join(one.errors)),
     ]  # fmt: skip
 
 
@@ -116,7 +108,7 @@ def _row(one: Compared, reach: float) -> str:
     ]  # fmt: skip
     cells = [f"<td>{escape(one.name)}</td>", f"<td>{escape(one.verdict)}</td>", f"<td>{_chart(one, reach)}</td>"]
     cells += [f'<td class="number">{escape(text)}</td>' for text in numbers]
-    why = "".join(f'<tr><td></td><td class="note" colspan="9">{escape(text)}</td></tr>' for text in one.errors)
+    why = "".join(f'<tr><td></td><td class="soft" colspan="9">{escape(text)}</td></tr>' for text in one.errors)
     return f'<tr class="{kind}">{"".join(cells)}</tr>{why}'
 
 
@@ -128,28 +120,16 @@ def comparison_page(found: Comparison) -> str:
     head = "".join(f"<th>{escape(text)}</th>" for text in heads)
     head += "".join(f'<th class="number">{escape(text)}</th>' for text in numbers)
     rows = "\n".join(_row(one, reach) for one in found.variants)
-    notes = "".join(f'<p class="note">{escape(text)}</p>' for text in notes_of(found))
-    policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>facetwise: comparison</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>Comparison of {len(found.variants)} variants</h1>
+    notes = "".join(f'<p class="soft">{escape(text)}</p>' for text in notes_of(found))
+    body = f"""<h1>Comparison of {len(found.variants)} variants</h1>
 {notes}
-<table>
+<div class="wide"><table>
 <thead><tr>{head}</tr></thead>
 <tbody>
 {rows}
 </tbody>
-</table>
-</body>
-</html>
-"""
+</table></div>"""
+    return page("comparison", body, style=_STYLE)
 
 
 def write_comparison(folder: Path, found: Comparison) -> None:

@@ -44,8 +44,8 @@ def policy_lines(schema: Schema, policy: Policy) -> list[str]:
 
 def fit_decisions(
     bundle: Bundle, prepared: Prepared, sides: Mapping[str, np.ndarray], config: Config, *, report: Report
-) -> Bundle:
-    """The bundle with neighbours, thresholds and everything else that stands between logits and answers.
+) -> Predictor:
+    """A predictor of the bundle with neighbours, thresholds and everything else that stands between logits and answers.
 
     Args:
         bundle: The trained model.
@@ -54,10 +54,11 @@ def fit_decisions(
         config: What is wanted.
         report: Told about goals, and about what is not to be trusted.
     """
+    predictor = Predictor(bundle)
     if config.neighbours:
-        bundle = with_neighbours(bundle, prepared, sides, seed=config.seed)
+        predictor = with_neighbours(predictor, prepared, sides, seed=config.seed)
     val = sides["val"]
-    scores, applies = Predictor(bundle).scores(prepared.features[val])
+    scores, applies = predictor.scores(prepared.features[val])
     thresholds, policy = fit_policy(
         bundle.schema, scores, applies, prepared.labels.take(val), prepared.labels.take(sides["train"]),
         goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
@@ -65,4 +66,5 @@ def fit_decisions(
     )  # fmt: skip
     for line in policy_lines(bundle.schema, policy):
         report(Event("notice", line, data={"code": "decisions"}))
-    return replace(bundle, thresholds=thresholds, policy=policy)
+    decided = replace(predictor.bundle, thresholds=thresholds, policy=policy)
+    return Predictor(decided, model=predictor.model)

@@ -6,22 +6,24 @@ from dataclasses import replace
 import numpy as np
 
 from facetwise.decisions import fit_shares, gather, scores_from_logits
-from facetwise.inference import Bundle, Predictor
+from facetwise.inference import Predictor
 from facetwise.training._prepare import Prepared
 
 __all__ = ["with_neighbours"]
 
 
-def with_neighbours(bundle: Bundle, prepared: Prepared, sides: Mapping[str, np.ndarray], *, seed: int) -> Bundle:
-    """The bundle with the training rows as the trunk describes them, and the share of their vote by validation.
+def with_neighbours(
+    predictor: Predictor, prepared: Prepared, sides: Mapping[str, np.ndarray], *, seed: int
+) -> Predictor:
+    """The predictor with the training rows as the trunk describes them, and the share of their vote by validation.
 
     Args:
-        bundle: The trained model.
+        predictor: The trained model.
         prepared: The table that it was trained on.
         sides: Side → its places among the kept rows.
         seed: Of the choice of rows, where there are too many.
     """
-    predictor, images, labels = Predictor(bundle), prepared.images(), prepared.labels
+    bundle, images, labels = predictor.bundle, prepared.images(), prepared.labels
     train, val = sides["train"], sides["val"]
     if (weights := prepared.weights) is not None:  # what weighs nothing says nothing
         train, val = train[weights[train] > 0], val[weights[val] > 0]
@@ -33,4 +35,4 @@ def with_neighbours(bundle: Bundle, prepared: Prepared, sides: Mapping[str, np.n
     )  # fmt: skip
     scores = scores_from_logits(bundle.schema, bundle.scales, logits)[0].astype(np.float64)
     fitted = fit_shares(bundle.schema, bundle.scales, neighbours, scores, representation, labels.take(val))
-    return replace(bundle, neighbours=fitted)
+    return Predictor(replace(bundle, neighbours=fitted), model=predictor.model)

@@ -18,7 +18,6 @@ from facetwise.config import Config
 from facetwise.data import write_split
 from facetwise.events import Event, Report
 from facetwise.inference import (
-    Predictor,
     write_bundle,
     write_bytes,
     write_json,
@@ -171,7 +170,7 @@ def run_training(
     best = read_checkpoint(folder / "checkpoints" / "best_score")
     model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
     trained = make_bundle(prepared, config, made, best.tensors)
-    bundle = fit_decisions(trained, prepared, made.sides, config, report=report)
+    predictor = fit_decisions(trained, prepared, made.sides, config, report=report)
     depths = depth_report(
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
@@ -180,7 +179,7 @@ def run_training(
     write_json(
         folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
     )
-    predictor, images, metrics = Predictor(bundle), np.array(prepared.images(), dtype=object), {}
+    images, metrics = np.array(prepared.images(), dtype=object), {}
     for side in ("val", "test"):
         rows = made.sides[side]
         if not len(rows):
@@ -192,4 +191,4 @@ def run_training(
     shown = "test" if "test" in metrics else "val"
     summary = {"split": shown, **metrics[shown].to_dict()}
     write_json(folder / "metrics.json", summary)
-    write_bundle(folder / "bundle", replace(bundle, metrics={"split": shown, "overall": summary["overall"]}))
+    write_bundle(folder / "bundle", replace(predictor.bundle, metrics={"split": shown, "overall": summary["overall"]}))

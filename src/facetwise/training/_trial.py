@@ -11,7 +11,6 @@ import numpy as np
 from facetwise.config import Config
 from facetwise.decisions import Decisions
 from facetwise.events import Report, silent
-from facetwise.inference import Predictor
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.schema import VALUE, Kind, Labels, Schema
 from facetwise.training._assemble import assemble, make_bundle
@@ -87,8 +86,9 @@ def run_trial(
             )  # fmt: skip
             best = read_checkpoint(Path(folder) / "checkpoints" / "best_score")
         trained = make_bundle(prepared, config, made, best.tensors)
-        bundle = fit_decisions(trained, prepared, made.sides, config, report=silent)
-        decisions = Predictor(bundle)(prepared.features[made.sides[side]])
+        decisions = fit_decisions(trained, prepared, made.sides, config, report=silent)(
+            prepared.features[made.sides[side]]
+        )
         truth = made.parts[side].labels
         evaluation = evaluate(schema, truth, decisions, train=made.train_labels, floors=False, per_class=False)
     return Trial(
