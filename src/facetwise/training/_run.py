@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import torch
 
 from facetwise.config import Config
@@ -104,14 +105,18 @@ def _write_issues(path: Path, prepared: Prepared) -> None:
     for (row, view), (reason, message) in prepared.view_issues.items():
         bad[row].append({"view": view, "reason": reason, "message": message})
     named = list(prepared.table.column(column)) if column in prepared.table.cells else [""] * total
-    view = pl.Struct({"view": pl.Int64, "reason": pl.String, "message": pl.String})
+    view = pa.struct({"view": pa.int64(), "reason": pa.string(), "message": pa.string()})
     sink = io.BytesIO()
-    pl.DataFrame(
-        {"item": list(range(total)), "image": named, "reason": [reason for reason, _ in found],
-         "message": [text for _, text in found], "bad_views": bad},
-        schema={"item": pl.Int64, "image": pl.String, "reason": pl.String, "message": pl.String,
-                "bad_views": pl.List(view)},
-    ).write_parquet(sink)  # fmt: skip
+    pq.write_table(
+        pa.table(
+            [list(range(total)), named, [reason for reason, _ in found], [text for _, text in found], bad],
+            schema=pa.schema(
+                {"item": pa.int64(), "image": pa.string(), "reason": pa.string(), "message": pa.string(),
+                 "bad_views": pa.list_(view)}
+            ),
+        ),
+        sink,
+    )  # fmt: skip
     write_bytes(path, sink.getvalue())
 
 
