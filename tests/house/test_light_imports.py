@@ -41,3 +41,17 @@ def test_reading_the_configuration_needs_no_torch() -> None:
 
 def test_reading_a_table_needs_no_torch() -> None:
     assert "torch" not in _loaded_by("import facetwise.data, facetwise.metrics, facetwise.decisions, facetwise.images")
+
+
+def test_a_plain_step_loads_no_symbolic_algebra() -> None:
+    """`Tensor.backward` with a gradient does, and takes seconds for it."""
+    code = """
+import sys, torch
+from facetwise.objectives import BALANCERS
+from facetwise.objectives.balancing import Shared
+weight = torch.ones(2, requires_grad=True)
+shared = Shared(all=[weight], cut=[weight], own=[])
+BALANCERS["equal"](names=["a", "b"], seed=0).backward(weight * 2, torch.tensor([True, True]), shared)
+assert weight.grad is not None and "sympy" not in sys.modules
+"""
+    assert "torch" in _loaded_by(code)

@@ -7,7 +7,7 @@ import typer
 
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet
 from facetwise.cli._progress import Reporter
-from facetwise.cli._runs import check_run
+from facetwise.cli._runs import check_out, check_run
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
@@ -35,6 +35,7 @@ def fill(
         same = out.resolve() == table.resolve()
         fix = "Name another file with --out FILE." if same else "Name another with --out FILE, or add --overwrite."
         raise UserError(f"{out} is {'the table itself' if same else 'there already'}. {fix}")
+    check_out(out, (".csv", ".tsv", ".parquet", ".jsonl"), what="a filled table")
     check_run(run)
     from facetwise import api
     from facetwise.training import stopping_on_signals

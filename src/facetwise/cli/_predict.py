@@ -8,7 +8,7 @@ import typer
 from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
 from facetwise.cli._progress import Reporter
-from facetwise.cli._runs import check_run
+from facetwise.cli._runs import check_out, check_run
 from facetwise.cli._screen import Screen
 from facetwise.errors import UserError
 
@@ -40,6 +40,8 @@ def predict(
     """Fill in the attributes of new pictures."""
     if out is not None and out.exists() and not overwrite:
         raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
+    if out is not None:
+        check_out(out, (".csv", ".parquet", ".jsonl"), what="a table of predictions")
     check_run(run)
     from facetwise import api
     from facetwise.training import stopping_on_signals

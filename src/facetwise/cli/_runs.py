@@ -1,11 +1,11 @@
-"""Is this a run folder? And if not, which ones are there."""
+"""What a user has named: a run folder, a file to write. Looked at before any work."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from facetwise.errors import RunError, nearest
+from facetwise.errors import RunError, UserError, nearest
 
-__all__ = ["check_run"]
+__all__ = ["check_out", "check_run"]
 
 # Of many runs, so many are named.
 SHOWN = 6
@@ -33,6 +33,17 @@ def check_run(path: Path) -> Path:
     else:
         words = f"{path} is a folder, and not one that `facetwise train` wrote"
     raise RunError(f"{words}. Fix: {_which(path, known)}")
+
+
+def check_out(path: Path, kinds: Sequence[str], *, what: str) -> None:
+    """The file that a user has named can be written as what its suffix says.
+
+    Raises:
+        UserError: Another suffix.
+    """
+    if path.suffix not in kinds:
+        words = f"{', '.join(kinds[:-1])} or {kinds[-1]}"
+        raise UserError(f"{what} is written as {words}. Found {path.name!r}. Fix: choose one")
 
 
 def _which(path: Path, known: list[str]) -> str:
