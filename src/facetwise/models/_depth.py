@@ -24,7 +24,6 @@ class Depth(nn.Module):
         levels: Width of each level, in the order of the input.
     """
 
-    level_of: Int[Tensor, " features"]
     owner: Int[Tensor, " logit"]
 
     def __init__(self, *, owner: Sequence[int], attributes: int, levels: Sequence[int]) -> None:
@@ -32,8 +31,7 @@ class Depth(nn.Module):
         self.weight = nn.Parameter(torch.zeros(len(owner), sum(levels)))
         self.gate = nn.Parameter(torch.zeros(attributes, len(levels)))
         self.register_buffer("owner", torch.tensor(owner, dtype=torch.long), persistent=False)
-        spread = torch.repeat_interleave(torch.arange(len(levels)), torch.tensor(levels))
-        self.register_buffer("level_of", spread, persistent=False)
+        self.levels = tuple(levels)
 
     def gates(self) -> Float[Tensor, "attribute level"]:
         """Share of each level for each attribute; rows sum to 1."""
@@ -41,5 +39,7 @@ class Depth(nn.Module):
 
     def forward(self, features: Float[Tensor, "batch features"]) -> Float[Tensor, "batch logit"]:
         """Features of all levels to what the levels add to the packed logits."""
-        spread = self.gates()[self.owner][:, self.level_of]  # (logit, features)
-        return nn.functional.linear(features, self.weight * spread)
+        shares = self.gates()[self.owner]  # (logit, level)
+        # Level by level: an index that spreads the shares over all features takes as long again on its way back.
+        columns = zip(self.weight.split(self.levels, dim=1), shares.split(1, dim=1), strict=True)
+        return nn.functional.linear(features, torch.cat([weight * share for weight, share in columns], dim=1))
