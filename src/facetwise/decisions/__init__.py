@@ -20,9 +20,16 @@ from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
 from facetwise.decisions._neighbours import Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
+from facetwise.decisions._rows import Cell, rows_from
 from facetwise.decisions._scores import applicability_table, scores_from_logits
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
-from facetwise.decisions._stored import check_thresholds, policy_from_dict, policy_to_dict
+from facetwise.decisions._stored import (
+    check_thresholds,
+    policy_from_dict,
+    policy_to_dict,
+    scales_from_dict,
+    scales_to_dict,
+)
 from facetwise.decisions._temperature import fit_temperature, temper
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
 
@@ -31,6 +38,7 @@ __all__ = [
     "NEVER",
     "SET_SCORES",
     "Calibration",
+    "Cell",
     "Conformal",
     "Cut",
     "Decisions",
@@ -67,6 +75,9 @@ __all__ = [
     "policy_to_dict",
     "prediction_sets",
     "rate_threshold",
+    "rows_from",
+    "scales_from_dict",
+    "scales_to_dict",
     "scores_from_logits",
     "temper",
     "tune_thresholds",
