@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
 COMMANDS = (
-    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "extract", "diff", "drift",
+    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "extract", "diff", "drift",
     "backbones", "config", "env",
 )  # fmt: skip
 
@@ -41,3 +41,15 @@ def test_reading_the_configuration_needs_no_torch() -> None:
 
 def test_reading_a_table_needs_no_torch() -> None:
     assert "torch" not in _loaded_by("import facetwise.data, facetwise.metrics, facetwise.decisions, facetwise.images")
+
+
+def test_the_runtime_is_onnx_runtime_numpy_and_pillow() -> None:
+    code = (
+        "import time\nbegan = time.perf_counter()\nimport facetwise.runtime, onnxruntime\n"
+        "assert time.perf_counter() - began < 5, 'the runtime takes long to import'\n"
+        "import sys\nfound = {name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)\n"
+        "print('\\n' + ' '.join(sorted(found)))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in outcome.stdout.split() if not name.startswith("_")}
+    assert loaded <= {"facetwise", "numpy", "PIL", "onnxruntime", "sitecustomize", "packaging", "typing_extensions"}

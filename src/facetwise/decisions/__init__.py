@@ -17,7 +17,7 @@ from facetwise.decisions._fit_shares import fit_shares
 from facetwise.decisions._given import contradictions
 from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
-from facetwise.decisions._neighbours import Nearest, Neighbours, gather
+from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._rows import Cell, rows_from
@@ -35,8 +35,12 @@ from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune
 
 __all__ = [
     "ABSTAINED",
+    "FADING",
+    "LEAST_SAY",
+    "MARGIN",
     "NEVER",
     "SET_SCORES",
+    "VOTERS",
     "Calibration",
     "Cell",
     "Conformal",

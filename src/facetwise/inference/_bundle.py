@@ -53,6 +53,8 @@ class Bundle:
             are refused.
         metrics: Test or validation metrics of the run, for people.
         facetwise: Version that wrote it.
+        data: What it was trained on: digest of the rows kept and of their pictures, and how many rows each side has;
+            nothing in early bundles.
     """
 
     schema: Schema
@@ -67,6 +69,7 @@ class Bundle:
     policy: Policy = field(default_factory=Policy)
     neighbours: Neighbours | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def backbone_component(self) -> Component:
@@ -103,6 +106,7 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
             "decisions": policy_to_dict(bundle.policy),
             "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
             "metrics": bundle.metrics,
+            "data": bundle.data,
             "files": digests,
         },
     )
@@ -162,5 +166,6 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         levels=data["levels"],
         backbone=data["backbone"],
         metrics=data["metrics"],
+        data=dict(data.get("data", {})),
         facetwise=data["facetwise"],
     )

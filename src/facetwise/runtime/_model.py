@@ -12,7 +12,7 @@ import numpy as np
 
 from facetwise.decisions import Decisions, decide, rows_from, scores_from_logits
 from facetwise.errors import BundleError, ImageError, UserError
-from facetwise.images import decode, fit, policy_version, quiet_decoder, read_bytes
+from facetwise.images import Box, decode, fit, policy_version, quiet_decoder, read_bytes
 from facetwise.runtime._facts import Facts, facts_from
 from facetwise.runtime._wire import read_contents
 from facetwise.schema import Labels, Schema
@@ -55,8 +55,8 @@ def load(path: str | Path, *, threads: int = 0) -> Model:
 class Model:
     """The answers of one exported file.
 
-    One picture at a time on one thread, and as many threads as there are cores: in a batch, sums may be taken in another
-    order, and this way a picture has the same answer in any company, as it has in `facetwise predict`.
+    One picture at a time on one thread, and as many threads as there are cores: in a batch, sums may be taken in
+    another order, and this way a picture has the same answer in any company, as it has in `facetwise predict`.
 
     Args:
         data: The file, checked.
@@ -95,8 +95,12 @@ class Model:
         """The vocabulary."""
         return self.facts.schema
 
-    def pixels(self, picture: str | Path | bytes) -> np.ndarray:
+    def pixels(self, picture: str | Path | bytes, *, box: Box | None = None) -> np.ndarray:
         """A file, or its bytes, to uint8 (size, size, 3) as the model reads it.
+
+        Args:
+            picture: The file.
+            box: x0, y0, x1, y1: the part of it that counts; all of it if not given.
 
         Raises:
             ImageError: It cannot be read; `reason` says why.
@@ -105,7 +109,7 @@ class Model:
         self._reads_pixels()
         data = picture if isinstance(picture, bytes) else read_bytes(Path(picture))
         with quiet_decoder():
-            return fit(decode(data), size=self.facts.size, mode=self.facts.fit)
+            return fit(decode(data, box=box), size=self.facts.size, mode=self.facts.fit)
 
     def _reads_pixels(self) -> None:
         if not self.facts.size:
@@ -131,9 +135,10 @@ class Model:
 
     def decide(self, values: np.ndarray, *, given: Labels | None = None) -> Decisions:
         """Pixels or features, see `read`, and what is known already, to decisions: one batch, as it is."""
-        return self._decided(*self.read(values), given=given)
+        return self.decide_packed(*self.read(values), given=given)
 
-    def _decided(self, logits: np.ndarray, votes: np.ndarray | None, *, given: Labels | None = None) -> Decisions:
+    def decide_packed(self, logits: np.ndarray, votes: np.ndarray | None, *, given: Labels | None = None) -> Decisions:
+        """What `read` gave, and what is known already, to decisions."""
         facts = self.facts
         shares = facts.shares if votes is not None else None
         scores, applies = scores_from_logits(
@@ -176,7 +181,7 @@ class Model:
             votes = np.concatenate(each_vote) if each_vote else np.zeros((0, layout.num_scores), np.float32)
         issues = [each if isinstance(each, str) else None for each in found]
         policy = self.facts.policy if sets else None
-        return rows_from(self.schema, images, issues, self._decided(logits, votes), sets_of=policy)[0]
+        return rows_from(self.schema, images, issues, self.decide_packed(logits, votes), sets_of=policy)[0]
 
     def _answer(self, picture: str | Path | bytes) -> str | tuple[np.ndarray, np.ndarray | None]:
         """Logits and votes of one picture, or the reason why it cannot be read."""
