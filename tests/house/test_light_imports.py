@@ -8,7 +8,7 @@ import pytest
 
 HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
 COMMANDS = (
-    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "extract", "diff", "drift",
+    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "extract", "diff", "drift",
     "backbones", "config", "env",
 )  # fmt: skip
 
@@ -55,3 +55,14 @@ BALANCERS["equal"](names=["a", "b"], seed=0).backward(weight * 2, torch.tensor([
 assert weight.grad is not None and "sympy" not in sys.modules
 """
     assert "torch" in _loaded_by(code)
+
+
+def test_the_runtime_is_onnx_runtime_numpy_and_pillow() -> None:
+    code = (
+        "import facetwise.runtime, onnxruntime\n"
+        "import sys\nfound = {name.split('.')[0] for name in sys.modules} - set(sys.stdlib_module_names)\n"
+        "print('\\n' + ' '.join(sorted(found)))"
+    )
+    outcome = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in outcome.stdout.split() if not name.startswith("_")}
+    assert loaded <= {"facetwise", "numpy", "PIL", "onnxruntime", "sitecustomize", "packaging", "typing_extensions"}

@@ -16,12 +16,14 @@ from facetwise.cli._door import enter
 from facetwise.cli._drift import drift
 from facetwise.cli._env import env
 from facetwise.cli._evaluate import evaluate
+from facetwise.cli._export import export
 from facetwise.cli._extract import extract
 from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._predict import predict
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
+from facetwise.cli._verify import verify
 
 __all__ = ["app", "run"]
 
@@ -53,6 +55,8 @@ for command in (
     evaluate,
     predict,
     fill,
+    export,
+    verify,
     extract,
     diff,
     drift,

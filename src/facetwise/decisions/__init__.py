@@ -17,20 +17,32 @@ from facetwise.decisions._fit_shares import fit_shares
 from facetwise.decisions._given import contradictions
 from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
-from facetwise.decisions._neighbours import Nearest, Neighbours, gather
+from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
+from facetwise.decisions._rows import Cell, rows_from
 from facetwise.decisions._scores import applicability_table, scores_from_logits
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
-from facetwise.decisions._stored import check_thresholds, policy_from_dict, policy_to_dict
+from facetwise.decisions._stored import (
+    check_thresholds,
+    policy_from_dict,
+    policy_to_dict,
+    scales_from_dict,
+    scales_to_dict,
+)
 from facetwise.decisions._temperature import fit_temperature, temper
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
 
 __all__ = [
     "ABSTAINED",
+    "FADING",
+    "LEAST_SAY",
+    "MARGIN",
     "NEVER",
     "SET_SCORES",
+    "VOTERS",
     "Calibration",
+    "Cell",
     "Conformal",
     "Cut",
     "Decisions",
@@ -67,6 +79,9 @@ __all__ = [
     "policy_to_dict",
     "prediction_sets",
     "rate_threshold",
+    "rows_from",
+    "scales_from_dict",
+    "scales_to_dict",
     "scores_from_logits",
     "temper",
     "tune_thresholds",

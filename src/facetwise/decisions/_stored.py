@@ -1,15 +1,24 @@
-"""A policy as plain JSON data, and back with every number checked."""
+"""A policy, thresholds and scales as plain JSON data, and back with every number checked."""
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from facetwise.decisions._calibration import Calibration
 from facetwise.decisions._conformal import SET_SCORES, Conformal
 from facetwise.decisions._goals import NEVER, Goal
+from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
-from facetwise.schema import Attribute, Kind, Schema
+from facetwise.schema import Attribute, Kind, Schema, Transform
 
-__all__ = ["VERSION", "check_thresholds", "policy_from_dict", "policy_to_dict"]
+__all__ = [
+    "VERSION",
+    "check_thresholds",
+    "policy_from_dict",
+    "policy_to_dict",
+    "scales_from_dict",
+    "scales_to_dict",
+]
 
 # Of the data below; a reader refuses any other.
 VERSION = 1
@@ -111,6 +120,34 @@ def check_thresholds(schema: Schema, thresholds: Mapping[str, Any]) -> dict[str,
             raise ValueError(f"thresholds[{key!r}] has one number per label of the attribute. Found {values!r}")
         found[key] = tuple(_number(value, f"a threshold of {key}", 0.0, NEVER) for value in values)
     return found
+
+
+def scales_to_dict(scales: Mapping[str, NumberScale]) -> dict[str, Any]:
+    """Plain data."""
+    return {
+        key: {"transform": str(scale.transform), "mean": scale.mean, "deviation": scale.deviation}
+        for key, scale in scales.items()
+    }
+
+
+def scales_from_dict(schema: Schema, data: Mapping[str, Any]) -> dict[str, NumberScale]:
+    """The inverse of `scales_to_dict`.
+
+    Raises:
+        ValueError: A numeric attribute without a scale, or a number out of its range.
+    """
+    scales = {
+        key: NumberScale(
+            transform=Transform(value["transform"]),
+            mean=_number(value["mean"], f"the mean of {key}", -sys.float_info.max, sys.float_info.max),
+            deviation=_number(value["deviation"], f"the deviation of {key}", 0.0, sys.float_info.max),
+        )
+        for key, value in data.items()
+    }
+    for attribute in schema.attributes:
+        if attribute.kind is Kind.NUMERIC and attribute.id not in scales:
+            raise ValueError(f"{attribute.id} is a number, and has no scale")
+    return scales
 
 
 def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:

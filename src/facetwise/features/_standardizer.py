@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Standardizer"]
+__all__ = ["FARTHEST", "Standardizer"]
 
 # A feature this many deviations away tells the model "far out" and no more; without a bound, one saturated pixel in a
 # stem channel moves every logit.

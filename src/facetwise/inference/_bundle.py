@@ -18,12 +18,14 @@ from facetwise.decisions import (
     check_thresholds,
     policy_from_dict,
     policy_to_dict,
+    scales_from_dict,
+    scales_to_dict,
 )
 from facetwise.errors import BundleError
 from facetwise.features import Standardizer
 from facetwise.inference._atomic import write_json, write_tensors
 from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
-from facetwise.schema import Schema, Transform, schema_from_dict, schema_to_dict
+from facetwise.schema import Schema, schema_from_dict, schema_to_dict
 
 __all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
 
@@ -51,6 +53,8 @@ class Bundle:
             are refused.
         metrics: Test or validation metrics of the run, for people.
         facetwise: Version that wrote it.
+        data: What it was trained on: digest of the rows kept and of their pictures, and how many rows each side has;
+            nothing in early bundles.
     """
 
     schema: Schema
@@ -65,6 +69,7 @@ class Bundle:
     policy: Policy = field(default_factory=Policy)
     neighbours: Neighbours | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
 
     @property
     def backbone_component(self) -> Component:
@@ -83,10 +88,6 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
         write_tensors(folder / NEIGHBOURS, neighbours_to_tensors(bundle.neighbours))
         files.append(NEIGHBOURS)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
-    scales = {
-        key: {"transform": str(scale.transform), "mean": scale.mean, "deviation": scale.deviation}
-        for key, scale in bundle.scales.items()
-    }
     write_json(
         folder / "bundle.json",
         {
@@ -100,11 +101,12 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
                 "l2_normalize": bundle.standardizer.l2_normalize,
             },
             "model": bundle.model,
-            "scales": scales,
+            "scales": scales_to_dict(bundle.scales),
             "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
             "decisions": policy_to_dict(bundle.policy),
             "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
             "metrics": bundle.metrics,
+            "data": bundle.data,
             "files": digests,
         },
     )
@@ -154,10 +156,7 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
             levels=tuple(data["standardizer"]["levels"]),
             l2_normalize=data["standardizer"]["l2_normalize"],
         ),
-        scales={
-            key: NumberScale(transform=Transform(value["transform"]), mean=value["mean"], deviation=value["deviation"])
-            for key, value in data["scales"].items()
-        },
+        scales=scales_from_dict(schema, data["scales"]),
         thresholds=check_thresholds(schema, data["thresholds"]),
         policy=policy_from_dict(schema, data.get("decisions")),
         neighbours=neighbours_from_tensors(schema, load(files[NEIGHBOURS]), data["shares"])
@@ -167,5 +166,6 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         levels=data["levels"],
         backbone=data["backbone"],
         metrics=data["metrics"],
+        data=dict(data.get("data", {})),
         facetwise=data["facetwise"],
     )

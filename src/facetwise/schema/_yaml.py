@@ -1,4 +1,7 @@
-"""The schema as YAML and back: every label quoted, every unknown key an error, every error at once."""
+"""The schema as YAML and back: every label quoted, every unknown key an error, every error at once.
+
+PyYAML is loaded when a file is read or written: a schema that comes with a model is data already.
+"""
 
 import hashlib
 import json
@@ -7,11 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from facetwise.errors import Complaint, SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind, Parent, Transform
-from facetwise.schema._load import load_text
 from facetwise.schema._schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Schema
 
 __all__ = ["read_schema", "schema_digest", "schema_from_dict", "schema_to_dict", "schema_to_yaml"]
@@ -92,49 +92,18 @@ def schema_digest(schema: Schema) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class _Quoted(str):
-    """A label; YAML would read NO, 2010 or 12:30 as something else, so it is always quoted."""
-
-    __slots__ = ()
-
-
-class _Dumper(yaml.SafeDumper):
-    """Writes labels in double quotes and everything else plainly."""
-
-
-_Dumper.add_representer(
-    _Quoted, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", str(text), style='"')
-)
-
-
-def _quoted(data: Any, *, key: str = "") -> Any:
-    if isinstance(data, dict):
-        plain = key in ("", "attributes", "parent")
-        return {
-            (name if plain else _Quoted(name)): _quoted(value, key=name if plain else "labels")
-            for name, value in data.items()
-        }
-    if isinstance(data, list):
-        return [_quoted(value, key=key) for value in data]
-    return _Quoted(data) if isinstance(data, str) and key not in ("id", "kind", "transform") else data
-
-
 def schema_to_yaml(schema: Schema) -> str:
     """The schema as YAML that a person can read and edit.
 
+    >>> import yaml
     >>> a = Attribute(column="NO", id="a00", kind=Kind.CATEGORICAL, classes=("2010", "yes"))
     >>> text = schema_to_yaml(Schema(images=("image",), attributes=(a,)))
     >>> schema_from_dict(yaml.safe_load(text)).attributes[0].classes
     ('2010', 'yes')
     """
-    return yaml.dump(
-        _quoted(schema_to_dict(schema)),
-        Dumper=_Dumper,
-        sort_keys=False,
-        allow_unicode=True,
-        width=120,
-        default_flow_style=None,
-    )
+    from facetwise.schema._dump import dump_text
+
+    return dump_text(schema_to_dict(schema))
 
 
 class _Reader:
@@ -325,6 +294,8 @@ def read_schema(path: Path) -> Schema:
     Raises:
         SchemaError: It is not YAML, or breaks a rule.
     """
+    from facetwise.schema._load import load_text
+
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Config and a table to a run folder."""
 
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
+from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
 from facetwise.training._lock import LOCK, hold
@@ -19,6 +20,7 @@ __all__ = [
     "LOCK",
     "BlockAdamW",
     "Checkpoint",
+    "Exported",
     "ParameterGroup",
     "Part",
     "Prepared",
@@ -31,6 +33,7 @@ __all__ = [
     "check_losses_of",
     "claim_folder",
     "environment",
+    "export_run",
     "fit",
     "hold",
     "infer_structure",
@@ -45,4 +48,5 @@ __all__ = [
     "run_trial",
     "stopping_on_signals",
     "training_step",
+    "verify_run",
 ]

@@ -104,6 +104,7 @@ def make_bundle(prepared: Prepared, config: Config, made: Assembled, tensors: di
         },
         levels=config.levels,
         backbone=prepared.backbone,
+        data={"content": prepared.content, "rows": {side: len(rows) for side, rows in made.sides.items()}},
         facetwise=version("facetwise"),
     )
 

@@ -33,10 +33,13 @@ from facetwise.inference import (
     read_predictions,
     root_of,
 )
+from facetwise.inference.exporting import Verification
 from facetwise.metrics import Evaluation, evaluate
-from facetwise.models.backbones import create_backbone
+from facetwise.models.backbones import Backbone, create_backbone
+from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
+from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._prepare import Prepared, prepare, read_structure
 
 __all__ = ["Run", "Side", "load"]
@@ -110,7 +113,12 @@ class Run:
         # The neighbours are described by the best checkpoint.
         return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
 
-    def _backbone(self) -> Any:
+    def backbone(self) -> Backbone:
+        """The backbone whose features the run reads, with the same weights.
+
+        Raises:
+            UserError: There is none here, or one with other weights.
+        """
         about = self.bundle.backbone
         if about["name"] is None:
             raise UserError(
@@ -185,7 +193,7 @@ class Run:
             report: Told about progress.
         """
         _, described = describe_rows(
-            table, root, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            table, root, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
         chosen = self._features(described)
@@ -250,13 +258,42 @@ class Run:
         if given:
             return self._predict_given(source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
         names, described = describe_source(
-            source, images, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
         issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
         chosen = self._features(described)
         policy = self.bundle.policy if sets else None
         return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen), sets_of=policy)
+
+    def export(
+        self,
+        format: Format = "onnx",  # noqa: A002  (the name of the command's option)
+        *,
+        out: str | Path = "model.onnx",
+        precision: Precision = "fp32",
+        features_only: bool = False,
+        table: Any = None,
+        images: str | Path | None = None,
+        report: Report = silent,
+    ) -> Exported:
+        """Write the run as one file, and prove that it decides as the run does; arguments as of `export_run`."""
+        return export_run(
+            self, Path(out), format=format, precision=precision, features_only=features_only, table=table,
+            images=images, report=report,
+        )  # fmt: skip
+
+    def verify(
+        self,
+        file: str | Path,
+        *,
+        table: Any = None,
+        images: str | Path | None = None,
+        limit: int = 1000,
+        report: Report = silent,
+    ) -> Verification:
+        """Compare an exported file with the run, on pictures; arguments as of `verify_run`."""
+        return verify_run(self, Path(file), table=table, images=images, limit=limit, report=report)
 
     def evidence(
         self, source: Any, *, images: str | Path | None = None, count: int = 5, report: Report = silent
@@ -279,7 +316,7 @@ class Run:
         if neighbours is None:
             raise UserError("evidence needs the run's neighbours. Found none. Fix: train with neighbours=true")
         names, described = describe_source(
-            source, images, self._backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
+            source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
         _, representation = self.predictor().read(self._features(described))
@@ -293,7 +330,7 @@ class Run:
             raise UserError(f"given columns are those of a table. Found {source}. Fix: predict a table that has them")
         table = read_table(source)
         names, described = describe_rows(
-            table, root_of(source, images), self._backbone(), schema=self.schema,
+            table, root_of(source, images), self.backbone(), schema=self.schema,
             allow_outside=self.config.allow_outside_root, report=report,
         )  # fmt: skip
         known, said, notices = given_cells(self.schema, table, given, described.good)

@@ -1,0 +1,39 @@
+"""What a comparison of a file with its run found, in a few lines."""
+
+from typing import TYPE_CHECKING
+
+from facetwise.cli._screen import Screen
+
+if TYPE_CHECKING:
+    from facetwise.inference.exporting import Verification
+
+__all__ = ["show_proof"]
+
+# `--json` has all of them.
+SHOWN = 20
+
+
+def show_proof(screen: Screen, found: "Verification") -> None:
+    """Pictures, decisions, each difference, what it costs."""
+    tried = ", ".join(f"{count:,} in batches of {size}" for size, count in found.batches.items())
+    screen.say(f"pictures    {tried}")
+    column, largest = max(found.largest.items(), key=lambda pair: pair[1])
+    screen.say(
+        f"largest     {largest:.2g} between two probabilities ({column}); graph against logits {found.graph:.2g}"
+    )
+    screen.say(f"decisions   {found.cells:,}, {len(found.differences):,} differ ({found.equal:.4%} equal)")
+    for each in found.differences[:SHOWN]:
+        screen.say(
+            f"  {each.image}, {each.column}: {each.expected!r} became {each.found!r} at batch {each.batch}, "
+            f"|p - threshold| = {each.margin:.2g}"
+        )
+    if len(found.differences) > SHOWN:
+        screen.say(f"  and {len(found.differences) - SHOWN:,} more; --json lists them")
+    changed = [change for change in found.changes if change.drop or change.bound]
+    for change in sorted(changed, key=lambda each: -each.bound)[:SHOWN]:
+        screen.say(
+            f"  {change.column or 'all other attributes'}: {change.before:.2f} → {change.after:.2f} points of right "
+            f"answers on {change.rows:,} cells (lost {change.drop:.2f}, with 95 % confidence at most {change.bound:.2f})"
+        )
+    if not changed and found.changes:
+        screen.say("right       as many answers as before, in every attribute")

@@ -1,0 +1,211 @@
+"""Two sets of decisions about the same items: where they differ, how nearly, and what it costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from facetwise.decisions import Decisions, Policy
+from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema
+
+__all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute"]
+
+EVEN = 0.5
+# One-sided 95 % of a normal distribution.
+QUANTILE = 1.6449
+_STATES = {0: "abstained", 1: "value", 2: "not applicable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """One cell that is decided differently.
+
+    Args:
+        image: The picture.
+        column: The attribute.
+        batch: Size of the batch.
+        expected: What the run decides.
+        found: What the file decides.
+        margin: |p - threshold| of the run's own answer: how nearly it would have decided likewise.
+    """
+
+    image: str
+    column: str
+    batch: int
+    expected: str
+    found: str
+    margin: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What a file costs an attribute, in points (hundredths).
+
+    Args:
+        column: The attribute; None for the attributes with too few rows, together.
+        rows: Labelled validation cells.
+        before: Share of right answers of the run (labels: mean F1 of a picture; numbers: 1 - |error| / spread).
+        after: Of the file.
+        drop: before - after.
+        bound: Upper end of its one-sided 95 % interval, from the paired differences by picture.
+    """
+
+    column: str | None
+    rows: int
+    before: float
+    after: float
+    drop: float
+    bound: float
+
+
+def _tolerances(schema: Schema, scores: np.ndarray) -> np.ndarray:
+    """(item, class) what a difference is measured in: 1 for probabilities, the predicted deviation for numbers."""
+    unit = np.ones(scores.shape)
+    for block in schema.layout().blocks:
+        if block.coding is Coding.GAUSS:
+            unit[:, block.scores] = np.maximum(np.abs(scores[:, [block.score_stop - 1]]), 1e-12)
+    return unit
+
+
+def largest_by_attribute(schema: Schema, expected: Decisions, found: Decisions) -> np.ndarray:
+    """(attribute,) the largest difference of a probability, calibrated or not, or of a number in its deviations."""
+    unit = _tolerances(schema, expected.scores)
+    apart = np.maximum(
+        np.abs(expected.scores.astype(np.float64) - found.scores), np.abs(expected.chances - found.chances)
+    )
+    apart = (apart / unit).max(axis=0, initial=0.0)
+    by_attribute = np.array([apart[block.scores].max() for block in schema.layout().blocks])
+    applies = np.abs(expected.applies.astype(np.float64) - found.applies).max(axis=0, initial=0.0)
+    return np.maximum(by_attribute, applies)
+
+
+def _unequal(
+    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, limit: float
+) -> np.ndarray:
+    """(item,) whether the decisions differ; numbers where they are more than `limit` deviations apart."""
+    differs = one.state[:, place] != two.state[:, place]
+    valued = (one.state[:, place] == VALUE) & ~differs
+    if attribute.kind is Kind.MULTILABEL:
+        other = (one.members[:, block.scores] != two.members[:, block.scores]).any(axis=1)
+    elif attribute.kind is Kind.NUMERIC:
+        deviation = np.maximum(np.abs(one.scores[:, block.score_start + 1]), 1e-12)
+        other = np.abs(one.number[:, place] - two.number[:, place]) > limit * deviation
+    else:
+        other = one.index[:, place] != two.index[:, place]
+    return differs | (valued & other)
+
+
+def _margin(
+    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, row: int,
+    thresholds: Mapping[str, Sequence[float]], policy: Policy,
+) -> float:  # fmt: skip
+    """How far the first answer is from the other side of the line that it crossed."""
+    if one.state[row, place] != two.state[row, place]:
+        if VALUE in (one.state[row, place], two.state[row, place]) and 2 not in (
+            one.state[row, place], two.state[row, place],
+        ):  # fmt: skip
+            return abs(float(one.confidence[row, place]) - policy.least[attribute.id])
+        return abs(float(one.applies[row, place]) - EVEN)
+    own = one.scores[row, block.scores].astype(np.float64)
+    cuts = np.asarray(thresholds.get(attribute.id, (EVEN,)))
+    if attribute.kind is Kind.NUMERIC:
+        return float("nan")
+    if attribute.kind is Kind.BINARY:
+        return abs(float(own[1] - cuts[0]))
+    if attribute.kind is Kind.MULTILABEL:
+        other = one.members[row, block.scores] != two.members[row, block.scores]
+        return float(np.abs(own - cuts)[other].max())
+    if attribute.kind is Kind.ORDINAL:
+        return float(np.abs(np.cumsum(own) - EVEN).min())
+    # Halfway between the two probabilities lies the line between the two classes.
+    return float(own[one.index[row, place]] - own[two.index[row, place]]) / 2
+
+
+def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions, row: int) -> str:
+    state = int(decisions.state[row, place])
+    if state != VALUE:
+        return _STATES[state]
+    if attribute.kind is Kind.NUMERIC:
+        return f"{decisions.number[row, place]:.6g}"
+    if attribute.kind is Kind.MULTILABEL:
+        return "|".join(attribute.classes[c] for c in np.flatnonzero(decisions.members[row, block.scores]))
+    return attribute.classes[decisions.index[row, place]]
+
+
+def differences_of(
+    schema: Schema, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float,
+    thresholds: Mapping[str, Sequence[float]], policy: Policy,
+) -> list[Difference]:  # fmt: skip
+    """Every cell that is decided differently; numbers where they are more than `limit` deviations apart."""
+    told: list[Difference] = []
+    for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
+        rows = np.flatnonzero(_unequal(attribute, block, place, expected, found, limit=limit))
+        told += [
+            Difference(
+                image=images[row],
+                column=attribute.column,
+                batch=batch,
+                expected=_words(attribute, block, place, expected, row),
+                found=_words(attribute, block, place, found, row),
+                margin=_margin(attribute, block, place, expected, found, row, thresholds, policy),
+            )
+            for row in rows.tolist()
+        ]
+    return told
+
+
+def _right(
+    attribute: Attribute, block: Block, place: int, truth: Labels, told: Decisions, rows: np.ndarray
+) -> np.ndarray:
+    """(row,) between 0 and 1 how right the answers are, 0 where none is given."""
+    given = told.state[rows, place] == VALUE
+    if attribute.kind is Kind.NUMERIC:
+        number = truth.number[rows, place]
+        low, high = np.quantile(number, [0.05, 0.95])
+        right = 1.0 - np.minimum(1.0, np.abs(told.number[rows, place] - number) / max(high - low, 1e-12))
+    elif attribute.kind is Kind.MULTILABEL:
+        yes, said = truth.members[rows, block.scores] > 0, told.members[rows, block.scores] > 0
+        both, either = (yes & said).sum(axis=1), yes.sum(axis=1) + said.sum(axis=1)
+        right = np.where(either > 0, 2.0 * both / np.maximum(either, 1), 1.0)
+    else:
+        right = (truth.index[rows, place] == told.index[rows, place]).astype(np.float64)
+    return np.where(given, right, 0.0)
+
+
+def _paired(before: np.ndarray, after: np.ndarray, cells: np.ndarray, column: str | None) -> Change:
+    """Sums by picture: their ratio, and its bound from the paired differences (linearised ratio estimator)."""
+    total = max(1.0, float(cells.sum()))
+    drop = before - after
+    mean = float(drop.sum()) / total
+    count = max(2, int((cells > 0).sum()))
+    spread = float(np.sqrt(((drop - mean * cells) ** 2).sum() * count / (count - 1))) / total
+    return Change(
+        column=column, rows=int(cells.sum()), before=100 * float(before.sum()) / total,
+        after=100 * float(after.sum()) / total, drop=100 * mean, bound=100 * (mean + QUANTILE * spread),
+    )  # fmt: skip
+
+
+def changes_of(schema: Schema, truth: Labels, expected: Decisions, found: Decisions, *, fewest: int) -> list[Change]:
+    """Per attribute with at least `fewest` labelled cells what the file costs it; of all others together.
+
+    Each cell is right or wrong before and after; by picture the differences are paired, which is why a drop of half a
+    point can be seen at all.
+    """
+    items = len(expected)
+    pooled = np.zeros((3, items))
+    told: list[Change] = []
+    for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
+        rows = np.flatnonzero(truth.state[:, place] == VALUE)
+        if not len(rows):
+            continue
+        parts = np.zeros((3, items))
+        for line, decisions in zip(parts, (expected, found), strict=False):
+            line[rows] = _right(attribute, block, place, truth, decisions, rows)
+        parts[2, rows] = 1.0
+        if len(rows) >= fewest:
+            told.append(_paired(*parts, attribute.column))
+        else:
+            pooled += parts
+    if pooled[2].any():
+        told.append(_paired(*pooled, None))
+    return told
