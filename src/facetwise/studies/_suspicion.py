@@ -105,7 +105,7 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
         for chosen, other in flips:
             now, planted = plain.copy(), np.zeros(count, dtype=bool)
             now[chosen], planted[chosen] = _score(logs[chosen], other, share), True
-            runs.append(average_precision(now, planted))
+            runs.append(_precision(now, planted))
         precision.append(float(np.mean(runs)))
     best = int(np.argmax(precision))
     score = _score(logs, index, SHARES[best])
@@ -122,6 +122,10 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
         share=SHARES[best],
         confident=confident_share(chances, index),
     )
+
+
+def _precision(score: np.ndarray, planted: np.ndarray) -> float:
+    return float(average_precision(score[:, None], planted[:, None], np.ones((len(score), 1), dtype=bool))[0])
 
 
 def _share(score: np.ndarray, planted: np.ndarray) -> float:
