@@ -21,10 +21,10 @@ from facetwise.studies._consistency import consistency_findings
 from facetwise.studies._contradictions import contradiction_findings, groups_of_keys
 from facetwise.studies._findings import Finding
 from facetwise.studies._out_of_fold import folds_of, project
-from facetwise.studies._picture_faults import fault_findings
+from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
 from facetwise.studies._texts import text_findings
 from facetwise.studies._wrong_labels import LEAST_CHANCE, Audited, audit_labels, label_findings
-from facetwise.training import Run, read_structure
+from facetwise.training import Run, Structure, read_structure
 
 __all__ = ["COLUMNS", "Audit", "audit", "audit_run", "queue_csv"]
 
@@ -68,6 +68,7 @@ def audit(
     images: str | Path | None = None,
     schema: Schema | None = None,
     config: Config | None = None,
+    corrections: str | Path | None = None,
     pictures: bool = True,
     least: float = LEAST_CHANCE,
     seed: int = 0,
@@ -83,6 +84,7 @@ def audit(
         images: Folder that its paths are relative to.
         schema: A schema; inferred if not given. The vocabulary comes from all rows: nothing is held out.
         config: For the backbone, the group and the columns; the defaults if not given.
+        corrections: Corrected cells, as for `train`.
         pictures: Look at the pictures' pixels too, for dark, blurred and tiny ones.
         least: Labels that are less probably wrong are left out of the queue.
         seed: Of folds and planted flips.
@@ -92,7 +94,9 @@ def audit(
         UserError: The table or its pictures cannot be read.
     """
     config = config or load_config(None)
-    read = read_structure(table, images=None if images is None else Path(images), schema=schema, config=config)
+    read = read_structure(
+        table, images=None if images is None else Path(images), schema=schema, config=config, corrections=corrections
+    )
     if not read.structure.images:
         raise UserError(f"{read.table.name} has a column that names pictures. Found none. Fix: name it in the schema")
     tell(read.table.notices, report)
@@ -105,9 +109,7 @@ def audit(
     if not len(described.good):
         raise UserError(f"{read.table.name}: no picture can be read. Fix: say where they are with --images")
     kept = read.table.take(described.good)
-    place = {int(row): number for number, row in enumerate(described.good)}
-    groups = described.near_duplicates(report)
-    alike = [np.array([place[int(row)] for row in group if int(row) in place]) for group in groups]
+    faults, alike = _pictures(described, read, config, report, look=pictures)
     digests = [described.digests[row] for row in described.good]
     split = split_rows(kept, read.structure, digests=digests, seed=seed, split_column=None, together=alike)
     everything = np.arange(len(kept))
@@ -125,9 +127,8 @@ def audit(
     queue = label_findings(found, kept, names, audited, least=least)
     queue += _doubles(found, kept, names, labels, split, alike, read.structure)
     queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels)
-    queue += _pictures(described, read.table, found, read.root, config, report if pictures else None)
     return Audit(
-        table=read.table, schema=found, queue=_ranked(queue), attributes=audited, skipped=skipped, rows=described.good,
+        table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped, rows=described.good,
         folder=read.root,
         about={"size": backbone.preprocessing.size, "fit": backbone.preprocessing.fit,
                "allow_outside": config.allow_outside_root},
@@ -147,7 +148,10 @@ def audit_run(run: Run, **options: Any) -> Audit:
     source = run.source()
     if run.bundle.backbone["name"] is None:
         raise UserError("an audit looks at pictures; this run was trained on given features. Fix: audit the table")
-    return audit(source["table"], images=source["images"], schema=run.schema, config=run.config, **options)
+    return audit(
+        source["table"], images=source["images"], corrections=source["corrections"], schema=run.schema,
+        config=run.config, **options,
+    )  # fmt: skip
 
 
 def _names(schema: Schema, table: Table) -> list[str]:
@@ -174,18 +178,26 @@ def _doubles(
 
 
 def _pictures(
-    described: Described, table: Table, schema: Schema, root: Path, config: Config, report: Report | None
-) -> list[Finding]:
-    names = _names(schema, table)
+    described: Described, read: Structure, config: Config, report: Report, *, look: bool
+) -> tuple[list[Finding], list[np.ndarray]]:
+    """What is wrong with the pictures, and groups of readable rows (by place) whose pictures look the same."""
+    column = read.structure.images[0]
+    names = [str(text) for text in read.table.column(column)]
     found = [
         Finding(kind="unreadable", row=row, image=names[row], why=f"{reason}: {message}")
         for row, (reason, message) in described.issues.items()
     ]
-    if report is None:
-        return found
-    views, _, _ = resolve_pictures(table, schema.images, root, allow_outside=config.allow_outside_root)
+    place = {int(row): number for number, row in enumerate(described.good)}
+    if not look:
+        groups = described.near_duplicates(report)
+        return found, [np.array([place[int(row)] for row in group if int(row) in place]) for group in groups]
+    views, _, _ = resolve_pictures(
+        read.table, read.structure.images, read.root, allow_outside=config.allow_outside_root
+    )
     rows = [int(row) for row in described.good if views[row]]
-    return found + fault_findings(rows, [names[row] for row in rows], [views[row][0] for row in rows], report)
+    measured = measure_pictures([views[row][0] for row in rows], report)
+    found += fault_findings(rows, [names[row] for row in rows], measured)
+    return found, [np.array([place[rows[one]] for one in group]) for group in alike_pictures(measured)]
 
 
 def _ranked(queue: list[Finding]) -> list[Finding]:
