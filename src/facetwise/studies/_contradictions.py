@@ -11,6 +11,8 @@ from facetwise.studies._findings import Finding
 __all__ = ["contradiction_findings", "groups_of_keys", "said_by"]
 
 SHOWN = 3
+# Above every class and every row: numbers of texts that are no class.
+_STRANGE = 1 << 40
 
 
 def groups_of_keys(keys: Sequence[str | None]) -> list[np.ndarray]:
@@ -26,8 +28,11 @@ def groups_of_keys(keys: Sequence[str | None]) -> list[np.ndarray]:
     return [np.array(group) for group in places.values() if len(group) > 1]
 
 
-def said_by(schema: Schema, labels: Labels) -> np.ndarray:
-    """(row, attribute) int64: equal numbers say the same, -1 says nothing, -2 not applicable."""
+def said_by(schema: Schema, table: Table, labels: Labels) -> np.ndarray:
+    """(row, attribute) int64: equal numbers say the same, -1 says nothing, -2 not applicable.
+
+    A text that is no class says something too.
+    """
     said = np.full(labels.state.shape, -1, dtype=np.int64)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         valued = labels.state[:, place] == VALUE
@@ -38,8 +43,11 @@ def said_by(schema: Schema, labels: Labels) -> np.ndarray:
         else:
             own = labels.index[:, place]
         said[:, place] = np.where(valued, own, -1)
+        if attribute.column in table.cells:
+            coded = table.coded(attribute.column)
+            strange = (labels.state[:, place] == UNKNOWN) & ~coded.among((*schema.unknown, *schema.not_applicable))
+            said[strange, place] = _STRANGE + coded.codes[strange]
     said[labels.state == NOT_APPLICABLE] = -2
-    said[labels.state == UNKNOWN] = -1
     return said
 
 
@@ -67,7 +75,7 @@ def contradiction_findings(
         kind: What a contradiction is called.
         double: What a group without contradictions is called.
     """
-    said, found = said_by(schema, labels), []
+    said, found = said_by(schema, table, labels), []
     for group in groups:
         own = said[group]
         # "Not applicable" is mostly concluded from the category, so that only values contradict each other.

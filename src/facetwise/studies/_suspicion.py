@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from facetwise.decisions import apply_isotonic, fit_isotonic
-from facetwise.metrics import average_precision
 
 __all__ = ["Suspicion", "confident_share", "suspect"]
 
@@ -14,9 +13,9 @@ PLANTED = 0.05
 # How much the best other class counts beside the label's own chance. 0 is the plain order by loss, which would be best
 # if errors went to every class alike and all chances were calibrated.
 SHARES = (0.0, 0.25, 0.5, 1.0)
-DRAWS = 3
-# The least number of planted flips above a score by which the share of wrong labels is estimated.
-ENOUGH = 10
+DRAWS = 5
+# The share of wrong labels is estimated where at least this share of planted flips is found: of fewer, chance decides.
+FOUND = 0.25
 _TINY = 1e-6
 
 
@@ -95,44 +94,53 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
     count, classes = chances.shape
     logs = np.log(np.maximum(chances.astype(np.float64), _TINY))
     draw = np.random.default_rng(seed)
-    flips = []
+    everywhere = (index + draw.integers(1, classes, count)) % classes
+    sound, precision = 1.0 - _judged(logs, index, everywhere, 0.0)[2], np.zeros(len(SHARES))
     for _ in range(DRAWS):
         chosen = draw.permutation(count)[: max(1, round(PLANTED * count))]
-        flips.append((chosen, (index[chosen] + draw.integers(1, classes, len(chosen))) % classes))
-    precision = []
-    for share in SHARES:
-        plain, runs = _score(logs, index, share), []
-        for chosen, other in flips:
-            now, planted = plain.copy(), np.zeros(count, dtype=bool)
-            now[chosen], planted[chosen] = _score(logs[chosen], other, share), True
-            runs.append(_precision(now, planted))
-        precision.append(float(np.mean(runs)))
-    best = int(np.argmax(precision))
-    score = _score(logs, index, SHARES[best])
-    everywhere = _score(logs, (index + draw.integers(1, classes, count)) % classes, SHARES[best])
-    wrong = _share(score, everywhere)
+        other = (index[chosen] + draw.integers(1, classes, len(chosen))) % classes
+        planted = np.zeros(count, dtype=bool)
+        planted[chosen] = True
+        for number, share in enumerate(SHARES):
+            now = _score(logs, index, share)
+            now[chosen] = _score(logs[chosen], other, share)
+            precision[number] += _precision(now, planted, np.where(planted, 1.0, sound)) / DRAWS
+    best = int(precision.argmax())
+    score, wrong, chance = _judged(logs, index, everywhere, SHARES[best])
     rest = logs.copy()
     rest[np.arange(count), index] = -np.inf
     return Suspicion(
         score=score,
-        chance=_chance(score, everywhere, wrong),
+        chance=chance,
         other=rest.argmax(axis=1),
         wrong=wrong,
-        found=precision[best],
+        found=float(precision[best]),
         share=SHARES[best],
         confident=confident_share(chances, index),
     )
 
 
-def _precision(score: np.ndarray, planted: np.ndarray) -> float:
-    return float(average_precision(score[:, None], planted[:, None], np.ones((len(score), 1), dtype=bool))[0])
+def _judged(
+    logs: np.ndarray, index: np.ndarray, flipped: np.ndarray, share: float
+) -> tuple[np.ndarray, float, np.ndarray]:
+    """Scores of the labels, the estimated share of wrong ones, and each one's chance to be wrong."""
+    score, planted = _score(logs, index, share), _score(logs, flipped, share)
+    wrong = _share(score, planted)
+    return score, wrong, _chance(score, planted, wrong)
+
+
+def _precision(score: np.ndarray, planted: np.ndarray, weight: np.ndarray) -> float:
+    """Average precision of the planted flips; a label counts against them as much as it is probably right."""
+    order = np.argsort(-score, kind="stable")
+    hits = planted[order]
+    return float((np.cumsum(hits)[hits] / np.cumsum(weight[order])[hits]).mean())
 
 
 def _share(score: np.ndarray, planted: np.ndarray) -> float:
     """min over s of G(s) / F(s), where F(s) rests on enough flips; see `suspect`."""
     flips, own = np.sort(planted)[::-1], np.sort(score)[::-1]
     above = np.arange(1, len(flips) + 1)
-    kept = above >= min(ENOUGH, len(flips))
+    kept = above >= FOUND * len(flips)
     labels = np.searchsorted(-own, -flips[kept], side="right")
     # One label more than was seen, so that none seen is not taken for none there.
     return float(min(1.0, ((labels + 1) / above[kept]).min()))
