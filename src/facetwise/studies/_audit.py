@@ -17,7 +17,7 @@ from facetwise.features import choose_levels
 from facetwise.inference import Described, describe_table, inert
 from facetwise.models.backbones import create_backbone
 from facetwise.schema import Labels, Schema
-from facetwise.studies._consistency import consistency_findings
+from facetwise.studies._consistency import consistency_findings, rule_findings
 from facetwise.studies._contradictions import contradiction_findings, groups_of_keys
 from facetwise.studies._findings import Finding
 from facetwise.studies._out_of_fold import folds_of, project
@@ -127,6 +127,7 @@ def audit(
     queue = label_findings(found, kept, names, audited, least=least)
     queue += _doubles(found, kept, names, labels, split, alike, read.structure)
     queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels)
+    queue += rule_findings(found, kept, names, labels, audited, least=least)
     return Audit(
         table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped, rows=described.good,
         folder=read.root,

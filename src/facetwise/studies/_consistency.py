@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from facetwise.data import Table
-from facetwise.schema import VALUE, Labels, Schema
+from facetwise.decisions import broken, mine_rules
+from facetwise.schema import VALUE, Labels, Rule, Schema
 from facetwise.studies._findings import Finding
+from facetwise.studies._wrong_labels import Audited
 
-__all__ = ["consistency_findings"]
+__all__ = ["consistency_findings", "rule_findings"]
 
 # Of two cells that contradict each other either may be the wrong one.
 EITHER = 0.5
@@ -58,3 +60,43 @@ def consistency_findings(schema: Schema, table: Table, images: Sequence[str], la
             rows = np.flatnonzero((own >= 0) & lacks[np.maximum(own, 0)] & (labels.state[:, place] == VALUE))
             add("applicability", rows, attribute.column, [""] * len(rows), category.column)
     return found
+
+
+def rule_findings(
+    schema: Schema, table: Table, images: Sequence[str], labels: Labels, audited: Sequence[Audited], *, least: float
+) -> list[Finding]:
+    """Rows that break a declared rule, or one that nearly all rows keep.
+
+    Which of a rule's cells is the wrong one, the pictures say: the one whose label is most probably wrong. A cell of a
+    declared rule is so at least with one half; that of a mined one is told only where its own label looks wrong, since
+    a catalogue has honest exceptions.
+
+    Args:
+        schema: The vocabulary and its declared rules.
+        table: The rows.
+        images: Their pictures.
+        labels: Their labels.
+        audited: How wrong each label looks.
+        least: The chance below which a cell of a mined rule is left out.
+    """
+    chance = np.zeros(labels.state.shape)
+    for one in audited:
+        place = schema.index[one.column]
+        chance[one.rows, place] = np.maximum(chance[one.rows, place], one.found.chance)
+    mined = [one.rule for one in mine_rules(schema, labels, most_broken=len(labels))]
+    rules: list[tuple[Rule, bool]] = [(rule, True) for rule in schema.rules] + [(rule, False) for rule in mined]
+    wrong = broken(schema, [rule for rule, _ in rules], labels.index, labels.state == VALUE)
+    best: dict[tuple[int, str], Finding] = {}
+    for row, number in np.argwhere(wrong).tolist():
+        rule, declared = rules[number]
+        places = [schema.index[column] for column in rule.columns]
+        place = max(places, key=lambda one: chance[row, one])
+        sure = max(float(chance[row, place]), EITHER if declared else 0.0)
+        column = schema.attributes[place].column
+        if sure < least or column not in table.cells or (row, column) in best:
+            continue
+        best[row, column] = Finding(
+            kind="rule", row=int(table.places[row]), image=images[row], attribute=column,
+            old=str(table.column(column)[row]), chance=sure, why=f"{'declared' if declared else 'mined'}: {rule}",
+        )  # fmt: skip
+    return list(best.values())

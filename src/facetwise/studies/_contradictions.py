@@ -46,7 +46,7 @@ def said_by(schema: Schema, table: Table, labels: Labels) -> np.ndarray:
         if attribute.column in table.cells:
             coded = table.coded(attribute.column)
             strange = (labels.state[:, place] == UNKNOWN) & ~coded.among((*schema.unknown, *schema.not_applicable))
-            said[strange, place] = _STRANGE + coded.codes[strange]
+            said[strange, place] = _STRANGE + coded.codes[strange].astype(np.int64)
     said[labels.state == NOT_APPLICABLE] = -2
     return said
 
