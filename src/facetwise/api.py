@@ -192,6 +192,7 @@ def train(
     test: Any = None,
     split_from: str | Path | None = None,
     features: str | Path | None = None,
+    corrections: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
     report: Report = silent,
@@ -213,6 +214,7 @@ def train(
         test: A separate labelled table for the test side.
         split_from: An earlier run whose sides are kept.
         features: File of features, one row per row of the table, in place of pictures.
+        corrections: Table of corrected cells, as `facetwise audit` writes and a person accepts them.
         overwrite: Replace an earlier run in `out`.
         resume: There has to be a run in `out`; it is continued with the options that it began with.
         report: Told about stages, progress, epochs, notices.
@@ -234,7 +236,7 @@ def train(
             raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
         tree = own_config(folder, tree, report=report)
     root = None if images is None else Path(images)
-    read = read_structure(table, images=root, schema=given, config=tree, test=test)
+    read = read_structure(table, images=root, schema=given, config=tree, test=test, corrections=corrections)
     facts = {
         "table": read.table.digest,
         "images": str(read.root.resolve()),
@@ -265,6 +267,7 @@ def train(
             "images": str(read.root.resolve()),
             "test": _path(test),
             "features": _path(features),
+            "corrections": _path(corrections),
         }
         begin_run(folder, about, tree, plan=plan)
         _write_preview(folder, prepared, read, tree, notices=said, report=report)

@@ -20,5 +20,6 @@ def test_the_suffix_of_out_is_refused_before_the_run_is_read(
     monkeypatch.chdir(tmp_path)
     assert run(words) == 2
     said = " ".join(capsys.readouterr().err.split())
-    assert kinds in said and words[-1] in said
+    assert kinds in said
+    assert words[-1] in said
     assert "nothing" not in said

@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from facetwise import __version__
+from facetwise.cli._audit import audit
 from facetwise.cli._backbones import backbones
 from facetwise.cli._compare import compare
 from facetwise.cli._config import config
@@ -58,6 +59,7 @@ for command in (
     export,
     verify,
     extract,
+    audit,
     diff,
     drift,
     backbones,

@@ -44,6 +44,10 @@ def train(
     features: Annotated[
         Path | None, typer.Option("--features", metavar="FILE", rich_help_panel=DATA, help="Ready features, by row.")
     ] = None,
+    corrections: Annotated[
+        Path | None,
+        typer.Option("--corrections", metavar="FILE", rich_help_panel=DATA, help="Cells that an audit has corrected."),
+    ] = None,
     attributes: Annotated[
         list[str] | None,
         typer.Option("--attributes", metavar="A,B", rich_help_panel=DATA, help="Only these columns."),
@@ -147,6 +151,7 @@ def train(
             test=test,
             split_from=split_from,
             features=features,
+            corrections=corrections,
             overwrite=overwrite,
             resume=resume,
             report=report,

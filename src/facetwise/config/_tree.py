@@ -135,6 +135,10 @@ class Config(_Strict):
         "scaling", description="Confidence from validation: scaling, isotonic (labels with 1,000 rows) or none."
     )
     sets: Literal["lac", "aps"] = Field("lac", description="How sets of classes are chosen: the smallest, or adaptive.")
+    rules: Literal["declared", "mined"] = Field(
+        "declared",
+        description="Answers keep the rules of the schema, or those too that every training row keeps.",
+    )
     coverage: float = Field(0.9, gt=0, lt=1, description="Share of the cells whose set or interval holds the truth.")
 
     # The machine

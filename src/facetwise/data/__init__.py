@@ -4,6 +4,7 @@ from facetwise.data._boxes import boxes
 from facetwise.data._coded import Coded
 from facetwise.data._columns import MULTILABEL_SEPARATORS
 from facetwise.data._complete import complete_schema
+from facetwise.data._corrections import correct
 from facetwise.data._encode import encode, fit_scales
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
@@ -37,6 +38,7 @@ __all__ = [
     "Table",
     "boxes",
     "complete_schema",
+    "correct",
     "encode",
     "fit_scales",
     "image_paths",

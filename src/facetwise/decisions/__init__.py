@@ -17,10 +17,12 @@ from facetwise.decisions._fit_shares import fit_shares
 from facetwise.decisions._given import contradictions
 from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
+from facetwise.decisions._mine_rules import Mined, mine_rules
 from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._rows import Cell, rows_from
+from facetwise.decisions._rules import Repaired, broken, repair
 from facetwise.decisions._scores import applicability_table, scores_from_logits
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
 from facetwise.decisions._stored import (
@@ -47,15 +49,18 @@ __all__ = [
     "Cut",
     "Decisions",
     "Goal",
+    "Mined",
     "Nearest",
     "Neighbours",
     "NumberScale",
     "Policy",
+    "Repaired",
     "applicability_table",
     "apply_isotonic",
     "apply_sigmoid",
     "best_threshold",
     "blend",
+    "broken",
     "calibrate",
     "check_goals",
     "check_thresholds",
@@ -75,10 +80,12 @@ __all__ = [
     "least_confidence",
     "least_score",
     "log_odds",
+    "mine_rules",
     "policy_from_dict",
     "policy_to_dict",
     "prediction_sets",
     "rate_threshold",
+    "repair",
     "rows_from",
     "scales_from_dict",
     "scales_to_dict",

@@ -7,6 +7,7 @@ import numpy as np
 from facetwise.decisions._calibration import calibrate
 from facetwise.decisions._decisions import ABSTAINED, Decisions
 from facetwise.decisions._policy import Policy
+from facetwise.decisions._rules import repair
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Labels, Schema
 
 __all__ = ["decide"]
@@ -30,7 +31,8 @@ def decide(
     median class, the first k with P(y <= k) >= 1/2, which minimises the expected absolute error. Numeric: the mean.
 
     Calibration changes no decision, only its confidence: values and thresholds are about the scores. A value whose
-    confidence lies below the least one that the policy asks for is left open.
+    confidence lies below the least one that the policy asks for is left open. Values that break a rule are replaced by
+    the most probable ones that break none.
 
     Args:
         schema: The vocabulary.
@@ -72,6 +74,12 @@ def decide(
             index[known, place] = given.index[known, place]
         confidence[:, place] = np.take_along_axis(chance, index[:, place : place + 1], axis=1)[:, 0]
     state = np.where(applies >= EVEN, VALUE, NOT_APPLICABLE).astype(np.int8)
+    if rules := (*schema.rules, *policy.rules):
+        index = repair(schema, rules, index, state == VALUE, chances, given=given).index
+        for place, block in enumerate(schema.layout().blocks):
+            if (index[:, place] >= 0).any():
+                told = np.take_along_axis(chances[:, block.scores], np.maximum(index[:, place : place + 1], 0), axis=1)
+                confidence[:, place] = np.where(index[:, place] >= 0, told[:, 0], confidence[:, place])
     confidence = np.where(state == VALUE, sure * confidence, 1.0 - sure).astype(np.float32)
     for place, attribute in enumerate(schema.attributes):
         if (least := policy.least.get(attribute.id)) is not None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from facetwise.decisions._calibration import Calibration
 from facetwise.decisions._conformal import Conformal
+from facetwise.schema import Rule
 
 __all__ = ["Policy"]
 
@@ -20,6 +21,7 @@ class Policy:
         goals: What was asked for, where it is not the best F1: `precision>=0.97`.
         conformal: What decides sets and intervals.
         flags: What rests on too little to be trusted, in words.
+        rules: Mined rules between attributes, which answers are repaired by beside those of the schema.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -28,3 +30,4 @@ class Policy:
     goals: Mapping[str, str] = field(default_factory=dict)
     conformal: Mapping[str, Conformal] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()

@@ -9,7 +9,7 @@ from facetwise.decisions._conformal import SET_SCORES, Conformal
 from facetwise.decisions._goals import NEVER, Goal
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
-from facetwise.schema import Attribute, Kind, Schema, Transform
+from facetwise.schema import Attribute, Kind, Rule, Schema, Transform, rule_from_dict, rule_to_dict
 
 __all__ = [
     "VERSION",
@@ -49,6 +49,7 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
             for key, found in policy.conformal.items()
         },
         "flags": {key: list(told) for key, told in policy.flags.items()},
+        "rules": [rule_to_dict(rule) for rule in policy.rules],
     }
 
 
@@ -184,7 +185,19 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
         goals={k: _goal(v) for k, v in data["goals"].items()},
         conformal={k: _conformal(schema, by_id[k], v) for k, v in data["conformal"].items()},
         flags={k: tuple(str(told) for told in v) for k, v in data["flags"].items()},
+        rules=_rules(schema, data.get("rules", [])),  # bundles from before there were rules have none
     )
+
+
+def _rules(schema: Schema, listed: Any) -> tuple[Rule, ...]:
+    found = [rule_from_dict(one) for one in listed]
+    for rule in found:
+        if isinstance(rule, str):
+            raise ValueError(f"one of its rules cannot be read: {rule}")
+        for column, classes in (*rule.given, (rule.column, rule.classes)):
+            if column not in schema.index or not set(classes) <= set(schema.attribute(column).classes):
+                raise ValueError(f"its rule {str(rule)!r} is not about the schema's attributes and classes")
+    return tuple(rule for rule in found if isinstance(rule, Rule))
 
 
 def _goal(text: str) -> str:

@@ -7,7 +7,7 @@ from facetwise.images._box import Box, crop, to_box
 from facetwise.images._decode import POLICY_VERSION, decode, policy_version, quiet_decoder
 from facetwise.images._fit import CROP_FRACTION, FIT_MODES, FitMode, fit, short_side
 from facetwise.images._format import ALLOWED_FORMATS
-from facetwise.images._header import MAX_PIXELS
+from facetwise.images._header import MAX_PIXELS, open_header
 from facetwise.images._perceptual import NO_HASH, THUMBNAIL_SIDE, Look, look, near_duplicates
 from facetwise.images._read import MAX_BYTES, digest, part_digest, read_bytes
 from facetwise.images._reasons import REASONS
@@ -31,6 +31,7 @@ __all__ = [
     "fit",
     "look",
     "near_duplicates",
+    "open_header",
     "part_digest",
     "policy_version",
     "quiet_decoder",

@@ -24,7 +24,7 @@ _Dumper.add_representer(
 
 def _quoted(data: Any, *, key: str = "") -> Any:
     if isinstance(data, dict):
-        plain = key in ("", "attributes", "parent")
+        plain = key in ("", "attributes", "parent", "rules")
         return {
             (name if plain else _Quoted(name)): _quoted(value, key=name if plain else "labels")
             for name, value in data.items()

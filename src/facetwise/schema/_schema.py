@@ -7,6 +7,7 @@ from facetwise.errors import SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind
 from facetwise.schema._check import complaints_about
 from facetwise.schema._layout import Layout, build_layout
+from facetwise.schema._rule import Rule, about_rules
 
 __all__ = ["Schema"]
 
@@ -30,6 +31,7 @@ class Schema:
         not_applicable: Cell texts that mean "this item has no such thing".
         weight: Column that says how much a row counts.
         box: Column with the part of the picture that a row describes: x0 y0 x1 y1 in pixels.
+        rules: What holds between attributes; answers that break one are repaired.
 
     Raises:
         SchemaError: Everything that is wrong, at once.
@@ -44,6 +46,7 @@ class Schema:
     not_applicable: tuple[str, ...] = DEFAULT_NOT_APPLICABLE
     weight: str | None = None
     box: str | None = None
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         complaints = complaints_about(
@@ -55,6 +58,7 @@ class Schema:
             roles={"weight": self.weight, "box": self.box},
             images=self.images,
         )
+        complaints += about_rules(self.rules, {attribute.column: attribute for attribute in self.attributes})
         if complaints:
             raise SchemaError(complaints)
 

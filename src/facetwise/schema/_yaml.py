@@ -12,6 +12,7 @@ from typing import Any
 
 from facetwise.errors import Complaint, SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind, Parent, Transform
+from facetwise.schema._rule import Rule, rule_from_dict, rule_to_dict
 from facetwise.schema._schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Schema
 
 __all__ = ["read_schema", "schema_digest", "schema_from_dict", "schema_to_dict", "schema_to_yaml"]
@@ -28,6 +29,7 @@ _TOP = {
     "box",
     "attributes",
     "groups",
+    "rules",
     "not_applicable",
     "unknown",
 }
@@ -82,6 +84,8 @@ def schema_to_dict(schema: Schema) -> dict[str, Any]:
     data["attributes"] = [_attribute_to_dict(a, schema.category) for a in schema.attributes]
     if schema.groups:
         data["groups"] = {name: list(columns) for name, columns in schema.groups.items()}
+    if schema.rules:
+        data["rules"] = [rule_to_dict(rule) for rule in schema.rules]
     data["not_applicable"], data["unknown"] = list(schema.not_applicable), list(schema.unknown)
     return data
 
@@ -189,6 +193,17 @@ class _Reader:
             self.complain(f"{key}{name}", "this is true or false", value, "write true or false, without quotes")
         return value is True
 
+    def rules(self, data: dict[str, Any]) -> tuple[Rule, ...]:
+        listed = data.get("rules") or []
+        if not isinstance(listed, list):
+            self.complain("rules", "this is a list of rules", listed, "begin each with '-'")
+            return ()
+        read = [rule_from_dict(one) for one in listed]
+        for number, (one, rule) in enumerate(zip(listed, read, strict=True)):
+            if isinstance(rule, str):
+                self.complain(f"rules[{number}]", "a rule has 'if', and either 'then' or 'never'", one, rule)
+        return tuple(rule for rule in read if isinstance(rule, Rule))
+
     def attribute(self, data: Any, number: int, category: str | None) -> Attribute | None:
         key = f"attributes[{number}]."
         if not isinstance(data, dict) or not isinstance(data.get("column"), str):
@@ -280,6 +295,7 @@ def schema_from_dict(data: Any, *, place: str = "schema", lines: Mapping[str, in
         "weight": reader.text(data, "weight", ""),
         "box": reader.text(data, "box", ""),
         "groups": {str(name): reader.texts(groups, name, "groups.") for name in groups},
+        "rules": reader.rules(data),
         "unknown": reader.texts(data, "unknown", "", DEFAULT_UNKNOWN),
         "not_applicable": reader.texts(data, "not_applicable", "", DEFAULT_NOT_APPLICABLE),
     }

@@ -1,9 +1,12 @@
 """Many runs, or a run and other data: what changed, what is better, and whether it matters."""
 
+from facetwise.studies._audit import Audit, audit, audit_run, queue_csv
+from facetwise.studies._audit_page import audit_page
 from facetwise.studies._compare import compare
 from facetwise.studies._compare_page import comparison_csv, comparison_page, notes_of
 from facetwise.studies._diff import AttributeDifference, Difference, diff
 from facetwise.studies._drift import AttributeDrift, Drift, drift, drift_of_features
+from facetwise.studies._findings import KINDS, Finding
 from facetwise.studies._search import SPACES, Dimension, dimension_of, space_of
 from facetwise.studies._statistics import holm, paired_difference, resampled_interval
 from facetwise.studies._sweep import Sweep, SweepTrial, sweep
@@ -11,18 +14,24 @@ from facetwise.studies._variants import LADDERS, Variant, variants_of
 from facetwise.studies._verdicts import Compared, Comparison, judge_cells
 
 __all__ = [
+    "KINDS",
     "LADDERS",
     "SPACES",
     "AttributeDifference",
     "AttributeDrift",
+    "Audit",
     "Compared",
     "Comparison",
     "Difference",
     "Dimension",
     "Drift",
+    "Finding",
     "Sweep",
     "SweepTrial",
     "Variant",
+    "audit",
+    "audit_page",
+    "audit_run",
     "compare",
     "comparison_csv",
     "comparison_page",
@@ -34,6 +43,7 @@ __all__ = [
     "judge_cells",
     "notes_of",
     "paired_difference",
+    "queue_csv",
     "resampled_interval",
     "space_of",
     "sweep",

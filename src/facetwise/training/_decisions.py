@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from facetwise.config import Config
-from facetwise.decisions import NEVER, Policy, fit_policy
+from facetwise.decisions import NEVER, Policy, fit_policy, mine_rules
 from facetwise.events import Event, Report
 from facetwise.inference import Bundle, Predictor
 from facetwise.schema import Schema
@@ -64,6 +64,11 @@ def fit_decisions(
         goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
         sets=config.sets, coverage=config.coverage,
     )  # fmt: skip
+    if config.rules == "mined":
+        mined = mine_rules(bundle.schema, prepared.labels.take(sides["train"]))
+        policy = replace(policy, rules=tuple(one.rule for one in mined))
+        line = f"{len(mined):,} rules between attributes, which every training row keeps, hold for the answers too"
+        report(Event("notice", line, data={"code": "rules"}))
     for line in policy_lines(bundle.schema, policy):
         report(Event("notice", line, data={"code": "decisions"}))
     decided = replace(predictor.bundle, thresholds=thresholds, policy=policy)

@@ -15,6 +15,7 @@ from facetwise.data import (
     Table,
     boxes,
     complete_schema,
+    correct,
     encode,
     infer,
     read_previous,
@@ -30,7 +31,7 @@ from facetwise.features import choose_levels, features_from_file
 from facetwise.inference import describe_table, root_of
 from facetwise.metrics import check_score
 from facetwise.models.backbones import Level, create_backbone
-from facetwise.schema import Labels, Schema
+from facetwise.schema import Kind, Labels, Schema
 from facetwise.training._alike import about_alike, kept_groups
 from facetwise.training._losses_of import check_losses_of
 
@@ -126,12 +127,33 @@ def infer_structure(table: Table, root: Path, *, category: str | None, group: st
     return replace(found, **{key: column for key, column in named.items() if column is not None}, **said)
 
 
+def _corrected(table: Table, corrections: Table, root: Path, schema: Schema | None) -> Table:
+    """The table as a person has corrected it; how many cells that were is one of its notices."""
+    found = schema or infer(table, images_root=root if root.is_dir() else None)
+    declared = {} if schema is None else {
+        one.column: one.classes for one in schema.attributes if one.classes and one.kind is not Kind.MULTILABEL
+    }  # fmt: skip
+    silent = (*found.unknown, *found.not_applicable)
+    images = next((column for column in found.images if column in table.cells), None)
+    vocabulary = {column: (*classes, *silent) for column, classes in declared.items()}
+    corrected, notices = correct(table, corrections, images=images, vocabulary=vocabulary)
+    return replace(corrected, notices=(*table.notices, *notices))
+
+
 def read_structure(
-    source: Any, *, images: Path | None, schema: Schema | None, config: Config, test: Any = None
+    source: Any,
+    *,
+    images: Path | None,
+    schema: Schema | None,
+    config: Config,
+    test: Any = None,
+    corrections: str | Path | None = None,
 ) -> Structure:
-    """Read the table and conclude its structure, or take the user's schema for it."""
+    """Read the table, correct it, and conclude its structure, or take the user's schema for it."""
     table = read_table(source)
     root = root_of(source, images)
+    if corrections is not None:
+        table = _corrected(table, read_table(corrections), root, schema)
     inferred = infer_structure(table, root, category=config.category, group=config.group)
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:

@@ -214,15 +214,25 @@ class Run:
         """The run's own table as it was trained on: rows, sides, labels, features from the cache."""
         return self._prepared
 
-    @cached_property
-    def _prepared(self) -> Prepared:
-        """The run's own table again, from the cache; the sides are those that were saved."""
+    def source(self) -> dict[str, Any]:
+        """Where the table, its pictures, a separate test table and corrections were; features where they were given.
+
+        Raises:
+            RunError: The run was trained on a frame.
+        """
         about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
         if about["table"] is None:
             raise RunError("this run was trained on a frame, not a file. Fix: give the labelled table to evaluate")
+        return {key: about.get(key) for key in ("table", "images", "test", "features", "corrections")}
+
+    @cached_property
+    def _prepared(self) -> Prepared:
+        """The run's own table again, from the cache; the sides are those that were saved."""
+        about = self.source()
         read = read_structure(
-            about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"]
-        )
+            about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"],
+            corrections=about["corrections"],
+        )  # fmt: skip
         given = None if about["features"] is None else Path(about["features"])
         # The sides are those of split.csv: what looks the same has had its say.
         config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
