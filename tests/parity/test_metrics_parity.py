@@ -119,7 +119,9 @@ with_floors = settings(thorough, max_examples=10)  # twelve measurements each
 
 
 def flat(data: Any, path: str = "") -> dict[str, Any]:
-    """Nested dictionaries as one, so that `approx` can compare them in any order."""
+    """Nested dictionaries and lists as one, so that `approx` can compare them in any order."""
+    if isinstance(data, list):
+        data = {str(place): each for place, each in enumerate(data)}
     if not isinstance(data, dict):
         return {path: data}
     return {key: value for name, each in data.items() for key, value in flat(each, f"{path}/{name}").items()}

@@ -79,7 +79,7 @@ def measure_sheet(schema: Schema, truth: Labels, decisions: Decisions, cells: Ce
         labelled=labelled,
         right=divide(right.sum(axis=0), labelled),
         decided_right=divide((right & cells.decided).sum(axis=0), labelled),
-        coverage=mean_known(cells.decided.astype(np.float64)),
+        coverage=divide(cells.decided.sum(axis=0), len(truth)),
         precision=_average_precisions(schema, truth, decisions, cells),
     )
 

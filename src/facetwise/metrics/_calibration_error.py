@@ -3,10 +3,11 @@
 import numpy as np
 
 from facetwise.decisions import Decisions
+from facetwise.metrics._confidences import confidences
 from facetwise.metrics._evaluation import Figure
-from facetwise.schema import VALUE, Kind, Labels, Schema
+from facetwise.schema import Labels, Schema
 
-__all__ = ["calibration_error", "error_of_the_calibrated", "measure_calibration"]
+__all__ = ["bin_edges", "calibration_error", "calibration_of", "error_of_the_calibrated", "measure_calibration"]
 
 # Fifteen bins, as the literature has it (Guo et al. 2017), but each with about as many rows as the next: bins of equal
 # width are empty where a good model says little, and their error is that of a handful of rows (Nixon et al. 2019,
@@ -26,7 +27,7 @@ def _gap(confidence: np.ndarray, hits: np.ndarray, edges: np.ndarray) -> np.ndar
     return np.abs(gaps).sum(axis=-1) / len(confidence)
 
 
-def _edges(rising: np.ndarray) -> np.ndarray:
+def bin_edges(rising: np.ndarray) -> np.ndarray:
     """Where each bin begins; rows of equal confidence stay in one, so that their order says nothing."""
     bins = max(1, min(BINS, len(rising) // FEWEST_IN_BIN))
     return np.unique(np.searchsorted(rising, rising[np.arange(bins) * len(rising) // bins], side="left"))
@@ -49,7 +50,7 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray) -> float | None
         return None
     order = np.argsort(confidence, kind="stable")
     given = confidence[order].astype(np.float64)
-    return round(float(_gap(given, right[order].astype(np.float64), _edges(given))), 12)
+    return round(float(_gap(given, right[order].astype(np.float64), bin_edges(given))), 12)
 
 
 def error_of_the_calibrated(confidence: np.ndarray, *, share: float = 0.95, seed: int = _SEED) -> float | None:
@@ -69,7 +70,7 @@ def error_of_the_calibrated(confidence: np.ndarray, *, share: float = 0.95, seed
     if not len(confidence):
         return None
     given, generator = np.sort(confidence).astype(np.float64), np.random.default_rng(seed)
-    edges = _edges(given)
+    edges = bin_edges(given)
     if len(given) > MOST_DRAWN:
         spread = np.sqrt(np.add.reduceat(given * (1.0 - given), edges))
         found = np.abs(generator.normal(size=(DRAWS, len(edges))) * spread).sum(axis=1) / len(given)
@@ -92,23 +93,17 @@ def measure_calibration(schema: Schema, truth: Labels, decisions: Decisions) -> 
         decisions: Decisions about the same items.
     """
     found: dict[str, dict[str, Figure]] = {}
-    for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        rows = truth.state[:, place] == VALUE
-        if attribute.kind is Kind.NUMERIC or not rows.any():
-            continue
-        chances, index = decisions.chances[:, block.scores][rows], truth.index[rows, place]
-        if attribute.kind is Kind.MULTILABEL:
-            confidence, right = chances.ravel(), (truth.members[:, block.scores][rows] != 0).ravel()
-        else:
-            decided = decisions.index[rows, place]
-            some = decided >= 0  # where no class was given there is no confidence in one
-            confidence = np.take_along_axis(chances[some], decided[some, None], axis=1)[:, 0]
-            right = decided[some] == index[some]
-        if not len(confidence):
-            continue
-        found[attribute.column] = {
-            "error": calibration_error(confidence, right),
-            "error_if_calibrated": error_of_the_calibrated(confidence),
-            "confidence": float(confidence.mean(dtype=np.float64)),
-        }
+    for place, attribute in enumerate(schema.attributes):
+        _, confidence, right = confidences(schema, truth, decisions, place)
+        if len(confidence):
+            found[attribute.column] = calibration_of(confidence, right)
     return found
+
+
+def calibration_of(confidence: np.ndarray, right: np.ndarray) -> dict[str, Figure]:
+    """The same of one attribute: (row,) chances of what is given, at least one, and whether it is right."""
+    return {
+        "error": calibration_error(confidence, right),
+        "error_if_calibrated": error_of_the_calibrated(confidence),
+        "confidence": float(confidence.mean(dtype=np.float64)),
+    }

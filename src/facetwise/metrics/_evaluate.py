@@ -1,29 +1,44 @@
 """Labels and decisions to an evaluation."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from facetwise.decisions import Decisions
 from facetwise.metrics._applicability import measure_applicability
-from facetwise.metrics._attribute import measure_attributes, measure_sheet, starts_of
-from facetwise.metrics._calibration_error import measure_calibration
+from facetwise.metrics._attribute import Sheet, measure_attributes, measure_sheet, starts_of
+from facetwise.metrics._bootstrap import RESAMPLES, bootstrap_intervals
+from facetwise.metrics._calibration_error import calibration_of
 from facetwise.metrics._categories import by_category
 from facetwise.metrics._cells import compare
-from facetwise.metrics._confusion import tally
+from facetwise.metrics._confidences import confidences
+from facetwise.metrics._confusion import Tally, tally
+from facetwise.metrics._confusions import confused_pairs
+from facetwise.metrics._curves import reliability_curve, risk_coverage_curve
 from facetwise.metrics._evaluation import Evaluation, Figure
-from facetwise.metrics._floors import RANDOM_DRAWS, average, learnable, majority, medians_of, random_draw
+from facetwise.metrics._floors import RANDOM_DRAWS, average, learnable, majority, medians_of, random_draw, some_items
+from facetwise.metrics._frequency import by_frequency
 from facetwise.metrics._known import mean_known, plain
-from facetwise.metrics._overall import exact_match, mean_of, summarise
+from facetwise.metrics._overall import exact_match, label_f1, mean_of, summarise
+from facetwise.metrics._tiers import by_labelled, measure_tiers
 from facetwise.metrics._vocabulary import OVERALL_METRICS
-from facetwise.schema import Labels, Schema
+from facetwise.schema import Kind, Labels, Schema
 
 __all__ = ["evaluate"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Measured:
+    """An evaluation, and what it was counted from."""
+
+    evaluation: Evaluation
+    counted: Tally
+    sheet: Sheet
+
+
 def _measure(
     schema: Schema, truth: Labels, decisions: Decisions, medians: dict[str, float], *, per_class: bool
-) -> Evaluation:
+) -> _Measured:
     cells = compare(schema, truth, decisions)
     counted = tally(schema, truth, decisions, cells)
     sheet = measure_sheet(schema, truth, decisions, cells, counted)
@@ -40,7 +55,8 @@ def _measure(
     )
     nested = by_category(schema, truth, cells, counted, starts_of(schema), sheet.given.harmonic_mean)
     everything = np.arange(len(schema.attributes))
-    figures: dict[str, Figure] = summarise(cells, attributes, attributes)
+    labels = label_f1(schema, sheet.given.f1)
+    figures: dict[str, Figure] = summarise(cells, attributes, attributes, labels)
     figures |= applicability.pooled
     figures |= {
         "nested_harmonic_mean": plain(nested.nested),
@@ -49,12 +65,50 @@ def _measure(
         "decided_exact_match": exact_match(cells, everything, decided=True),
         "coverage": plain(mean_known(sheet.coverage)),
     }
-    return Evaluation(
+    found = Evaluation(
         items=len(truth),
         overall={name: figures[name] for name in OVERALL_METRICS},
         categories=nested.categories,
         attributes=attributes,
-        groups={name: summarise(cells, attributes, columns) for name, columns in schema.groups.items()},
+        groups={name: summarise(cells, attributes, columns, labels) for name, columns in schema.groups.items()},
+    )
+    return _Measured(evaluation=found, counted=counted, sheet=sheet)
+
+
+def _details(
+    schema: Schema, truth: Labels, decisions: Decisions, measured: _Measured, train: Labels, groups: np.ndarray,
+    resamples: int,
+) -> Evaluation:  # fmt: skip
+    """The same evaluation with intervals, curves, confusions, calibration and the classes by frequency."""
+    counted, found = measured.counted, measured.evaluation
+    off = {
+        place: np.nan_to_num(np.abs(truth.number[:, place] - decisions.number[:, place]))
+        for place in schema.of_kind(Kind.NUMERIC)
+    }
+    within, overall = bootstrap_intervals(counted, off, groups, resamples=resamples) if resamples else ({}, {})
+    pairs = confused_pairs(schema, truth, decisions)
+    bands = by_frequency(schema, train, measured.sheet.given, measured.sheet.counts.support)
+    attributes = {}
+    for place, (column, metrics) in enumerate(found.attributes.items()):
+        _, confidence, right = confidences(schema, truth, decisions, place)
+        order = np.argsort(confidence, kind="stable")  # what is sorted is sorted again in no time
+        confidence, right = confidence[order], right[order]
+        several = metrics.kind is Kind.MULTILABEL
+        attributes[column] = replace(
+            metrics,
+            calibration=calibration_of(confidence, right) if len(confidence) else None,
+            intervals={name: list(each) for name, each in within.get(column, {}).items()} or None,
+            reliability=reliability_curve(confidence, right),
+            risk_coverage=None if several else risk_coverage_curve(confidence, right),
+            frequency=bands.get(column),
+            confusions=pairs.get(column),
+        )
+    return replace(
+        found,
+        attributes=attributes,
+        intervals={name: list(each) for name, each in overall.items()},
+        tiers=measure_tiers(schema, truth, decisions, counted.cells),
+        by_labelled=by_labelled(counted.cells),
     )
 
 
@@ -66,6 +120,8 @@ def evaluate(
     train: Labels,
     floors: bool = True,
     per_class: bool = True,
+    groups: np.ndarray | None = None,
+    resamples: int = RESAMPLES,
 ) -> Evaluation:
     """Measure decisions against the truth, and floors beside them.
 
@@ -82,29 +138,29 @@ def evaluate(
         truth: True labels of some items.
         decisions: Decisions about the same items in the same order.
         train: Labels of the training items: floors and medians come from them.
-        floors: Whether to compute the floors; without them it takes some milliseconds, fit for every epoch.
+        floors: Whether to compute the floors, intervals and curves; without them it takes some milliseconds, fit for
+            every epoch.
         per_class: Whether to tell every class of every attribute.
+        groups: (item,) what each item belongs to, a product say; intervals resample these. Each item by itself if not
+            given.
+        resamples: Of the bootstrap; 0 for no intervals.
     """
     medians = medians_of(schema, train)
     measured = _measure(schema, truth, decisions, medians, per_class=per_class)
     if not floors:
-        return measured
+        return measured.evaluation
 
     known = learnable(truth, train)
 
-    def floor(guess: Decisions) -> dict:
-        data = _measure(schema, known, guess, medians, per_class=False).to_dict()
+    def floor(guess: Decisions, own: Labels) -> dict:
+        data = _measure(schema, own, guess, medians, per_class=False).evaluation.to_dict()
         return {name: data[name] for name in ("overall", "categories", "attributes", "groups")}
 
-    draws = [floor(random_draw(schema, train, len(truth), draw)) for draw in range(RANDOM_DRAWS)]
-    told = measure_calibration(schema, truth, decisions)
-    return Evaluation(
-        items=measured.items,
-        overall=measured.overall,
-        categories=measured.categories,
-        attributes={
-            column: replace(metrics, calibration=told.get(column)) for column, metrics in measured.attributes.items()
-        },
-        groups=measured.groups,
-        floors={"majority": floor(majority(schema, train, len(truth))), "random": average(draws)},
+    chosen = some_items(len(truth))
+    some = known if chosen is None else known.take(chosen)
+    draws = [floor(random_draw(schema, train, len(some), draw), some) for draw in range(RANDOM_DRAWS)]
+    owners = np.arange(len(truth)) if groups is None else groups
+    return replace(
+        _details(schema, truth, decisions, measured, train, owners, resamples),
+        floors={"majority": floor(majority(schema, train, len(truth)), known), "random": average(draws)},
     )

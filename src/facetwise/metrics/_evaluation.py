@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from facetwise.metrics._records import records
 from facetwise.metrics._vocabulary import ATTRIBUTE_METRICS
 from facetwise.schema import Kind
 
@@ -10,6 +11,12 @@ __all__ = ["AttributeMetrics", "Evaluation", "Figure"]
 
 # None: there was nothing to measure it on (shown as "n/a"); never 0 and never NaN.
 Figure = float | int | None
+
+
+# Fields of an attribute that are written where they were measured.
+_DETAILS = ("intervals", "reliability", "risk_coverage", "frequency", "confusions")
+# The same of a whole evaluation.
+_WHOLE = ("intervals", "tiers", "by_labelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,11 @@ class AttributeMetrics:
         mae_over_floor: `mae` over that of always saying the median of the training numbers; below 1 is better.
         calibration: How far confidence is from being right: `error` (expected calibration error), `error_if_calibrated`
             (the 95 % quantile of a perfectly calibrated model with the same confidences), `confidence` (their mean).
+        intervals: By metric the lowest and highest number of its 95 % bootstrap interval over groups.
+        reliability: Points of the reliability curve: `rows`, mean `confidence`, share `right`.
+        risk_coverage: `coverage`, `risk` (points of the curve), `area`, `coverage_at` by precision.
+        frequency: `common`, `medium`, `rare` classes apart, by their training cells.
+        confusions: The most frequent wrong pairs: `truth`, `given`, `cells`.
         per_class: Per class `support`, `precision`, `recall`, `f1` (and `average_precision` for multilabel).
     """
 
@@ -70,6 +82,11 @@ class AttributeMetrics:
     r2: float | None = None
     mae_over_floor: float | None = None
     calibration: dict[str, Figure] | None = None
+    intervals: dict[str, list[float]] | None = None
+    reliability: list[dict[str, Any]] | None = None
+    risk_coverage: dict[str, Any] | None = None
+    frequency: dict[str, dict[str, Figure]] | None = None
+    confusions: list[dict[str, Any]] | None = None
     per_class: dict[str, dict[str, Figure]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,6 +96,9 @@ class AttributeMetrics:
         data["applicability"] = None if self.applicability is None else dict(self.applicability)
         if self.calibration is not None:
             data["calibration"] = dict(self.calibration)
+        for name in _DETAILS:
+            if (told := getattr(self, name)) is not None:
+                data[name] = told
         if self.per_class is not None:
             data["per_class"] = {name: dict(figures) for name, figures in self.per_class.items()}
         return data
@@ -101,6 +121,9 @@ class Evaluation:
         groups: Per group of the schema `GROUP_METRICS`.
         floors: "majority" and "random", each plain data of the same shape: {"overall", "categories", "attributes",
             "groups"}; empty when floors were not asked for.
+        intervals: By overall metric the 95 % bootstrap interval over groups.
+        tiers: `all_cells`, `applicable`, `value_given_applicable`: see `facetwise.metrics.measure_tiers`.
+        by_labelled: By the number of labelled attributes of an item `items`, `cells`, `accuracy`, `exact_match`.
     """
 
     items: int
@@ -109,9 +132,13 @@ class Evaluation:
     attributes: dict[str, AttributeMetrics]
     groups: dict[str, dict[str, Figure]]
     floors: dict[str, dict[str, Any]] = field(default_factory=dict)
+    intervals: dict[str, list[float]] = field(default_factory=dict)
+    tiers: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    by_labelled: dict[str, dict[str, Figure]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data in a fixed order."""
+        whole = {name: told for name in _WHOLE if (told := getattr(self, name))}
         return {
             "items": self.items,
             "overall": self.overall,
@@ -119,7 +146,36 @@ class Evaluation:
             "attributes": {column: metrics.to_dict() for column, metrics in self.attributes.items()},
             "groups": self.groups,
             "floors": self.floors,
+            **whole,
         }
+
+    def worst_attributes(self, count: int = 5) -> list[tuple[str, float]]:
+        """Columns with the lowest macro-F1, the lowest first; numbers and columns without labels are left out."""
+        known = [(each.macro_f1, column) for column, each in self.attributes.items() if each.macro_f1 is not None]
+        return [(column, value) for value, column in sorted(known)[:count]]
+
+    def worst_classes(self, count: int = 10, *, least: int = 5) -> list[tuple[str, str, float]]:
+        """(column, class, F1) with the lowest F1, the lowest first, of equals the most frequent.
+
+        Args:
+            count: How many.
+            least: Classes with fewer cells in the truth are left out: their F1 is chance.
+        """
+        known = [
+            (figures["f1"] or 0.0, -(figures["support"] or 0), column, name)
+            for column, each in self.attributes.items()
+            for name, figures in (each.per_class or {}).items()
+            if (figures["support"] or 0) >= least
+        ]
+        return [(column, name, value) for value, _, column, name in sorted(known)[:count]]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """One flat row per number, for a table: scope, name, class, metric, value, low, high, majority, random.
+
+        `scope` is overall, attribute, class, category, group, frequency, tier or labelled; `name` the column, category
+        or group; `class` the class, or the band of frequency.
+        """
+        return list(records(self.to_dict()))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "Evaluation":
@@ -131,4 +187,5 @@ class Evaluation:
             attributes={column: AttributeMetrics.from_dict(each) for column, each in data["attributes"].items()},
             groups=data["groups"],
             floors=data["floors"],
+            **{name: data[name] for name in _WHOLE if name in data},
         )

@@ -8,10 +8,23 @@ import numpy as np
 from facetwise.decisions import Decisions
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Kind, Labels, Schema
 
-__all__ = ["RANDOM_DRAWS", "average", "learnable", "majority", "medians_of", "random_draw"]
+__all__ = [
+    "MOST_FOR_RANDOM",
+    "RANDOM_DRAWS",
+    "average",
+    "learnable",
+    "majority",
+    "medians_of",
+    "random_draw",
+    "some_items",
+]
 
 # Ten draws bring the standard error of a floor to a third of one draw's: some thousandths on a few hundred items.
 RANDOM_DRAWS = 10
+
+# Above this many items, the draws are measured on so many of them, drawn with a fixed seed: the floor's third digit is
+# that of all, and a million items do not take ten minutes.
+MOST_FOR_RANDOM = 30_000
 
 # Part of every draw's seed, so that two evaluations of the same items give the same floors.
 _SEED = 0
@@ -61,7 +74,7 @@ def majority(schema: Schema, train: Labels, items: int) -> Decisions:
     least half of the training cells have; for numbers the median; and the more frequent of 'value' and 'not
     applicable'. Scores are the training frequencies.
     """
-    floor, medians = _empty(schema, items), medians_of(schema, train)
+    floor, medians = _empty(schema, 1), medians_of(schema, train)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         state = train.state[:, place]
         rows = np.flatnonzero(state == VALUE)
@@ -79,7 +92,13 @@ def majority(schema: Schema, train: Labels, items: int) -> Decisions:
             count = np.bincount(train.index[rows, place], minlength=len(attribute.classes))
             floor.scores[:, block.scores] = count / len(rows)
             floor.index[:, place] = count.argmax()
-    return floor
+    # One row seen as many: an answer that is the same for a million items needs the memory of one.
+    return Decisions(
+        **{
+            name: np.broadcast_to(getattr(floor, name), (items, getattr(floor, name).shape[1]))
+            for name in Decisions.__slots__
+        }
+    )
 
 
 def random_draw(schema: Schema, train: Labels, items: int, draw: int) -> Decisions:
@@ -105,6 +124,13 @@ def random_draw(schema: Schema, train: Labels, items: int, draw: int) -> Decisio
             floor.index[:, place] = train.index[picked, place]
             floor.scores[np.arange(items), block.score_start + floor.index[:, place]] = 1.0
     return floor
+
+
+def some_items(items: int) -> np.ndarray | None:
+    """The items that the random floor is measured on, ascending; None for all."""
+    if items <= MOST_FOR_RANDOM:
+        return None
+    return np.sort(np.random.default_rng(_SEED).choice(items, MOST_FOR_RANDOM, replace=False))
 
 
 def average(draws: list[Any]) -> Any:

@@ -51,6 +51,7 @@ GROUP_METRICS = (
     "mean_harmonic_mean",
     "mean_mae_over_floor",
     "exact_match",
+    "label_macro_f1",
 )
 OVERALL_METRICS = (
     *GROUP_METRICS,
