@@ -49,7 +49,8 @@ def _planted(table, columns, seed: int):
     cells = {name: np.concatenate([texts, texts[sources]]) for name, texts in cells.items()}
     for number, row in enumerate(sources):
         texts = cells[columns[0]]
-        texts[len(table) + number] = draw.choice([c for c in np.unique(table.column(columns[0])) if c and c != texts[row]])
+        others = [c for c in np.unique(table.column(columns[0])) if c and c != texts[row]]
+        texts[len(table) + number] = draw.choice(others)
     return {name: list(texts) for name, texts in cells.items()}, flipped, sources
 
 
@@ -71,13 +72,14 @@ def _measure(name: str, data: Path, seed: int) -> list[dict]:
         rows = found.rows[one.rows]
         own = rows < len(table)  # the doubles are another test
         wrong = np.isin(rows, flipped[column])[own]
+        listed = one.found.chance[own] >= 0.5
         line = {
             "data": name, "seed": seed, "attribute": column, "labels": int(own.sum()), "flipped": int(wrong.sum()),
             "facetwise": _precision(one.found.score[own], wrong),
             "loss": _precision(-np.log(np.maximum(one.chances[np.arange(len(rows)), one.index], 1e-12))[own], wrong),
             "estimated_wrong": one.found.wrong, "confident_share": one.found.confident,
-            "listed": int((one.found.chance[own] >= 0.5).sum()),
-            "precision_of_listed": float(wrong[one.found.chance[own] >= 0.5].mean()) if (one.found.chance[own] >= 0.5).any() else None,
+            "listed": int(listed.sum()),
+            "precision_of_listed": float(wrong[listed].mean()) if listed.any() else None,
             "planted_estimate": one.found.found,
         }  # fmt: skip
         for score in SCORES if get_label_quality_scores is not None else ():
@@ -95,7 +97,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--save", type=Path)
     given = parser.parse_args()
-    lines = [line for name in given.data_sets for seed in range(given.seeds) for line in _measure(name, given.data, seed)]
+    lines = [
+        line for name in given.data_sets for seed in range(given.seeds) for line in _measure(name, given.data, seed)
+    ]
     missed = 0
     for line in lines:
         rivals = [line[key] for key in ("loss", *(f"cleanlab_{s}" for s in SCORES)) if key in line]
@@ -109,7 +113,9 @@ def main() -> int:
         with tempfile.NamedTemporaryFile("w", dir=given.save.parent, delete=False, newline="") as file:
             writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows([{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in line.items()} for line in lines])
+            writer.writerows(
+                [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in line.items()} for line in lines]
+            )
         Path(file.name).replace(given.save)
     return missed
 

@@ -33,7 +33,7 @@ def show_proof(screen: Screen, found: "Verification") -> None:
     for change in sorted(changed, key=lambda each: -each.bound)[:SHOWN]:
         screen.say(
             f"  {change.column or 'all other attributes'}: {change.before:.2f} → {change.after:.2f} points of right "
-            f"answers on {change.rows:,} cells (lost {change.drop:.2f}, with 95 % confidence at most {change.bound:.2f})"
+            f"answers on {change.rows:,} cells (lost {change.drop:.2f}, at 95 % at most {change.bound:.2f})"
         )
     if not changed and found.changes:
         screen.say("right       as many answers as before, in every attribute")

@@ -1,6 +1,7 @@
 """The metrics of every attribute, one beside the other."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -127,7 +128,7 @@ def measure_attributes(
     coverage = plain_list(sheet.coverage)
     told: dict[str, AttributeMetrics] = {}
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        figures: dict[str, float | None] = {}
+        figures: dict[str, Any] = {}
         if attribute.kind is Kind.NUMERIC:
             rows = cells.labelled[:, place]
             figures = number_errors(

@@ -129,7 +129,8 @@ def audit(
     queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels)
     queue += rule_findings(found, kept, names, labels, audited, least=least)
     return Audit(
-        table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped, rows=described.good,
+        table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped,
+        rows=described.good,
         folder=read.root,
         about={"size": backbone.preprocessing.size, "fit": backbone.preprocessing.fit,
                "allow_outside": config.allow_outside_root},

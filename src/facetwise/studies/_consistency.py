@@ -1,4 +1,4 @@
-"""Cells of one row that cannot both be right by the schema: a child under another parent, a value that does not apply."""
+"""Cells of one row that cannot both be right by the schema: a child of another parent, a value that cannot be."""
 
 from collections.abc import Sequence
 

@@ -120,10 +120,11 @@ def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tu
     kept = np.array([place for place, row in enumerate(rows.tolist()) if len(found[row]) == 1], dtype=np.int64)
     column = table.column(schema.images[0])
     chosen = rows[kept].tolist()
-    parts: list[Box | None] = [
-        None if part is None or part[row][0] < 0 else (*(int(side) for side in part[row]),)  # ty: ignore
-        for row in chosen
-    ]
+    parts: list[Box | None] = [None] * len(chosen)
+    for place, row in enumerate(chosen):
+        if part is not None and part[row][0] >= 0:
+            left, top, right, bottom = (int(side) for side in part[row])
+            parts[place] = (left, top, right, bottom)
     return _Pictures([str(column[row]) for row in chosen], [found[row][0] for row in chosen], parts), kept
 
 

@@ -76,8 +76,8 @@ def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.Mod
     class Batches(CalibrationDataReader):
         """One batch after the other."""
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            """The next batch, None at the end."""
+        def get_next(self) -> dict[str, np.ndarray] | None:  # ty: ignore[incompatible-method-override]
+            """The next batch, None at the end; the library declares a dictionary and takes None for the end."""
             batch = next(calibrating, None)
             return None if batch is None else {name: batch}
 
