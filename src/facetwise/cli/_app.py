@@ -20,7 +20,9 @@ from facetwise.cli._evaluate import evaluate
 from facetwise.cli._extract import extract
 from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
+from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
+from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
 
@@ -56,6 +58,8 @@ for command in (
     fill,
     extract,
     audit,
+    suggest,
+    learn,
     diff,
     drift,
     backbones,
