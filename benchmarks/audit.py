@@ -49,7 +49,9 @@ def _planted(table, columns, seed: int):
     cells = {name: np.concatenate([texts, texts[sources]]) for name, texts in cells.items()}
     for number, row in enumerate(sources):
         texts = cells[columns[0]]
-        texts[len(table) + number] = draw.choice([c for c in np.unique(table.column(columns[0])) if c and c != texts[row]])
+        texts[len(table) + number] = draw.choice(
+            [c for c in np.unique(table.column(columns[0])) if c and c != texts[row]]
+        )
     return {name: list(texts) for name, texts in cells.items()}, flipped, sources
 
 
@@ -95,7 +97,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--save", type=Path)
     given = parser.parse_args()
-    lines = [line for name in given.data_sets for seed in range(given.seeds) for line in _measure(name, given.data, seed)]
+    lines = [
+        line for name in given.data_sets for seed in range(given.seeds) for line in _measure(name, given.data, seed)
+    ]
     missed = 0
     for line in lines:
         rivals = [line[key] for key in ("loss", *(f"cleanlab_{s}" for s in SCORES)) if key in line]
@@ -109,7 +113,9 @@ def main() -> int:
         with tempfile.NamedTemporaryFile("w", dir=given.save.parent, delete=False, newline="") as file:
             writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows([{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in line.items()} for line in lines])
+            writer.writerows(
+                [{k: f"{v:.4f}" if isinstance(v, float) else v for k, v in line.items()} for line in lines]
+            )
         Path(file.name).replace(given.save)
     return missed
 

@@ -20,7 +20,8 @@ def learn(
     name: Annotated[str, typer.Option("--class", metavar="NAME", help="The new class.")],
     out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The new run folder to write.")],
     parent: Annotated[
-        str | None, typer.Option("--parent", metavar="NAME", help="The class of the coarser attribute, if there is one.")
+        str | None,
+        typer.Option("--parent", metavar="NAME", help="The class of the coarser attribute, if there is one."),
     ] = None,
     quiet: Quiet = False,
     machine: Json = False,

@@ -49,7 +49,9 @@ def suggest(
         screen.table(["row", "picture", "open", "most telling cells"], rows, right=(0, 2))
         screen.result(f"{len(found):,} pictures: {folder / 'suggestions.csv'}, {folder / 'suggestions.html'}")
     else:
-        screen.result("Every cell that applies has a label: there is nothing to suggest. `facetwise audit` checks them.")
+        screen.result(
+            "Every cell that applies has a label: there is nothing to suggest. `facetwise audit` checks them."
+        )
     screen.document(
         {
             "suggestions": [

@@ -72,10 +72,9 @@ def correct(
     complaints: list[Complaint] = []
     wanted: dict[tuple[str, int], tuple[str, int]] = {}
     for line in kept:
+
         def complain(rule: str, found: str, fix: str, *, line: _Line = line) -> None:
-            complaints.append(
-                Complaint(place=corrections.name, row=line.number + 1, rule=rule, found=found, fix=fix)
-            )
+            complaints.append(Complaint(place=corrections.name, row=line.number + 1, rule=rule, found=found, fix=fix))
 
         rows = _rows(line, table, images, known, by_number, complain)
         column = line.cells["attribute"] if line.cells["attribute"] in table.cells else _bare(line.cells["attribute"])

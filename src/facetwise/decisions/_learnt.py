@@ -103,7 +103,9 @@ def add_neighbours(
     )
 
 
-def with_learnt(old: Schema, new: Schema, scores: np.ndarray, votes: np.ndarray, learnt: Mapping[str, int]) -> np.ndarray:
+def with_learnt(
+    old: Schema, new: Schema, scores: np.ndarray, votes: np.ndarray, learnt: Mapping[str, int]
+) -> np.ndarray:
     r"""Scores over the classes of the network, to scores over these and the learnt ones.
 
     p(c) = v_c for a learnt class c, and p(k) = (1 - Σ_c v_c) p(k) for all others, v the vote of the nearest rows: they

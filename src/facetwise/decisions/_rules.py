@@ -196,9 +196,7 @@ def repair(
     return Repaired(index=told, changed=told != index, given_up=np.array(given_up, dtype=np.int64))
 
 
-def _assign(
-    checks: _Checks, start: np.ndarray, fixed: np.ndarray, chances: Sequence[np.ndarray]
-) -> np.ndarray | None:
+def _assign(checks: _Checks, start: np.ndarray, fixed: np.ndarray, chances: Sequence[np.ndarray]) -> np.ndarray | None:
     """The most probable assignment of one row that keeps every rule; None if none was found."""
     orders: dict[int, tuple[list[int], list[float]]] = {}
 

@@ -47,7 +47,5 @@ def learn_class(
         learnt[attribute.id] = learnt.get(attribute.id, 0) + 1
     _, vectors = predictor.read(features)
     more = add_neighbours(schema, grown, neighbours, column, name, vectors, list(images))
-    told = replace(
-        bundle, schema=grown, neighbours=more, learnt=learnt, learnt_rows=bundle.learnt_rows + len(vectors)
-    )
+    told = replace(bundle, schema=grown, neighbours=more, learnt=learnt, learnt_rows=bundle.learnt_rows + len(vectors))
     return Predictor(told, model=predictor.model)

@@ -85,7 +85,9 @@ class Predictor:
              for a, b in zip(new.blocks, old.blocks, strict=True)]
         )  # fmt: skip
         labels = kept.labels
-        members = labels.members[:, columns] if any(labels.members.strides) else Labels.no_members(len(kept), old.num_scores)
+        members = (
+            labels.members[:, columns] if any(labels.members.strides) else Labels.no_members(len(kept), old.num_scores)
+        )
         return replace(kept, labels=replace(labels, members=members), weight=kept.weight[columns])
 
     @cached_property
