@@ -21,7 +21,9 @@ from facetwise.cli._export import export
 from facetwise.cli._extract import extract
 from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
+from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
+from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
 from facetwise.cli._verify import verify
@@ -60,6 +62,8 @@ for command in (
     verify,
     extract,
     audit,
+    suggest,
+    learn,
     diff,
     drift,
     backbones,

@@ -83,7 +83,8 @@ def audit(
     screen.say()
     told = ", ".join(f"{count:,} {kind}" for kind, count in found.counts().items()) or "nothing"
     screen.result(f"{told}: {folder / 'queue.csv'}, {folder / 'audit.html'}")
-    table = ["RUN's table"] if is_run else [source, *(["--images", images] if images else [])]
+    about = api.load(source).source() if is_run else {"table": source, "images": images}
+    table = [about["table"], *(["--images", about["images"]] if about["images"] else [])]
     screen.next(["facetwise", "train", *table, "--corrections", folder / "queue.csv", "--out", "runs/corrected"])
     screen.document(
         {

@@ -14,9 +14,10 @@ from facetwise.decisions._decide import decide
 from facetwise.decisions._decisions import ABSTAINED, Decisions
 from facetwise.decisions._fit_policy import fit_policy
 from facetwise.decisions._fit_shares import fit_shares
-from facetwise.decisions._given import contradictions
+from facetwise.decisions._given import contradictions, hold_applicability, hold_values
 from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
+from facetwise.decisions._learnt import add_class, add_neighbours, before_learning, with_learnt
 from facetwise.decisions._mine_rules import Mined, mine_rules
 from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
@@ -55,9 +56,12 @@ __all__ = [
     "NumberScale",
     "Policy",
     "Repaired",
+    "add_class",
+    "add_neighbours",
     "applicability_table",
     "apply_isotonic",
     "apply_sigmoid",
+    "before_learning",
     "best_threshold",
     "blend",
     "broken",
@@ -76,6 +80,8 @@ __all__ = [
     "fit_temperature",
     "gather",
     "goal_of",
+    "hold_applicability",
+    "hold_values",
     "intervals",
     "least_confidence",
     "least_score",
@@ -92,4 +98,5 @@ __all__ = [
     "scores_from_logits",
     "temper",
     "tune_thresholds",
+    "with_learnt",
 ]

@@ -112,7 +112,8 @@ def mine_rules(
     # One class that implies another excludes all the others of that attribute.
     contained = (implied.astype(np.float64) @ member > 0)[:, owner]
     expected = told * share[None]
-    excluded = ~related & ~contained & (expected >= EXPECTED) & (both <= most_broken)
+    # And what excludes a class by implying another one is excluded by that class: the same rule read backwards.
+    excluded = ~related & ~contained & ~contained.T & (expected >= EXPECTED) & (both <= most_broken)
     excluded &= lower_bound(told - both, told) >= least
     # The same exclusion from both sides is one rule.
     mirrored = np.triu(excluded & excluded.T, 1)

@@ -1,7 +1,7 @@
 """Training rows that look alike have a vote beside the network."""
 
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -54,6 +54,13 @@ class Neighbours:
 
     def __len__(self) -> int:
         return len(self.keys)
+
+    def first(self, count: int) -> "Neighbours":
+        """The first rows alone."""
+        return replace(
+            self, keys=self.keys[:count], labels=self.labels.take(np.arange(count)), images=self.images[:count],
+            say=self.say[:count],
+        )  # fmt: skip
 
     def nearest(self, representation: np.ndarray, count: int) -> "Nearest":
         """The rows with the largest cosine, the nearest first.

@@ -15,6 +15,7 @@ from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
 from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
+from facetwise.inference._learn import learn_class
 from facetwise.inference._pictures import (
     Described,
     Picture,
@@ -52,6 +53,7 @@ __all__ = [
     "inert",
     "is_table",
     "known_cells",
+    "learn_class",
     "listed_pictures",
     "logits_of",
     "read_bundle",

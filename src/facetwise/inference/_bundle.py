@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,8 @@ class Bundle:
         levels: "all" or "last".
         backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
             are refused.
+        learnt: Per attribute id how many of its last classes the network does not know: learnt from a few pictures.
+        learnt_rows: How many of the last neighbours these pictures are.
         metrics: Test or validation metrics of the run, for people.
         facetwise: Version that wrote it.
         data: What it was trained on: digest of the rows kept and of their pictures, and how many rows each side has;
@@ -68,6 +71,8 @@ class Bundle:
     facetwise: str
     policy: Policy = field(default_factory=Policy)
     neighbours: Neighbours | None = None
+    learnt: Mapping[str, int] = field(default_factory=dict)
+    learnt_rows: int = 0
     metrics: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -105,6 +110,8 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
             "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
             "decisions": policy_to_dict(bundle.policy),
             "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
+            # An older facetwise must not read such a bundle: its network has fewer classes than the schema.
+            **({"learnt": dict(bundle.learnt), "learnt_rows": bundle.learnt_rows} if bundle.learnt else {}),
             "metrics": bundle.metrics,
             "data": bundle.data,
             "files": digests,
@@ -162,6 +169,8 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         neighbours=neighbours_from_tensors(schema, load(files[NEIGHBOURS]), data["shares"])
         if NEIGHBOURS in files
         else None,
+        learnt=_learnt(schema, data),
+        learnt_rows=int(data.get("learnt_rows", 0)),
         model=data["model"],
         levels=data["levels"],
         backbone=data["backbone"],
@@ -169,3 +178,15 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         data=dict(data.get("data", {})),
         facetwise=data["facetwise"],
     )
+
+
+def _learnt(schema: Schema, data: dict[str, Any]) -> dict[str, int]:
+    """Per attribute id how many classes were learnt; none in most bundles."""
+    sizes = {attribute.id: len(attribute.classes) for attribute in schema.attributes}
+    found = data.get("learnt", {})
+    for key, count in found.items():
+        if key not in sizes or not isinstance(count, int) or not 0 < count < sizes[key]:
+            raise ValueError(f"learnt[{key!r}] is a number of the attribute's classes. Found {count!r}")
+    if found and NEIGHBOURS not in data["files"]:
+        raise ValueError("classes that were learnt from pictures need the neighbours, and it has none")
+    return dict(found)

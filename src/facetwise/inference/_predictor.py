@@ -1,14 +1,26 @@
 """Features to decisions with a bundle: the one path that evaluate, predict and the server share."""
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
-from facetwise.decisions import Decisions, calibrate, contradictions, decide, scores_from_logits
+from facetwise.decisions import (
+    Decisions,
+    Neighbours,
+    before_learning,
+    calibrate,
+    contradictions,
+    decide,
+    hold_applicability,
+    hold_values,
+    scores_from_logits,
+    with_learnt,
+)
 from facetwise.inference._bundle import Bundle
 from facetwise.models import FacetModel, build_model
-from facetwise.schema import Labels
+from facetwise.schema import Labels, Schema
 
 __all__ = ["Predictor", "logits_of", "read_features"]
 
@@ -55,13 +67,37 @@ class Predictor:
         self._given = model
 
     @cached_property
+    def schema(self) -> Schema:
+        """The schema of the network, which does not know classes that were learnt afterwards."""
+        bundle = self.bundle
+        return before_learning(bundle.schema, bundle.learnt) if bundle.learnt else bundle.schema
+
+    @cached_property
+    def _voters(self) -> Neighbours | None:
+        """The training rows, as the network's schema labels them."""
+        bundle, neighbours = self.bundle, self.bundle.neighbours
+        if neighbours is None or not bundle.learnt:
+            return neighbours
+        kept = neighbours.first(len(neighbours) - bundle.learnt_rows)
+        old, new = self.schema.layout(), bundle.schema.layout()
+        columns = np.concatenate(
+            [np.arange(a.score_start, a.score_start + b.score_stop - b.score_start)
+             for a, b in zip(new.blocks, old.blocks, strict=True)]
+        )  # fmt: skip
+        labels = kept.labels
+        members = (
+            labels.members[:, columns] if any(labels.members.strides) else Labels.no_members(len(kept), old.num_scores)
+        )
+        return replace(kept, labels=replace(labels, members=members), weight=kept.weight[columns])
+
+    @cached_property
     def model(self) -> FacetModel:
         """The model with the bundle's parameters."""
         if self._given is not None:
             return self._given
         given = self.bundle.model
         model = build_model(
-            self.bundle.schema,
+            self.schema,
             levels=self.bundle.standardizer.levels,
             adapters=[(one["name"], one["options"]) for one in given.get("adapters", ())],
             trunk=given["trunk"]["name"],
@@ -80,13 +116,23 @@ class Predictor:
 
     def scores(self, features: np.ndarray, *, given: Labels | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Raw features, and what is known already, to scores (item, class) and P(applies)."""
-        bundle, neighbours = self.bundle, self.bundle.neighbours
+        bundle, neighbours = self.bundle, self._voters
         logits, representation = self.read(features)
         votes = shares = None
         if neighbours is not None and neighbours.shares and len(logits):
             shares = neighbours.shares
-            votes = neighbours.votes(bundle.schema, bundle.scales, representation, only=shares)
-        return scores_from_logits(bundle.schema, bundle.scales, logits, given=given, votes=votes, shares=shares)
+            votes = neighbours.votes(self.schema, bundle.scales, representation, only=shares)
+        if not bundle.learnt:
+            return scores_from_logits(self.schema, bundle.scales, logits, given=given, votes=votes, shares=shares)
+        # What is known may be a learnt class, which the network cannot be told; it is held in the end.
+        scores, applies = scores_from_logits(self.schema, bundle.scales, logits, votes=votes, shares=shares)
+        whole = bundle.neighbours
+        if whole is not None and len(logits):
+            told = whole.votes(bundle.schema, bundle.scales, representation, only=bundle.learnt)
+            scores = with_learnt(self.schema, bundle.schema, scores, told, bundle.learnt)
+        if given is not None:
+            scores, applies = hold_values(bundle.schema, scores, given), hold_applicability(applies, given)
+        return scores.astype(np.float32), applies.astype(np.float32)
 
     def __call__(self, features: np.ndarray, *, given: Labels | None = None) -> Decisions:
         """Raw features, and what is known already, to decisions."""

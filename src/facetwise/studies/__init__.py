@@ -9,6 +9,7 @@ from facetwise.studies._drift import AttributeDrift, Drift, drift, drift_of_feat
 from facetwise.studies._findings import KINDS, Finding
 from facetwise.studies._search import SPACES, Dimension, dimension_of, space_of
 from facetwise.studies._statistics import holm, paired_difference, resampled_interval
+from facetwise.studies._suggest import Suggested, pictures_of, suggest, suggestions_csv, suggestions_page
 from facetwise.studies._sweep import Sweep, SweepTrial, sweep
 from facetwise.studies._variants import LADDERS, Variant, variants_of
 from facetwise.studies._verdicts import Compared, Comparison, judge_cells
@@ -26,6 +27,7 @@ __all__ = [
     "Dimension",
     "Drift",
     "Finding",
+    "Suggested",
     "Sweep",
     "SweepTrial",
     "Variant",
@@ -43,9 +45,13 @@ __all__ = [
     "judge_cells",
     "notes_of",
     "paired_difference",
+    "pictures_of",
     "queue_csv",
     "resampled_interval",
     "space_of",
+    "suggest",
+    "suggestions_csv",
+    "suggestions_page",
     "sweep",
     "variants_of",
 ]

@@ -17,6 +17,8 @@ DRAWS = 5
 # The share of wrong labels is estimated where at least this share of planted flips is found: of fewer, chance decides.
 FOUND = 0.25
 _TINY = 1e-6
+# No picture makes a label wrong for certain.
+SUREST = 0.99
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,4 +152,4 @@ def _chance(score: np.ndarray, planted: np.ndarray, wrong: float) -> np.ndarray:
     """P(wrong | s) = ε f_flip(s) / f_all(s), from the isotonic share of flips among flips and labels."""
     xs, ys = fit_isotonic(np.concatenate([score, planted]), np.concatenate([np.zeros(len(score)), np.ones(len(score))]))
     flips = np.clip(apply_isotonic(score, xs, ys), 0.0, 1.0)
-    return np.minimum(1.0, wrong * flips / np.maximum(1.0 - flips, 1e-9))
+    return np.minimum(SUREST, wrong * flips / np.maximum(1.0 - flips, 1e-9))

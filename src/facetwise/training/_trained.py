@@ -29,15 +29,19 @@ from facetwise.inference import (
     given_cells,
     is_table,
     known_cells,
+    learn_class,
     read_bundle,
     read_predictions,
     root_of,
+    write_bundle,
+    write_bytes,
+    write_text,
 )
 from facetwise.inference.exporting import Verification
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.models.backbones import Backbone, create_backbone
 from facetwise.runtime import Precision
-from facetwise.schema import Labels, Schema
+from facetwise.schema import Labels, Schema, schema_to_yaml
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._prepare import Prepared, prepare, read_structure
@@ -385,6 +389,47 @@ class Run:
         return fill_table(
             self.schema, table, known, decisions, good, issues, min_confidence=min_confidence, spelling=spelling
         )
+
+    def learn(
+        self,
+        column: str,
+        name: str,
+        pictures: Sequence[str | Path],
+        *,
+        out: str | Path,
+        parent: str | None = None,
+        report: Report = silent,
+    ) -> "Run":
+        """A copy of the run that knows one class more, from a handful of pictures, without training.
+
+        Args:
+            column: A categorical attribute without a finer one.
+            name: The new class.
+            pictures: Five are a good beginning.
+            out: Folder of the new run; it has the bundle, the configuration and the schema.
+            parent: The class of the coarser attribute that it belongs to, where there is one.
+            report: Told about progress.
+
+        Raises:
+            UserError: Pictures that cannot be read, a class that is there already, a folder that is not empty.
+        """
+        out = Path(out)
+        if out.exists() and any(out.iterdir()):
+            raise UserError(f"{out} is an empty or a new folder. Found files in it. Fix: another --out")
+        names, described = describe_source(
+            [Path(one) for one in pictures], None, self._backbone(), schema=self.schema,
+            allow_outside=self.config.allow_outside_root, report=report,
+        )  # fmt: skip
+        if described.issues:
+            place, (reason, message) = next(iter(described.issues.items()))
+            raise UserError(f"every picture of {name!r} can be read. Found {names[place]!r}: {reason}: {message}")
+        learnt = learn_class(self.predictor(), column, name, self._features(described), names, parent=parent)
+        for kept in ("config.yaml", "environment.json", "run.json", "split.csv", "metrics.json", "depth.json"):
+            if (self.path / kept).is_file():
+                write_bytes(out / kept, (self.path / kept).read_bytes())
+        write_text(out / "schema.yaml", schema_to_yaml(learnt.bundle.schema))
+        write_bundle(out / "bundle", learnt.bundle)
+        return load(out)
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.
