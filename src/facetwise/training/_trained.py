@@ -32,12 +32,14 @@ from facetwise.inference import (
     read_bundle,
     read_predictions,
     root_of,
+    write_text,
 )
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.models.backbones import create_backbone
 from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._prepare import Prepared, prepare, read_structure
+from facetwise.training._reporting import groups_of, report_of
 
 __all__ = ["Run", "Side", "load"]
 
@@ -219,6 +221,16 @@ class Run:
         # The sides are those of split.csv: what looks the same has had its say.
         config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
         return prepare(read, config, features=given, split_from=self.path, report=silent)
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
+
+        Args:
+            out: Where to write it.
+        """
+        path = self.path / "report.html" if out is None else Path(out)
+        write_text(path, report_of(self))
+        return path
 
     def predict(
         self,
