@@ -40,8 +40,9 @@ def exact_match(cells: Cells, places: np.ndarray, *, decided: bool = False) -> f
         places: Places of the attributes to look at.
         decided: Whether a decision other than a value is an error.
     """
-    counted = cells.classes[:, places]
-    right = cells.right[:, places] & cells.decided[:, places] if decided else cells.right[:, places]
+    own: slice | np.ndarray = slice(None) if len(places) == cells.classes.shape[1] else places  # a view, not a copy
+    counted = cells.classes[:, own]
+    right = cells.right[:, own] & cells.decided[:, own] if decided else cells.right[:, own]
     some = counted.any(axis=1)
     return plain(divide((some & ~(counted & ~right).any(axis=1)).sum(), some.sum()))
 

@@ -1,18 +1,27 @@
 """Numbers and pictures to one self-contained HTML file: no script, nothing loaded, every text of a stranger inert."""
 
+from facetwise.reports._album import SMALL
 from facetwise.reports._counts import Counted, count_cells
+from facetwise.reports._facts import Nearby, Reported, Unsure, value_text
 from facetwise.reports._page import page, text
 from facetwise.reports._preview import preview_page
+from facetwise.reports._report import report_page
 from facetwise.reports._thumbnails import Pictures, Thumbnail, draw_batch, thumbnails
 
 __all__ = [
+    "SMALL",
     "Counted",
+    "Nearby",
     "Pictures",
+    "Reported",
     "Thumbnail",
+    "Unsure",
     "count_cells",
     "draw_batch",
     "page",
     "preview_page",
+    "report_page",
     "text",
     "thumbnails",
+    "value_text",
 ]

@@ -73,6 +73,7 @@ def thumbnails(
     pictures: Pictures,
     *,
     bad: Mapping[tuple[int, int], tuple[str, str]],
+    side: int = SIDE,
 ) -> list[Thumbnail]:
     """The pictures of some items; an item whose picture cannot be read (any more) is left out.
 
@@ -83,6 +84,7 @@ def thumbnails(
         places: Places in `rows` of the items.
         pictures: How they are read.
         bad: (row of the table, which of its pictures), those that could not be read before.
+        side: Pixels of a thumbnail.
     """
     some = table.take(rows[places])
     try:
@@ -100,22 +102,22 @@ def thumbnails(
                 continue
             box = to_box(corners[item]) if good[0] == 0 else None
             path = own[good[0]]
-            data = None if path is None else _thumbnail(path, box, pictures)
+            data = None if path is None else _thumbnail(path, box, pictures, side)
             if data is not None:
                 found.append(Thumbnail(place=place, data=data, views=len(good)))
     return found
 
 
-def _thumbnail(path: Path, box: tuple[int, int, int, int] | None, pictures: Pictures) -> str | None:
+def _thumbnail(path: Path, box: tuple[int, int, int, int] | None, pictures: Pictures, side: int) -> str | None:
     try:
         # Reduced decoding where the file allows it: the same part and shape, and a camera's picture in a third of the
         # time. The pixels differ by less than a thumbnail shows.
-        picture = decode(read_bytes(path), draft=short_side(pictures.size, pictures.fit), box=box)
+        picture = decode(read_bytes(path), draft=short_side(min(pictures.size, 2 * side), pictures.fit), box=box)
     except ImageError:
         return None
-    seen = Image.fromarray(fit(picture, size=pictures.size, mode=pictures.fit))
-    if pictures.size > SIDE:
-        seen = seen.resize((SIDE, SIDE), Image.Resampling.BOX)
+    seen = Image.fromarray(fit(picture, size=min(pictures.size, 2 * side), mode=pictures.fit))
+    if seen.width > side:
+        seen = seen.resize((side, side), Image.Resampling.BOX)
     sink = BytesIO()
     seen.save(sink, format="JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{b64encode(sink.getvalue()).decode('ascii')}"

@@ -45,6 +45,7 @@ from facetwise.schema import Labels, Schema, schema_to_yaml
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._prepare import Prepared, prepare, read_structure
+from facetwise.training._reporting import report_of
 
 __all__ = ["Run", "Side", "load"]
 
@@ -241,6 +242,16 @@ class Run:
         # The sides are those of split.csv: what looks the same has had its say.
         config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
         return prepare(read, config, features=given, split_from=self.path, report=silent)
+
+    def report(self, out: str | Path | None = None) -> Path:
+        """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
+
+        Args:
+            out: Where to write it.
+        """
+        path = self.path / "report.html" if out is None else Path(out)
+        write_text(path, report_of(self))
+        return path
 
     def predict(
         self,

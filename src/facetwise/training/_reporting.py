@@ -1,0 +1,183 @@
+"""A finished run folder to its report: gathers what the page is written from."""
+
+import io
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path, PureWindowsPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from facetwise.config import config_to_yaml
+from facetwise.data import Table
+from facetwise.decisions import Decisions
+from facetwise.errors import UserError
+from facetwise.inference import evidence_from, read_predictions, write_bytes
+from facetwise.metrics import Evaluation
+from facetwise.models.backbones import create_backbone
+from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unsure, report_page, thumbnails, value_text
+from facetwise.schema import UNKNOWN, Kind, Schema
+
+if TYPE_CHECKING:
+    from facetwise.training._prepare import Prepared
+    from facetwise.training._trained import Run
+
+__all__ = ["groups_of", "report_of", "unsure_items", "write_evaluation"]
+
+# Items that the report proposes to label.
+_PROPOSED = 12
+
+
+def groups_of(schema: Schema, table: Table, rows: np.ndarray) -> np.ndarray | None:
+    """(row,) what every row belongs to by the schema's group column; a row without a group is one of its own.
+
+    None where the schema has no group.
+    """
+    if schema.group is None or schema.group not in table.cells:
+        return None
+    named = [str(cell).strip() for cell in table.take(rows).column(schema.group)]
+    return np.array([f"g {name}" if name else f"r {row}" for row, name in zip(rows.tolist(), named, strict=True)])
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """`evaluation.parquet`: one row per number; see `Evaluation.to_records`."""
+    import polars as pl
+
+    kinds = dict.fromkeys(("scope", "name", "class", "metric"), pl.String)
+    kinds |= dict.fromkeys(("value", "low", "high", "majority", "random"), pl.Float64)
+    sink = io.BytesIO()
+    pl.DataFrame(evaluation.to_records(), schema=kinds).write_parquet(sink)
+    write_bytes(path, sink.getvalue())
+
+
+def unsure_items(schema: Schema, state: np.ndarray, decisions: Decisions, count: int = _PROPOSED) -> list[Unsure]:
+    """The items whose unknown cells are the least sure, most first.
+
+    The worth of an unknown cell is P(applies) times what is missing from the confidence of its class to 1; of an item
+    the sum over its cells. Numbers have no confidence and count for nothing. (Uncertainty sampling: Lewis, Gale 1994,
+    "A Sequential Algorithm for Training Text Classifiers".)
+
+    Args:
+        schema: The vocabulary.
+        state: (item, attribute) of the labels.
+        decisions: About the same items.
+        count: How many items.
+    """
+    chance = np.ones(state.shape, np.float32)
+    for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
+        own = decisions.chances[:, block.scores]
+        if attribute.kind is Kind.MULTILABEL:
+            chance[:, place] = np.maximum(own, 1.0 - own).mean(axis=1)
+        elif attribute.kind is not Kind.NUMERIC:
+            chance[:, place] = own.max(axis=1)
+    worth = np.where(state == UNKNOWN, decisions.applies * (1.0 - chance), 0.0)
+    order = np.argsort(-worth.sum(axis=1), kind="stable")[:count]
+    found = []
+    for item in order.tolist():
+        cells = [place for place in np.argsort(-worth[item], kind="stable").tolist() if worth[item, place] > 0]
+        if cells:
+            told = tuple(
+                (schema.attributes[p].column, value_text(schema, decisions, item, p), float(chance[item, p]))
+                for p in cells
+            )
+            found.append(Unsure(item, told))
+    return found
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _json(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def _issues(path: Path) -> dict[str, int]:
+    if not path.is_file():
+        return {}
+    import polars as pl
+
+    counted = pl.read_parquet(path, columns=["reason"])["reason"].value_counts()
+    return dict(zip(counted["reason"].to_list(), counted["count"].to_list(), strict=True))
+
+
+def _nearby(run: "Run", prepared: "Prepared", places: np.ndarray, items: Sequence[int]) -> list[list[Nearby]]:
+    """The nearest training rows of some items; the item itself is never among them."""
+    neighbours = run.bundle.neighbours
+    if neighbours is None or not len(items):
+        return [[] for _ in items]
+    _, representation = run.predictor().read(prepared.features[places[list(items)]])
+    known = run.__dict__.setdefault(
+        "_place_of_image", {name: place for place, name in reversed(list(enumerate(prepared.images())))}
+    )
+    return [
+        [Nearby(known.get(one.image), one.image, one.cosine, one.cells) for one in row]
+        for row in evidence_from(run.schema, neighbours, representation, 5)
+    ]
+
+
+def _pictures(run: "Run", prepared: "Prepared") -> Pictures | None:
+    if prepared.backbone["name"] is None:
+        return None
+    config, about = run.config, _json(run.path / "run.json")
+    seen = create_backbone(config.backbone.name, **config.backbone.options).preprocessing
+    return Pictures(root=Path(about["images"]), size=seen.size, fit=seen.fit, allow_outside=config.allow_outside_root)
+
+
+def report_of(run: "Run") -> str:
+    """The page of a finished run.
+
+    Where its table or pictures are gone, the page is written without pictures and says so.
+    """
+    metrics, notes = dict(run.metrics), []
+    side = metrics["split"]
+    items, truth, decisions = read_predictions(
+        run.path / "predictions" / f"{side}.parquet", run.schema, run.bundle.thresholds, run.bundle.policy
+    )
+    if "tiers" not in metrics:
+        notes.append("This run was trained before intervals and curves were stored; train again to see them.")
+    prepared: Prepared | None = None
+    try:
+        prepared = run.prepared
+    except (UserError, OSError) as error:
+        notes.append(f"Without pictures, neighbours and what to label next: {error}")
+    extra: dict[str, Any] = {"places": np.arange(len(items)), "names": [str(row) for row in items.tolist()]}
+    if prepared is not None:
+        of_row = {int(row): place for place, row in enumerate(prepared.rows)}
+        if all(int(row) in of_row for row in items):
+            extra = _with_pictures(run, prepared, np.array([of_row[int(row)] for row in items], dtype=np.int64))
+        else:
+            notes.append("Without pictures: rows of the table have become unreadable since the training.")
+    about = _json(run.path / "run.json")
+    told = Reported(
+        name=run.path.resolve().name, table=PureWindowsPath(about.get("table") or "a frame").name, schema=run.schema,
+        metrics=metrics, truth=truth, decisions=decisions, log=_lines(run.path / "log.jsonl"),
+        depth=_json(run.path / "depth.json"), diagnostics=_json(run.path / "diagnostics.json"),
+        issues=_issues(run.path / "issues.parquet"), config=config_to_yaml(run.config),
+        environment=_json(run.path / "environment.json"), notes=notes, **extra,
+    )  # fmt: skip
+    return report_page(told)
+
+
+def _with_pictures(run: "Run", prepared: "Prepared", places: np.ndarray) -> dict[str, Any]:
+    """What only the table and its pictures can tell."""
+    labels, seen = prepared.labels, _pictures(run, prepared)
+    draw = None
+    if seen is not None:
+
+        def draw(wanted: list[int], seen: Pictures = seen) -> list[Any]:
+            return thumbnails(prepared.table, prepared.schema, prepared.rows, np.array(wanted, dtype=np.int64), seen,
+                              bad=prepared.view_issues, side=SMALL)  # fmt: skip
+
+    unknown = (labels.state == UNKNOWN).sum(axis=0).tolist()
+    return {
+        "places": places,
+        "names": prepared.images(),
+        "nearby": None if run.bundle.neighbours is None else partial(_nearby, run, prepared, places),
+        "unsure": unsure_items(run.schema, labels.state, run.predictor()(prepared.features)),
+        "unknown": dict(zip([attribute.column for attribute in run.schema.attributes], unknown, strict=True)),
+        "draw": draw,
+    }
