@@ -73,13 +73,14 @@ def _measure(name: str, data: Path, seed: int) -> list[dict]:
         rows = found.rows[one.rows]
         own = rows < len(table)  # the doubles are another test
         wrong = np.isin(rows, flipped[column])[own]
+        listed = one.found.chance[own] >= 0.5
         line = {
             "data": name, "seed": seed, "attribute": column, "labels": int(own.sum()), "flipped": int(wrong.sum()),
             "facetwise": _precision(one.found.score[own], wrong),
             "loss": _precision(-np.log(np.maximum(one.chances[np.arange(len(rows)), one.index], 1e-12))[own], wrong),
             "estimated_wrong": one.found.wrong, "confident_share": one.found.confident,
             "listed": int((one.found.chance[own] >= 0.5).sum()),
-            "precision_of_listed": float(wrong[one.found.chance[own] >= 0.5].mean()) if (one.found.chance[own] >= 0.5).any() else None,
+            "precision_of_listed": float(wrong[listed].mean()) if listed.any() else None,
             "planted_estimate": one.found.found,
         }  # fmt: skip
         for score in SCORES if get_label_quality_scores is not None else ():

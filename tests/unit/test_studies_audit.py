@@ -76,7 +76,8 @@ def test_pictures_that_show_little(tmp_path: Path) -> None:
     measured = measure_pictures([tmp_path / name for name in names], silent)
     found = {(one.image, one.kind) for one in fault_findings(range(len(names)), names, measured)}
     assert found == {
-        ("dark.png", "dark"), ("flat.png", "flat"), ("white.png", "bright"), ("tiny.png", "tiny"), ("soft.png", "blurred"),
+        ("dark.png", "dark"), ("flat.png", "flat"), ("white.png", "bright"), ("tiny.png", "tiny"),
+        ("soft.png", "blurred"),
     }  # fmt: skip
     assert {names[place] for place in alike_pictures(measured)[0]} >= {"0.png", "again.png"}
 

@@ -1,4 +1,4 @@
-"""Suspicious labels: the order finds planted flips, is never worse than plain loss by much, and its chances are fair."""
+"""Suspicious labels: the order finds planted flips, is hardly ever worse than plain loss, its chances are fair."""
 
 import numpy as np
 import pytest

@@ -1,7 +1,7 @@
 """The metrics of every attribute, one beside the other."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -163,6 +163,6 @@ def measure_attributes(
             per_class=_classes(sheet, attribute.classes, block.scores, several=attribute.kind is Kind.MULTILABEL)
             if per_class and attribute.classes
             else None,
-            **figures,
+            **cast("dict[str, Any]", figures),
         )
     return told

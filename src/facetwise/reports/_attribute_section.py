@@ -17,7 +17,8 @@ __all__ = ["SECTION_STYLE", "Size", "attribute_section", "headline", "number_tex
 MOST_CLASSES = 40
 
 SECTION_STYLE = """
-section.attribute { border-top: 1px solid var(--line); padding-top: 1.1rem; margin-top: 1.6rem; scroll-margin-top: .5rem; }
+section.attribute { border-top: 1px solid var(--line); padding-top: 1.1rem; margin-top: 1.6rem;
+  scroll-margin-top: .5rem; }
 section.attribute > h3 { font-size: 1.1rem; } h4 { font-size: .9rem; margin: 1rem 0 .35rem; }
 .columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: 1rem 1.5rem;
   align-items: start; margin-top: .6rem; }

@@ -27,7 +27,8 @@ _STYLE = """
 h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
 nav.top { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin: .6rem 0 1.2rem; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); gap: .8rem; }
-.card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem; min-width: 0; }
+.card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem;
+  min-width: 0; }
 .card .big { font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .card .range { margin: .35rem 0; }
 .good { color: var(--train); }

@@ -44,8 +44,10 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """`evaluation.parquet`: one row per number; see `Evaluation.to_records`."""
     import polars as pl
 
-    kinds = dict.fromkeys(("scope", "name", "class", "metric"), pl.String)
-    kinds |= dict.fromkeys(("value", "low", "high", "majority", "random"), pl.Float64)
+    kinds = {
+        **dict.fromkeys(("scope", "name", "class", "metric"), pl.String()),
+        **dict.fromkeys(("value", "low", "high", "majority", "random"), pl.Float64()),
+    }
     sink = io.BytesIO()
     pl.DataFrame(evaluation.to_records(), schema=kinds).write_parquet(sink)
     write_bytes(path, sink.getvalue())

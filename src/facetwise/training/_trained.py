@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import Table, encode, read_spelled, read_table, tell
+from facetwise.data import Table, read_spelled, tell
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
@@ -26,30 +26,24 @@ from facetwise.inference import (
     describe_source,
     evidence_from,
     fill_table,
-    given_cells,
-    is_table,
     known_cells,
-    learn_class,
     read_bundle,
-    read_predictions,
     root_of,
-    write_bundle,
-    write_bytes,
     write_text,
 )
 from facetwise.inference.exporting import Verification
-from facetwise.metrics import Evaluation, evaluate
 from facetwise.models.backbones import Backbone, create_backbone
 from facetwise.runtime import Precision
-from facetwise.schema import Labels, Schema, schema_to_yaml
+from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
+from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
+from facetwise.training._learning import write_learnt
+from facetwise.training._partly_known import predict_given
 from facetwise.training._prepare import Prepared, prepare, read_structure
 from facetwise.training._reporting import report_of
 
 __all__ = ["Run", "Side", "load"]
-
-Side = Literal["train", "val", "test"]
 
 
 def load(path: str | Path) -> "Run":
@@ -159,33 +153,10 @@ class Run:
             One `Evaluation`, or a dictionary of them where several sides are asked for.
         """
         if table is not None:
-            return self._evaluate_table(table, images, checkpoint, report)
+            return evaluate_table(self, table, images, checkpoint, report)
         if isinstance(split, str):
-            return self._evaluate_side(cast("Side", split), checkpoint)
-        return {side: self._evaluate_side(side, checkpoint) for side in split}
-
-    def _evaluate_side(self, side: Side, checkpoint: str) -> Evaluation:
-        if checkpoint == "best_score" and side == self.metrics["split"]:
-            return Evaluation.from_dict(self.metrics)
-        train = self._train_labels
-        saved = self.path / "predictions" / f"{side}.parquet"
-        if checkpoint == "best_score" and saved.is_file():
-            _, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds, self.bundle.policy)
-            return evaluate(self.schema, truth, decisions, train=train)
-        rows = self._prepared.split.rows(side)
-        if not len(rows):
-            raise RunError(
-                f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table"
-            )
-        decisions = self.predictor(checkpoint)(self._prepared.features[rows])
-        return evaluate(self.schema, self._prepared.labels.take(rows), decisions, train=train)
-
-    def _evaluate_table(self, table: Any, images: str | Path | None, checkpoint: str, report: Report) -> Evaluation:
-        read = read_table(table)
-        features, good, _ = self.describe(read, root_of(table, images), report=report)
-        truth, notices = encode(self.schema, read.take(good))
-        tell(notices, report)
-        return evaluate(self.schema, truth, self.predictor(checkpoint)(features), train=self._train_labels)
+            return evaluate_side(self, cast("Side", split), checkpoint)
+        return {side: evaluate_side(self, side, checkpoint) for side in split}
 
     def describe(
         self, table: Table, root: Path, *, report: Report = silent
@@ -201,17 +172,18 @@ class Run:
             table, root, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
-        chosen = self._features(described)
+        chosen = self.chosen_features(described)
         return chosen, described.good, described.issues
 
-    def _features(self, described: Described) -> np.ndarray:
+    def chosen_features(self, described: Described) -> np.ndarray:
         """What the model reads of some pictures: one row per item, or one per picture of each item."""
         several = self.bundle.model.get("views") == "attention"
         rows = described.stacked() if several else described.pooled()
         return choose_levels(rows, described.levels, self.bundle.levels)[0]
 
     @property
-    def _train_labels(self) -> Labels:
+    def train_labels(self) -> Labels:
+        """What the training rows say."""
         return self._prepared.labels.take(self._prepared.split.rows("train"))
 
     @property
@@ -281,13 +253,13 @@ class Run:
             UserError: Given columns without a table.
         """
         if given:
-            return self._predict_given(source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
+            return predict_given(self, source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
         names, described = describe_source(
             source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
         issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
-        chosen = self._features(described)
+        chosen = self.chosen_features(described)
         policy = self.bundle.policy if sets else None
         return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen), sets_of=policy)
 
@@ -344,31 +316,9 @@ class Run:
             source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
             report=report,
         )  # fmt: skip
-        _, representation = self.predictor().read(self._features(described))
+        _, representation = self.predictor().read(self.chosen_features(described))
         rows = iter(evidence_from(self.schema, neighbours, representation, count))
         return [[] if place in described.issues else next(rows) for place in range(len(names))]
-
-    def _predict_given(
-        self, source: Any, images: str | Path | None, given: list[str], *, sets: bool, checkpoint: str, report: Report
-    ) -> Answers:
-        if not is_table(source):
-            raise UserError(f"given columns are those of a table. Found {source}. Fix: predict a table that has them")
-        table = read_table(source)
-        names, described = describe_rows(
-            table, root_of(source, images), self.backbone(), schema=self.schema,
-            allow_outside=self.config.allow_outside_root, report=report,
-        )  # fmt: skip
-        known, said, notices = given_cells(self.schema, table, given, described.good)
-        tell(notices, report)
-        issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
-        chosen = self._features(described)
-        predictor = self.predictor(checkpoint)
-        against = predictor.contradicted(chosen, known) & said
-        policy = self.bundle.policy if sets else None
-        return answers_from(
-            self.schema, names, issues, predictor(chosen, given=known), sets_of=policy, given=said,
-            contradicted=against,
-        )  # fmt: skip
 
     def fill(
         self,
@@ -424,23 +374,7 @@ class Run:
         Raises:
             UserError: Pictures that cannot be read, a class that is there already, a folder that is not empty.
         """
-        out = Path(out)
-        if out.exists() and any(out.iterdir()):
-            raise UserError(f"{out} is an empty or a new folder. Found files in it. Fix: another --out")
-        names, described = describe_source(
-            [Path(one) for one in pictures], None, self._backbone(), schema=self.schema,
-            allow_outside=self.config.allow_outside_root, report=report,
-        )  # fmt: skip
-        if described.issues:
-            place, (reason, message) = next(iter(described.issues.items()))
-            raise UserError(f"every picture of {name!r} can be read. Found {names[place]!r}: {reason}: {message}")
-        learnt = learn_class(self.predictor(), column, name, self._features(described), names, parent=parent)
-        for kept in ("config.yaml", "environment.json", "run.json", "split.csv", "metrics.json", "depth.json"):
-            if (self.path / kept).is_file():
-                write_bytes(out / kept, (self.path / kept).read_bytes())
-        write_text(out / "schema.yaml", schema_to_yaml(learnt.bundle.schema))
-        write_bundle(out / "bundle", learnt.bundle)
-        return load(out)
+        return load(write_learnt(self, column, name, pictures, Path(out), parent, report))
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.
