@@ -32,7 +32,18 @@ def test_every_option_of_train_is_a_field() -> None:
     """One name for one thing: command line, configuration and Python agree."""
     from facetwise.config import Config
 
-    about_files = {"table", "images", "out", "schema", "config", "settings", "test", "split_from", "features"}
+    about_files = {
+        "table",
+        "images",
+        "out",
+        "schema",
+        "config",
+        "settings",
+        "test",
+        "split_from",
+        "features",
+        "corrections",
+    }
     about_the_run = {"overwrite", "resume", "quiet", "machine"}
     [train] = [command for name, command in typer.main.get_command(app).commands.items() if name == "train"]
     names = {parameter.name for parameter in train.params} - {"help"}

@@ -69,7 +69,13 @@ class Model:
 
     def __init__(self, data: bytes, facts: Facts, *, threads: int = 0) -> None:
         import onnxruntime
+        from onnxruntime.capi import onnxruntime_pybind11_state as native
 
+        # They have no common class below Exception.
+        failures = (
+            native.Fail, native.InvalidArgument, native.InvalidGraph, native.InvalidProtobuf, native.NoModel,
+            native.NotImplemented, native.RuntimeException,
+        )  # fmt: skip
         self.facts = facts
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = threads or cores
@@ -82,7 +88,7 @@ class Model:
         try:
             # From bytes, not from a path: there is no folder that the file could refer to.
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no common class below Exception
+        except failures as error:
             raise BundleError(f"ONNX Runtime cannot run it: {str(error)[:200]}") from error
         names = {output.name for output in self._session.get_outputs()}
         self._asked = [LOGITS, *([VOTES] if facts.shares else [])]

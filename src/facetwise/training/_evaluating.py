@@ -1,23 +1,21 @@
 """A finished run judged on one of its sides, or on a new table with labels."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from facetwise.data import encode, read_table, tell
 from facetwise.errors import RunError
 from facetwise.events import Report
 from facetwise.inference import read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
-
-if TYPE_CHECKING:
-    from facetwise.training._trained import Run
+from facetwise.training._finished import FinishedRun
 
 __all__ = ["Side", "evaluate_side", "evaluate_table"]
 
 Side = Literal["train", "val", "test"]
 
 
-def evaluate_side(run: "Run", side: Side, checkpoint: str) -> Evaluation:
+def evaluate_side(run: FinishedRun, side: Side, checkpoint: str) -> Evaluation:
     """One side of the run's own table: as saved where it is, otherwise predicted again."""
     if checkpoint == "best_score" and side == run.metrics["split"]:
         return Evaluation.from_dict(run.metrics)
@@ -33,7 +31,9 @@ def evaluate_side(run: "Run", side: Side, checkpoint: str) -> Evaluation:
     return evaluate(run.schema, run.prepared.labels.take(rows), decisions, train=train)
 
 
-def evaluate_table(run: "Run", table: Any, images: str | Path | None, checkpoint: str, report: Report) -> Evaluation:
+def evaluate_table(
+    run: FinishedRun, table: Any, images: str | Path | None, checkpoint: str, report: Report
+) -> Evaluation:
     """A new table whose rows have labels."""
     read = read_table(table)
     features, good, _ = run.describe(read, root_of(table, images), report=report)

@@ -2,21 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.inference import describe_source, learn_class, write_bundle, write_bytes, write_text
 from facetwise.schema import schema_to_yaml
-
-if TYPE_CHECKING:
-    from facetwise.training._trained import Run
+from facetwise.training._finished import FinishedRun
 
 __all__ = ["write_learnt"]
 
 
 def write_learnt(
-    run: "Run", column: str, name: str, pictures: Sequence[str | Path], out: Path, parent: str | None, report: Report
+    run: FinishedRun,
+    column: str,
+    name: str,
+    pictures: Sequence[str | Path],
+    out: Path,
+    parent: str | None,
+    report: Report,
 ) -> Path:
     """The folder of the new run; arguments and errors as of `Run.learn`."""
     if out.exists() and any(out.iterdir()):

@@ -1,21 +1,19 @@
 """Prediction of a table some of whose cells are believed."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facetwise.data import read_table, tell
 from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.inference import Answers, answers_from, describe_rows, given_cells, is_table, root_of
-
-if TYPE_CHECKING:
-    from facetwise.training._trained import Run
+from facetwise.training._finished import FinishedRun
 
 __all__ = ["predict_given"]
 
 
 def predict_given(
-    run: "Run",
+    run: FinishedRun,
     source: Any,
     images: str | Path | None,
     given: list[str],

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,10 +18,8 @@ from facetwise.metrics import Evaluation
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unsure, report_page, thumbnails, value_text
 from facetwise.schema import UNKNOWN, Kind, Schema
-
-if TYPE_CHECKING:
-    from facetwise.training._prepare import Prepared
-    from facetwise.training._trained import Run
+from facetwise.training._finished import FinishedRun
+from facetwise.training._prepare import Prepared
 
 __all__ = ["groups_of", "report_of", "unsure_items", "write_evaluation"]
 
@@ -106,7 +104,7 @@ def _issues(path: Path) -> dict[str, int]:
     return dict(zip(counted["reason"].to_list(), counted["count"].to_list(), strict=True))
 
 
-def _nearby(run: "Run", prepared: "Prepared", places: np.ndarray, items: Sequence[int]) -> list[list[Nearby]]:
+def _nearby(run: FinishedRun, prepared: "Prepared", places: np.ndarray, items: Sequence[int]) -> list[list[Nearby]]:
     """The nearest training rows of some items; the item itself is never among them."""
     neighbours = run.bundle.neighbours
     if neighbours is None or not len(items):
@@ -121,7 +119,7 @@ def _nearby(run: "Run", prepared: "Prepared", places: np.ndarray, items: Sequenc
     ]
 
 
-def _pictures(run: "Run", prepared: "Prepared") -> Pictures | None:
+def _pictures(run: FinishedRun, prepared: "Prepared") -> Pictures | None:
     if prepared.backbone["name"] is None:
         return None
     config, about = run.config, _json(run.path / "run.json")
@@ -129,7 +127,7 @@ def _pictures(run: "Run", prepared: "Prepared") -> Pictures | None:
     return Pictures(root=Path(about["images"]), size=seen.size, fit=seen.fit, allow_outside=config.allow_outside_root)
 
 
-def report_of(run: "Run") -> str:
+def report_of(run: FinishedRun) -> str:
     """The page of a finished run.
 
     Where its table or pictures are gone, the page is written without pictures and says so.
@@ -164,7 +162,7 @@ def report_of(run: "Run") -> str:
     return report_page(told)
 
 
-def _with_pictures(run: "Run", prepared: "Prepared", places: np.ndarray) -> dict[str, Any]:
+def _with_pictures(run: FinishedRun, prepared: "Prepared", places: np.ndarray) -> dict[str, Any]:
     """What only the table and its pictures can tell."""
     labels, seen = prepared.labels, _pictures(run, prepared)
     draw = None

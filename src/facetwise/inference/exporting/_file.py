@@ -34,10 +34,21 @@ def check_exportable(bundle: Bundle, *, features_only: bool) -> None:
     """Refuse what one file cannot hold.
 
     Raises:
-        UserError: The run was trained on given features, or on several pictures per item.
+        UserError: The run was trained on given features, or on several pictures per item, or it has rules between
+            attributes, or classes that were learnt afterwards.
     """
     if not features_only and bundle.backbone["name"] is None:
         raise UserError("this run was trained on given features: there is no backbone. Fix: add --features-only")
+    if bundle.schema.rules or (bundle.policy is not None and bundle.policy.rules):
+        raise UserError(
+            "one exported file decides every attribute by itself. Found rules between attributes. "
+            "Fix: train with rules=declared and none in the schema"
+        )
+    if bundle.learnt:
+        raise UserError(
+            f"one exported file has the classes of its network. Found {len(bundle.learnt)} learnt afterwards. "
+            "Fix: export the run that they were added to, or train again with them"
+        )
     if bundle.model.get("views") == "attention":
         raise UserError(
             "one exported file reads one picture per item. Found a run whose attributes choose among several pictures "
