@@ -69,7 +69,7 @@ class Model:
 
     def __init__(self, data: bytes, facts: Facts, *, threads: int = 0) -> None:
         import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as native
+        from onnxruntime.capi import onnxruntime_pybind11_state as native  # ty: ignore[import-not-found]
 
         # They have no common class below Exception.
         failures = (
