@@ -70,7 +70,7 @@ def text_findings(schema: Schema, table: Table, images: Sequence[str], labels: L
         for row in np.flatnonzero(outside | coded.among(slips)).tolist():
             text = str(texts[row])
             new = slips.get(text) or next(iter(get_close_matches(text, attribute.classes, 1, 0.8)), "")
-            kind = "spelling" if text in slips else "vocabulary"
+            kind = "spelling" if new else "vocabulary"
             times = f"{counts[text]:,} times" if counts[text] > 1 else "once"
             why = f"{text!r} {times}" + (f", {new!r} {counts[new]:,} times" if new else "")
             found.append(
