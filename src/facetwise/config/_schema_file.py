@@ -52,6 +52,18 @@ def _attribute() -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": ["column"], "additionalProperties": False}
 
 
+def _rule() -> dict[str, Any]:
+    some: dict[str, Any] = {"type": "object", "additionalProperties": {"anyOf": [_TEXTS, _TEXT]}, "minProperties": 1}
+    one = {**some, "maxProperties": 1}
+    return {
+        "type": "object",
+        "properties": {"if": some, "then": one, "never": one},
+        "required": ["if"],
+        "oneOf": [{"required": ["then"]}, {"required": ["never"]}],
+        "additionalProperties": False,
+    }
+
+
 def data_json_schema() -> dict[str, Any]:
     """The schema, draft 2020-12."""
     images = [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]
@@ -72,6 +84,11 @@ def data_json_schema() -> dict[str, Any]:
                 "description": "Names for sets of attributes that belong together.",
                 "type": "object",
                 "additionalProperties": _TEXTS,
+            },
+            "rules": {
+                "description": "What holds between attributes; answers keep it.",
+                "type": "array",
+                "items": _rule(),
             },
             "not_applicable": {"description": 'Texts that mean "does not apply".', **_TEXTS},
             "unknown": {"description": 'Texts that mean "not known".', **_TEXTS},
