@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.decisions import Decisions, Policy
-from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema
+from facetwise.decisions import Decisions, NumberScale, Policy
+from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema, Transform
 
-__all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute"]
+__all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute", "number_unit"]
 
 EVEN = 0.5
+# Of how numbers scatter: differences below are of no use to anybody.
+SHARPEST = 0.01
 # One-sided 95 % of a normal distribution.
 QUANTILE = 1.6449
 _STATES = {0: "abstained", 1: "value", 2: "not applicable"}
@@ -58,18 +60,28 @@ class Change:
     bound: float
 
 
-def _tolerances(schema: Schema, scores: np.ndarray) -> np.ndarray:
-    """(item, class) what a difference is measured in: 1 for probabilities, the predicted deviation for numbers."""
-    unit = np.ones(scores.shape)
-    for block in schema.layout().blocks:
-        if block.coding is Coding.GAUSS:
-            unit[:, block.scores] = np.maximum(np.abs(scores[:, [block.score_stop - 1]]), 1e-12)
-    return unit
+def number_unit(scale: NumberScale, scores: np.ndarray) -> np.ndarray:
+    """(item,) what differences of a number are measured in: its predicted deviation.
+
+    At least a hundredth of how numbers scatter: a model may claim to know a number to a thousandth of that, which is
+    where float32 ends.
+
+    Args:
+        scale: How it was standardised.
+        scores: (item, 2) mean and deviation.
+    """
+    spread = scale.deviation * (np.abs(scores[:, 0]) if scale.transform is Transform.LOG else 1.0)
+    return np.maximum(np.maximum(np.abs(scores[:, 1]), SHARPEST * spread), 1e-12)
 
 
-def largest_by_attribute(schema: Schema, expected: Decisions, found: Decisions) -> np.ndarray:
+def largest_by_attribute(
+    schema: Schema, scales: Mapping[str, NumberScale], expected: Decisions, found: Decisions
+) -> np.ndarray:
     """(attribute,) the largest difference of a probability, calibrated or not, or of a number in its deviations."""
-    unit = _tolerances(schema, expected.scores)
+    unit = np.ones(expected.scores.shape)
+    for attribute, block in zip(schema.attributes, schema.layout().blocks, strict=True):
+        if block.coding is Coding.GAUSS:
+            unit[:, block.scores] = number_unit(scales[attribute.id], expected.scores[:, block.scores])[:, None]
     apart = np.maximum(
         np.abs(expected.scores.astype(np.float64) - found.scores), np.abs(expected.chances - found.chances)
     )
@@ -88,8 +100,9 @@ def _unequal(
     if attribute.kind is Kind.MULTILABEL:
         other = (one.members[:, block.scores] != two.members[:, block.scores]).any(axis=1)
     elif attribute.kind is Kind.NUMERIC:
-        deviation = np.maximum(np.abs(one.scores[:, block.score_start + 1]), 1e-12)
-        other = np.abs(one.number[:, place] - two.number[:, place]) > limit * deviation
+        assert scale is not None, "every number has a scale"
+        unit = number_unit(scale, one.scores[:, block.scores])
+        other = np.abs(one.number[:, place] - two.number[:, place]) > limit * unit
     else:
         other = one.index[:, place] != two.index[:, place]
     return differs | (valued & other)
@@ -133,13 +146,15 @@ def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions,
 
 
 def differences_of(
-    schema: Schema, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float,
+    schema: Schema, scales: Mapping[str, NumberScale], images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float,
     thresholds: Mapping[str, Sequence[float]], policy: Policy,
 ) -> list[Difference]:  # fmt: skip
     """Every cell that is decided differently; numbers where they are more than `limit` deviations apart."""
     told: list[Difference] = []
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        rows = np.flatnonzero(_unequal(attribute, block, place, expected, found, limit=limit))
+        rows = np.flatnonzero(
+            _unequal(attribute, block, place, expected, found, limit=limit, scale=scales.get(attribute.id))
+        )
         told += [
             Difference(
                 image=images[row],

@@ -56,9 +56,24 @@ def lowered(model: "onnx.ModelProto", precision: Precision, calibrating: Calibra
 def _half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     from onnxruntime.transformers.float16 import convert_float_to_float16
 
-    return convert_float_to_float16(
-        model, keep_io_types=True, disable_shape_infer=False, op_block_list=_SUMS, force_fp16_initializers=False
-    )
+    made = convert_float_to_float16(model, keep_io_types=True, op_block_list=_SUMS)
+    _sort(made.graph)
+    return made
+
+
+def _sort(graph: "onnx.GraphProto") -> None:
+    """Every node behind those that it reads from; the converter puts its casts anywhere."""
+    known = {"", *(value.name for value in (*graph.input, *graph.initializer))}
+    left, ordered = list(graph.node), []
+    while left:
+        ready = [node for node in left if known.issuperset(node.input)]
+        assert ready, "a graph has no circles"
+        names = {output for node in ready for output in node.output}
+        known |= names
+        ordered += ready
+        left = [node for node in left if not names.intersection(node.output)]
+    del graph.node[:]
+    graph.node.extend(ordered)
 
 
 def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.ModelProto":

@@ -63,7 +63,7 @@ def program_file(predictor: Predictor, *, backbone: Backbone | None) -> bytes:
         )
     beside = {_FACTS: facts_text(facts_of(bundle, backbone, "fp32", {}), _code(program))}
     if bundle.neighbours is not None:
-        beside[_NEIGHBOURS] = tensors_as_bytes(neighbours_to_tensors(bundle.neighbours))  # ty: ignore
+        beside[_NEIGHBOURS] = tensors_as_bytes(neighbours_to_tensors(bundle.neighbours))
     sink = io.BytesIO()
     torch.export.save(program, sink, extra_files=beside)
     return sink.getvalue()
