@@ -148,7 +148,7 @@ def test_from_pixels_to_decisions() -> None:
     half = onnx_file(predictor, backbone=TinyBackbone(), cache=tiny_graphs(), precision="fp16")
     assert len(half) < len(data) + 20_000
     largest = max(_verified(predictor, pixels, half, expected=predictor(described)).largest.values())
-    assert 1e-7 < largest < 0.2  # a network of nothing but noise, in sixteen bits
+    assert 1e-7 < largest < 0.3  # a network of nothing but noise, in sixteen bits
     batches = iter([pixels[:20], pixels[20:]])
     eight = onnx_file(predictor, backbone=TinyBackbone(), cache=tiny_graphs(), precision="int8", calibrating=batches)
     assert b"QuantizeLinear" in eight

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.decisions import Decisions, NumberScale, Policy
+from facetwise.decisions import Decisions, NumberScale
+from facetwise.runtime import Facts
 from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema, Transform
 
 __all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute", "number_unit"]
@@ -92,7 +93,14 @@ def largest_by_attribute(
 
 
 def _unequal(
-    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, limit: float
+    attribute: Attribute,
+    block: Block,
+    place: int,
+    one: Decisions,
+    two: Decisions,
+    *,
+    limit: float,
+    scale: NumberScale | None,
 ) -> np.ndarray:
     """(item,) whether the decisions differ; numbers where they are more than `limit` deviations apart."""
     differs = one.state[:, place] != two.state[:, place]
@@ -109,18 +117,17 @@ def _unequal(
 
 
 def _margin(
-    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, row: int,
-    thresholds: Mapping[str, Sequence[float]], policy: Policy,
+    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, row: int, facts: Facts
 ) -> float:  # fmt: skip
     """How far the first answer is from the other side of the line that it crossed."""
     if one.state[row, place] != two.state[row, place]:
         if VALUE in (one.state[row, place], two.state[row, place]) and 2 not in (
             one.state[row, place], two.state[row, place],
         ):  # fmt: skip
-            return abs(float(one.confidence[row, place]) - policy.least[attribute.id])
+            return abs(float(one.confidence[row, place]) - facts.policy.least[attribute.id])
         return abs(float(one.applies[row, place]) - EVEN)
     own = one.scores[row, block.scores].astype(np.float64)
-    cuts = np.asarray(thresholds.get(attribute.id, (EVEN,)))
+    cuts = np.asarray(facts.thresholds.get(attribute.id, (EVEN,)))
     if attribute.kind is Kind.NUMERIC:
         return float("nan")
     if attribute.kind is Kind.BINARY:
@@ -146,11 +153,10 @@ def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions,
 
 
 def differences_of(
-    schema: Schema, scales: Mapping[str, NumberScale], images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float,
-    thresholds: Mapping[str, Sequence[float]], policy: Policy,
-) -> list[Difference]:  # fmt: skip
+    facts: Facts, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float
+) -> list[Difference]:
     """Every cell that is decided differently; numbers where they are more than `limit` deviations apart."""
-    told: list[Difference] = []
+    schema, scales, told = facts.schema, facts.scales, list[Difference]()
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         rows = np.flatnonzero(
             _unequal(attribute, block, place, expected, found, limit=limit, scale=scales.get(attribute.id))
@@ -162,7 +168,7 @@ def differences_of(
                 batch=batch,
                 expected=_words(attribute, block, place, expected, row),
                 found=_words(attribute, block, place, found, row),
-                margin=_margin(attribute, block, place, expected, found, row, thresholds, policy),
+                margin=_margin(attribute, block, place, expected, found, row, facts),
             )
             for row in rows.tolist()
         ]

@@ -20,21 +20,8 @@ __all__ = ["Calibrating", "lowered"]
 # Batches of pixels (picture, row, column, 3), uint8.
 Calibrating = Iterator[np.ndarray]
 
-# What a picture is normalised and pooled by stays in float32: sums over thousands of positions, and squares of values
-# in the hundreds, leave float16.
-_SUMS = [
-    "ReduceMean",
-    "ReduceSum",
-    "ReduceL2",
-    "Pow",
-    "Sqrt",
-    "Cast",
-    "LayerNormalization",
-    "Softmax",
-    "Range",
-    "Resize",
-]
-# Where the products are.
+# Where the products are; what a picture is normalised and pooled by stays in float32: sums over thousands of positions,
+# and squares of values in the hundreds, leave float16.
 _PRODUCTS = ["Conv", "MatMul", "Gemm"]
 
 
@@ -54,26 +41,43 @@ def lowered(model: "onnx.ModelProto", precision: Precision, calibrating: Calibra
 
 
 def _half(model: "onnx.ModelProto") -> "onnx.ModelProto":
-    from onnxruntime.transformers.float16 import convert_float_to_float16
+    """Products read and give float16: their weights are kept in it, and what lies between them is float32.
 
-    made = convert_float_to_float16(model, keep_io_types=True, op_block_list=_SUMS)
-    _sort(made.graph)
+    ONNX Runtime's own converter gives two values one name where several float32 nodes read the same float16 value.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    made = type(model)()
+    made.CopyFrom(model)
+    weights = {tensor.name: tensor for tensor in made.graph.initializer}
+    halved: set[str] = set()
+    nodes: list[onnx.NodeProto] = []
+    for number, node in enumerate(made.graph.node):
+        if node.op_type not in _PRODUCTS:
+            nodes.append(node)
+            continue
+        for place, name in enumerate(list(node.input)):
+            if name in weights:
+                node.input[place] = f"{name}.half"
+                if name not in halved:
+                    halved.add(name)
+                    small = numpy_helper.to_array(weights[name]).astype(np.float16)
+                    made.graph.initializer.append(numpy_helper.from_array(small, f"{name}.half"))
+            elif name:
+                node.input[place] = f"half.{number}.{place}"
+                nodes.append(helper.make_node("Cast", [name], [node.input[place]], to=TensorProto.FLOAT16))
+        [told] = node.output
+        node.output[0] = f"half.{number}.told"
+        nodes += [node, helper.make_node("Cast", [node.output[0]], [told], to=TensorProto.FLOAT)]
+    ordered = [type(node).FromString(node.SerializeToString()) for node in nodes]
+    del made.graph.node[:]
+    made.graph.node.extend(ordered)
+    read = {name for node in made.graph.node for name in node.input}
+    kept = [tensor for tensor in made.graph.initializer if tensor.name in read]
+    del made.graph.initializer[:]
+    made.graph.initializer.extend(kept)
+    del made.graph.value_info[:]  # the shapes are as they were, the types are not
     return made
-
-
-def _sort(graph: "onnx.GraphProto") -> None:
-    """Every node behind those that it reads from; the converter puts its casts anywhere."""
-    known = {"", *(value.name for value in (*graph.input, *graph.initializer))}
-    left, ordered = list(graph.node), []
-    while left:
-        ready = [node for node in left if known.issuperset(node.input)]
-        assert ready, "a graph has no circles"
-        names = {output for node in ready for output in node.output}
-        known |= names
-        ordered += ready
-        left = [node for node in left if not names.intersection(node.output)]
-    del graph.node[:]
-    graph.node.extend(ordered)
 
 
 def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.ModelProto":
@@ -91,7 +95,7 @@ def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.Mod
     class Batches(CalibrationDataReader):
         """One batch after the other."""
 
-        def get_next(self) -> dict[str, np.ndarray] | None:
+        def get_next(self) -> dict[str, np.ndarray] | None:  # ty: ignore[invalid-method-override]
             """The next batch, None at the end."""
             batch = next(calibrating, None)
             return None if batch is None else {name: batch}

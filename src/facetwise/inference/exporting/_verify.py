@@ -91,10 +91,8 @@ def _contradiction(model: Model, raw: Mapping[str, np.ndarray], decisions: Decis
         elif attribute.kind is not Kind.NUMERIC:
             index[:, place] = raw[f"{key}.decision"]
     found = replace(decisions, state=state, index=index, members=members)
-    for differing in differences_of(
-        schema, model.facts.scales, [""] * len(found), decisions, found, batch=0, limit=np.inf, thresholds=model.facts.thresholds,
-        policy=model.facts.policy,
-    ):  # fmt: skip
+    nameless = [""] * len(found)
+    for differing in differences_of(model.facts, nameless, decisions, found, batch=0, limit=np.inf):
         worst = max(worst, np.inf if differing.margin > ALLOWED_OF_GRAPH else differing.margin)
     return worst
 
@@ -207,10 +205,7 @@ def verify(
         graph, by_size[size] = max(graph, inner), found
         expected = probe.expected.take(np.arange(count))
         largest = np.maximum(largest, largest_by_attribute(schema, facts.scales, expected, found))
-        differences += differences_of(
-            schema, facts.scales, probe.images, expected, found, batch=size, limit=limit, thresholds=facts.thresholds,
-            policy=facts.policy,
-        )  # fmt: skip
+        differences += differences_of(facts, probe.images, expected, found, batch=size, limit=limit)
         cells += count * len(schema.attributes)
         most = by_size[sizes[0]].take(np.arange(count))
         apart_of_batch = max(apart_of_batch, float(largest_by_attribute(schema, facts.scales, most, found).max()))
