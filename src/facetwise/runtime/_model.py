@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def load(path: str | Path, *, threads: int = 0) -> Model:
         raise BundleError(f"{path} was refused: {error}. Fix: export it again with this version") from error
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises of a graph that it cannot run; its errors have no class in common."""
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+    return (RuntimeError, *(getattr(state, name) for name in names))
+
+
 class Model:
     """The answers of one exported file.
 
@@ -82,7 +90,7 @@ class Model:
         try:
             # From bytes, not from a path: there is no folder that the file could refer to.
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's errors have no common class below Exception
+        except _refusals() as error:
             raise BundleError(f"ONNX Runtime cannot run it: {str(error)[:200]}") from error
         names = {output.name for output in self._session.get_outputs()}
         self._asked = [LOGITS, *([VOTES] if facts.shares else [])]
