@@ -23,6 +23,11 @@ Calibrating = Iterator[np.ndarray]
 # Where the products are; what a picture is normalised and pooled by stays in float32: sums over thousands of positions,
 # and squares of values in the hundreds, leave float16.
 _PRODUCTS = ["Conv", "MatMul", "Gemm"]
+# Of these, the first share stays in float32. They have few of the weights, everything else rests on them, and their own
+# descriptors (texture, colour) are read by attributes too. Of the decisions of a fashion catalogue 29 % changed with all
+# 49 convolutions of lite0 in int8, 7 % with the last half of them; in float16 the largest difference of a probability
+# was 0.065 with all of them, 0.038 without the first 10, 0.016 without the first 20, and 0.014 without the first 40.
+FIRST_SHARE = 0.4
 
 
 def lowered(model: "onnx.ModelProto", precision: Precision, calibrating: Calibrating | None) -> "onnx.ModelProto":
@@ -40,6 +45,12 @@ def lowered(model: "onnx.ModelProto", precision: Precision, calibrating: Calibra
     return model
 
 
+def _first(model: "onnx.ModelProto") -> set[str]:
+    """Outputs of the products that stay in float32."""
+    products = [node.output[0] for node in model.graph.node if node.op_type in _PRODUCTS]
+    return set(products[: round(FIRST_SHARE * len(products))])
+
+
 def _half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     """Products read and give float16: their weights are kept in it, and what lies between them is float32.
 
@@ -52,8 +63,9 @@ def _half(model: "onnx.ModelProto") -> "onnx.ModelProto":
     weights = {tensor.name: tensor for tensor in made.graph.initializer}
     halved: set[str] = set()
     nodes: list[onnx.NodeProto] = []
+    first = _first(model)
     for number, node in enumerate(made.graph.node):
-        if node.op_type not in _PRODUCTS:
+        if node.op_type not in _PRODUCTS or node.output[0] in first:
             nodes.append(node)
             continue
         for place, name in enumerate(list(node.input)):
@@ -90,7 +102,8 @@ def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.Mod
         quantize_static,
     )
 
-    name = model.graph.input[0].name
+    name, first = model.graph.input[0].name, _first(model)
+    kept = [node.name for node in model.graph.node if first.intersection(node.output)]
 
     class Batches(CalibrationDataReader):
         """One batch after the other."""
@@ -109,7 +122,7 @@ def _eight_bits(model: "onnx.ModelProto", calibrating: Calibrating) -> "onnx.Mod
             quantize_static(
                 source, target, Batches(), quant_format=QuantFormat.QDQ, per_channel=True,
                 activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=_PRODUCTS,
-                calibrate_method=CalibrationMethod.MinMax,
+                calibrate_method=CalibrationMethod.MinMax, nodes_to_exclude=kept,
             )  # fmt: skip
         finally:
             logging.disable(logging.NOTSET)
