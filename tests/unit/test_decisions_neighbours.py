@@ -57,8 +57,10 @@ def _by_loop(neighbours: Neighbours, queries: np.ndarray) -> np.ndarray:
     for item, query in enumerate(queries - neighbours.centre):
         cosine = keys @ (query / np.linalg.norm(query))
         for place, (attribute, block) in enumerate(zip(SCHEMA.attributes, LAYOUT.blocks, strict=True)):
-            rows = [row for row in np.argsort(-cosine) if neighbours.labels.state[row, place] == VALUE][:20]
-            say = np.exp(cosine[rows] / 0.07)
+            near = [row for row in np.argsort(-cosine) if neighbours.labels.state[row, place] == VALUE]
+            rows = near[:20]
+            beyond = cosine[near[20]] if len(near) > 20 else -np.inf
+            say = np.exp(cosine[rows] / 0.07) * np.clip((cosine[rows] - beyond) / 1e-3, 1e-3, 1.0)
             weight = neighbours.weight[block.scores]
             if attribute.kind is Kind.NUMERIC:
                 found[item, block.score_start] = say @ neighbours.labels.number[rows, place] / say.sum()
@@ -92,14 +94,42 @@ def test_votes_equal_scikit_learn() -> None:
     neighbours, (queries, _) = _neighbours(), _made(30, seed=1)
     plain = replace(neighbours, weight=np.ones_like(neighbours.weight))
     rows = plain.labels.state[:, 0] == VALUE
-    theirs = KNeighborsClassifier(
-        20, metric="cosine", algorithm="brute", weights=lambda distance: np.exp((1.0 - distance) / 0.07)
-    ).fit(plain.keys[rows].astype(np.float32), plain.labels.index[rows, 0])
+
+    def weights(distance: np.ndarray) -> np.ndarray:
+        """Of the twenty nearest; the one beyond them only says where their say ends."""
+        margin = np.clip((distance[:, 20:] - distance) / 1e-3, 1e-3, 1.0)
+        margin[:, 20] = 0.0
+        return np.exp((1.0 - distance) / 0.07) * margin
+
+    theirs = KNeighborsClassifier(21, metric="cosine", algorithm="brute", weights=weights)
+    theirs.fit(plain.keys[rows].astype(np.float32), plain.labels.index[rows, 0])
     np.testing.assert_allclose(
         plain.votes(SCHEMA, SCALES, queries)[:, LAYOUT.blocks[0].scores],
         theirs.predict_proba(queries - plain.centre),
         atol=1e-3,  # our keys have sixteen bits
     )
+
+
+def test_nothing_jumps_where_two_rows_change_places() -> None:
+    """The 20th and the 21st neighbour are equally far away, and labelled differently."""
+    angles = np.concatenate([np.linspace(0.0, 0.3, 19), [0.4, 0.4]])
+    keys = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    index = np.full((21, 5), -1, np.int32)
+    index[:, 0] = [0] * 20 + [1]
+    labels = Labels(
+        state=np.where(index >= 0, VALUE, UNKNOWN).astype(np.int8), index=index,
+        members=np.zeros((21, LAYOUT.num_scores), np.uint8), number=np.full((21, 5), np.nan),
+    )  # fmt: skip
+    voting = Neighbours(
+        centre=np.zeros(2, np.float32), keys=keys, labels=labels, images=("",) * 21, say=np.ones(21, np.float32),
+        weight=np.ones(LAYOUT.num_scores),
+    )  # fmt: skip
+    told = []
+    for nearer in (19, 20):
+        moved = keys.copy()
+        moved[nearer] = [np.cos(0.4 - 1e-6), np.sin(0.4 - 1e-6)]
+        told.append(replace(voting, keys=moved).votes(SCHEMA, SCALES, keys[:1])[0, LAYOUT.blocks[0].scores])
+    np.testing.assert_allclose(told[0], told[1], atol=1e-4)  # without the margin they were 0.02 apart
 
 
 def test_the_share_is_found_where_neighbours_know_and_not_where_the_network_does() -> None:

@@ -14,6 +14,7 @@ from facetwise.decisions import decide, scores_from_logits
 from facetwise.errors import BundleError
 from facetwise.features import Standardizer
 from facetwise.inference import Bundle, Predictor, read_bundle, read_predictions, write_bundle, write_predictions
+from facetwise.inference import _bundle as _bundle_module
 from facetwise.models import build_model
 from facetwise.schema import (
     Attribute,
@@ -208,6 +209,30 @@ def test_a_foreign_format_is_refused(tmp_path: Path, version: object) -> None:
     (tmp_path / "bundle.json").write_text(json.dumps(data), encoding="utf-8")
     with pytest.raises(BundleError, match="reads format 1"):
         read_bundle(tmp_path)
+
+
+def test_a_changed_description_is_refused(tmp_path: Path) -> None:
+    """A threshold that somebody has turned by hand reads well, and is not what was trained."""
+    write_bundle(tmp_path, _bundle()[0])
+    data = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+    data["levels"] = "last"
+    (tmp_path / "bundle.json").write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"bundle\.json is not what was written"):
+        read_bundle(tmp_path)
+
+
+def test_an_old_format_is_brought_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bundle(tmp_path, _bundle()[0])
+    data = json.loads((tmp_path / "bundle.json").read_text(encoding="utf-8"))
+    data["tiers"], data["format"] = data.pop("levels"), 0
+    del data["digest"]
+    (tmp_path / "bundle.json").write_text(json.dumps(data), encoding="utf-8")
+
+    def newer(old: dict) -> dict:
+        return {**old, "levels": old["tiers"], "format": 1}
+
+    monkeypatch.setitem(_bundle_module._MIGRATIONS, 0, newer)
+    assert read_bundle(tmp_path).levels == _bundle()[0].levels
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}', "\x00"])

@@ -29,7 +29,7 @@ def export(
     ] = False,
     table: Annotated[
         Path | None,
-        typer.Option("--table", metavar="TABLE", help="Labelled pictures to prove it on, not the run's own."),
+        typer.Option("--table", metavar="TABLE", help="Labelled pictures to prove it on; not the run's."),
     ] = None,
     images: Images = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,

@@ -29,7 +29,7 @@ def show_proof(screen: Screen, found: "Verification") -> None:
         )
     if len(found.differences) > SHOWN:
         screen.say(f"  and {len(found.differences) - SHOWN:,} more; --json lists them")
-    changed = [change for change in found.changes if change.drop or change.bound]
+    changed = [change for change in found.changes if round(change.bound, 2) or round(change.drop, 2)]
     for change in sorted(changed, key=lambda each: -each.bound)[:SHOWN]:
         screen.say(
             f"  {change.column or 'all other attributes'}: {change.before:.2f} → {change.after:.2f} points of right "

@@ -19,7 +19,7 @@ def verify(
     run: Run,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="What `facetwise export` wrote.")],
     table: Annotated[
-        Path | None, typer.Option("--table", metavar="TABLE", help="Labelled pictures to try it on, not the run's own.")
+        Path | None, typer.Option("--table", metavar="TABLE", help="Labelled pictures to try it on; not the run's.")
     ] = None,
     images: Images = None,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Pictures at most.")] = 1000,

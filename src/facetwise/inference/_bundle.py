@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,10 @@ from facetwise.schema import Schema, schema_from_dict, schema_to_dict
 
 __all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
 
-# Major version of the format; a reader refuses any other.
+# Major version of the format. A reader brings older ones up by `_MIGRATIONS`, and refuses newer ones.
 FORMAT = 1
+# Format n → what makes format n + 1 of its data, so that a bundle once written can always be read.
+_MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 HEADS, NEIGHBOURS = "heads.safetensors", "neighbours.safetensors"
 
 
@@ -93,30 +95,34 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
         write_tensors(folder / NEIGHBOURS, neighbours_to_tensors(bundle.neighbours))
         files.append(NEIGHBOURS)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
-    write_json(
-        folder / "bundle.json",
-        {
-            "format": FORMAT,
-            "facetwise": bundle.facetwise,
-            "schema": schema_to_dict(bundle.schema),
-            "backbone": bundle.backbone,
-            "levels": bundle.levels,
-            "standardizer": {
-                "levels": list(bundle.standardizer.levels),
-                "l2_normalize": bundle.standardizer.l2_normalize,
-            },
-            "model": bundle.model,
-            "scales": scales_to_dict(bundle.scales),
-            "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
-            "decisions": policy_to_dict(bundle.policy),
-            "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
-            # An older facetwise must not read such a bundle: its network has fewer classes than the schema.
-            **({"learnt": dict(bundle.learnt), "learnt_rows": bundle.learnt_rows} if bundle.learnt else {}),
-            "metrics": bundle.metrics,
-            "data": bundle.data,
-            "files": digests,
+    data = {
+        "format": FORMAT,
+        "facetwise": bundle.facetwise,
+        "schema": schema_to_dict(bundle.schema),
+        "backbone": bundle.backbone,
+        "levels": bundle.levels,
+        "standardizer": {
+            "levels": list(bundle.standardizer.levels),
+            "l2_normalize": bundle.standardizer.l2_normalize,
         },
-    )
+        "model": bundle.model,
+        "scales": scales_to_dict(bundle.scales),
+        "thresholds": {key: list(values) for key, values in bundle.thresholds.items()},
+        "decisions": policy_to_dict(bundle.policy),
+        "shares": {} if bundle.neighbours is None else dict(bundle.neighbours.shares),
+        # An older facetwise must not read such a bundle: its network has fewer classes than the schema.
+        **({"learnt": dict(bundle.learnt), "learnt_rows": bundle.learnt_rows} if bundle.learnt else {}),
+        "metrics": bundle.metrics,
+        "data": bundle.data,
+        "files": digests,
+    }
+    write_json(folder / "bundle.json", {**data, "digest": _own_digest(data)})
+
+
+def _own_digest(data: Mapping[str, Any]) -> str:
+    """SHA-256 of the description without its digest, keys in order."""
+    rest = {key: value for key, value in data.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode("ascii")).hexdigest()
 
 
 def read_bundle(folder: Path) -> Bundle:
@@ -132,14 +138,33 @@ def read_bundle(folder: Path) -> Bundle:
         raise BundleError(f"{folder} is not a bundle: {error.strerror}: {error.filename}") from error
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{folder / 'bundle.json'} is damaged: {error}") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        found = data.get("format") if isinstance(data, dict) else type(data).__name__
-        raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}")
+    told, data = data, _current(folder, data)
     try:
-        return _from_parts(folder, data, files)
+        bundle = _from_parts(folder, data, files)
     except (AttributeError, KeyError, TypeError, ValueError, SafetensorError) as error:
         what = f"it has no {error}" if isinstance(error, KeyError) else str(error)
         raise BundleError(f"{folder / 'bundle.json'} is damaged: {what}") from error
+    # Early bundles have no digest of their own.
+    if "digest" in told and told["digest"] != _own_digest(told):
+        raise BundleError(f"{folder / 'bundle.json'} is not what was written: the digest differs")
+    return bundle
+
+
+def _current(folder: Path, data: Any) -> dict[str, Any]:
+    """The description in the format of this version.
+
+    Raises:
+        BundleError: It is of a later one, or of none.
+    """
+    found = data.get("format") if isinstance(data, dict) else type(data).__name__
+    while isinstance(found, int) and not isinstance(found, bool) and found in _MIGRATIONS:
+        data = _MIGRATIONS[found](data)
+        found = data["format"]
+    if found != FORMAT or isinstance(found, bool):
+        later = isinstance(found, int) and found > FORMAT
+        fix = "install a later version of facetwise" if later else "name the bundle of a run"
+        raise BundleError(f"{folder} has format {found!r}; this version of facetwise reads format {FORMAT}. Fix: {fix}")
+    return data
 
 
 def _named(data: Any) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,13 @@ def load(path: str | Path, *, threads: int = 0) -> Model:
         raise BundleError(f"{path} was refused: {error}. Fix: export it again with this version") from error
 
 
+def _refusals() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises of a graph that it cannot run; its errors have no class in common."""
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented", "RuntimeException")
+    return (RuntimeError, *(getattr(state, name) for name in names))
+
+
 class Model:
     """The answers of one exported file.
 
@@ -69,13 +77,7 @@ class Model:
 
     def __init__(self, data: bytes, facts: Facts, *, threads: int = 0) -> None:
         import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as native  # ty: ignore[import-not-found]
 
-        # They have no common class below Exception.
-        failures = (
-            native.Fail, native.InvalidArgument, native.InvalidGraph, native.InvalidProtobuf, native.NoModel,
-            native.NotImplemented, native.RuntimeException,
-        )  # fmt: skip
         self.facts = facts
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         self._threads = threads or cores
@@ -88,7 +90,7 @@ class Model:
         try:
             # From bytes, not from a path: there is no folder that the file could refer to.
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except failures as error:
+        except _refusals() as error:
             raise BundleError(f"ONNX Runtime cannot run it: {str(error)[:200]}") from error
         names = {output.name for output in self._session.get_outputs()}
         self._asked = [LOGITS, *([VOTES] if facts.shares else [])]

@@ -112,6 +112,11 @@ class _Pictures:
             )
 
 
+def _box(sides: np.ndarray) -> Box | None:
+    left, top, right, bottom = (int(side) for side in sides)
+    return None if left < 0 else (left, top, right, bottom)
+
+
 def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tuple[_Pictures, np.ndarray]:
     """The pictures of rows that have exactly one; and which of the rows these are."""
     schema = run.schema
@@ -120,11 +125,7 @@ def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tu
     kept = np.array([place for place, row in enumerate(rows.tolist()) if len(found[row]) == 1], dtype=np.int64)
     column = table.column(schema.images[0])
     chosen = rows[kept].tolist()
-    parts: list[Box | None] = [None] * len(chosen)
-    for place, row in enumerate(chosen):
-        if part is not None and part[row][0] >= 0:
-            left, top, right, bottom = (int(side) for side in part[row])
-            parts[place] = (left, top, right, bottom)
+    parts = [None if part is None else _box(part[row]) for row in chosen]
     return _Pictures([str(column[row]) for row in chosen], [found[row][0] for row in chosen], parts), kept
 
 

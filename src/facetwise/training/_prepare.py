@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from facetwise.decisions import check_goals
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import choose_levels, features_from_file
+from facetwise.images import policy_version
 from facetwise.inference import describe_table, root_of
 from facetwise.metrics import check_score
 from facetwise.models.backbones import Level, create_backbone
@@ -200,6 +201,7 @@ def prepare(
         about: dict[str, Any] = {
             "mode": "referenced", "name": config.backbone.name, "options": dict(config.backbone.options),
             "sha256": backbone.weights_digest(), "licence": backbone.licence,
+            "preprocessing": asdict(backbone.preprocessing), "images": policy_version(draft=False),
         }  # fmt: skip
     else:
         array = features_from_file(features, rows=len(table))

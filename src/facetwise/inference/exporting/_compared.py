@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.decisions import Decisions, Policy
-from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema
+from facetwise.decisions import Decisions, NumberScale
+from facetwise.runtime import Facts
+from facetwise.schema import VALUE, Attribute, Block, Coding, Kind, Labels, Schema, Transform
 
-__all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute"]
+__all__ = ["Change", "Difference", "changes_of", "differences_of", "largest_by_attribute", "number_unit"]
 
 EVEN = 0.5
+# Of how numbers scatter: differences below are of no use to anybody.
+SHARPEST = 0.01
 # One-sided 95 % of a normal distribution.
 QUANTILE = 1.6449
 _STATES = {0: "abstained", 1: "value", 2: "not applicable"}
@@ -58,18 +61,28 @@ class Change:
     bound: float
 
 
-def _tolerances(schema: Schema, scores: np.ndarray) -> np.ndarray:
-    """(item, class) what a difference is measured in: 1 for probabilities, the predicted deviation for numbers."""
-    unit = np.ones(scores.shape)
-    for block in schema.layout().blocks:
-        if block.coding is Coding.GAUSS:
-            unit[:, block.scores] = np.maximum(np.abs(scores[:, [block.score_stop - 1]]), 1e-12)
-    return unit
+def number_unit(scale: NumberScale, scores: np.ndarray) -> np.ndarray:
+    """(item,) what differences of a number are measured in: its predicted deviation.
+
+    At least a hundredth of how numbers scatter: a model may claim to know a number to a thousandth of that, which is
+    where float32 ends.
+
+    Args:
+        scale: How it was standardised.
+        scores: (item, 2) mean and deviation.
+    """
+    spread = scale.deviation * (np.abs(scores[:, 0]) if scale.transform is Transform.LOG else 1.0)
+    return np.maximum(np.maximum(np.abs(scores[:, 1]), SHARPEST * spread), 1e-12)
 
 
-def largest_by_attribute(schema: Schema, expected: Decisions, found: Decisions) -> np.ndarray:
+def largest_by_attribute(
+    schema: Schema, scales: Mapping[str, NumberScale], expected: Decisions, found: Decisions
+) -> np.ndarray:
     """(attribute,) the largest difference of a probability, calibrated or not, or of a number in its deviations."""
-    unit = _tolerances(schema, expected.scores)
+    unit = np.ones(expected.scores.shape)
+    for attribute, block in zip(schema.attributes, schema.layout().blocks, strict=True):
+        if block.coding is Coding.GAUSS:
+            unit[:, block.scores] = number_unit(scales[attribute.id], expected.scores[:, block.scores])[:, None]
     apart = np.maximum(
         np.abs(expected.scores.astype(np.float64) - found.scores), np.abs(expected.chances - found.chances)
     )
@@ -80,7 +93,14 @@ def largest_by_attribute(schema: Schema, expected: Decisions, found: Decisions) 
 
 
 def _unequal(
-    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, limit: float
+    attribute: Attribute,
+    block: Block,
+    place: int,
+    one: Decisions,
+    two: Decisions,
+    *,
+    limit: float,
+    scale: NumberScale | None,
 ) -> np.ndarray:
     """(item,) whether the decisions differ; numbers where they are more than `limit` deviations apart."""
     differs = one.state[:, place] != two.state[:, place]
@@ -88,26 +108,26 @@ def _unequal(
     if attribute.kind is Kind.MULTILABEL:
         other = (one.members[:, block.scores] != two.members[:, block.scores]).any(axis=1)
     elif attribute.kind is Kind.NUMERIC:
-        deviation = np.maximum(np.abs(one.scores[:, block.score_start + 1]), 1e-12)
-        other = np.abs(one.number[:, place] - two.number[:, place]) > limit * deviation
+        assert scale is not None, "every number has a scale"
+        unit = number_unit(scale, one.scores[:, block.scores])
+        other = np.abs(one.number[:, place] - two.number[:, place]) > limit * unit
     else:
         other = one.index[:, place] != two.index[:, place]
     return differs | (valued & other)
 
 
 def _margin(
-    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, row: int,
-    thresholds: Mapping[str, Sequence[float]], policy: Policy,
+    attribute: Attribute, block: Block, place: int, one: Decisions, two: Decisions, row: int, facts: Facts
 ) -> float:  # fmt: skip
     """How far the first answer is from the other side of the line that it crossed."""
     if one.state[row, place] != two.state[row, place]:
         if VALUE in (one.state[row, place], two.state[row, place]) and 2 not in (
             one.state[row, place], two.state[row, place],
         ):  # fmt: skip
-            return abs(float(one.confidence[row, place]) - policy.least[attribute.id])
+            return abs(float(one.confidence[row, place]) - facts.policy.least[attribute.id])
         return abs(float(one.applies[row, place]) - EVEN)
     own = one.scores[row, block.scores].astype(np.float64)
-    cuts = np.asarray(thresholds.get(attribute.id, (EVEN,)))
+    cuts = np.asarray(facts.thresholds.get(attribute.id, (EVEN,)))
     if attribute.kind is Kind.NUMERIC:
         return float("nan")
     if attribute.kind is Kind.BINARY:
@@ -133,13 +153,14 @@ def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions,
 
 
 def differences_of(
-    schema: Schema, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float,
-    thresholds: Mapping[str, Sequence[float]], policy: Policy,
-) -> list[Difference]:  # fmt: skip
+    facts: Facts, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float
+) -> list[Difference]:
     """Every cell that is decided differently; numbers where they are more than `limit` deviations apart."""
-    told: list[Difference] = []
+    schema, scales, told = facts.schema, facts.scales, list[Difference]()
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        rows = np.flatnonzero(_unequal(attribute, block, place, expected, found, limit=limit))
+        rows = np.flatnonzero(
+            _unequal(attribute, block, place, expected, found, limit=limit, scale=scales.get(attribute.id))
+        )
         told += [
             Difference(
                 image=images[row],
@@ -147,7 +168,7 @@ def differences_of(
                 batch=batch,
                 expected=_words(attribute, block, place, expected, row),
                 found=_words(attribute, block, place, found, row),
-                margin=_margin(attribute, block, place, expected, found, row, thresholds, policy),
+                margin=_margin(attribute, block, place, expected, found, row, facts),
             )
             for row in rows.tolist()
         ]

@@ -1,8 +1,8 @@
 """A bundle as a `torch.export` program: pixels to logits and representation, and beside them what they mean."""
 
+import base64
 import hashlib
 import io
-import json
 import warnings
 
 import numpy as np
@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from facetwise.decisions import Decisions, Neighbours, decide, scores_from_logits
-from facetwise.errors import BundleError
 from facetwise.inference._atomic import tensors_as_bytes
 from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
 from facetwise.inference._predictor import Predictor
@@ -22,7 +21,8 @@ from facetwise.runtime import METADATA_KEY, Contents, Facts, facts_from, facts_t
 
 __all__ = ["ProgramAnswering", "program_file"]
 
-_FACTS, _NEIGHBOURS = f"{METADATA_KEY}.json", "neighbours.safetensors"
+# What stands beside a program is text.
+_FACTS, _NEIGHBOURS = f"{METADATA_KEY}.json", "neighbours.safetensors.base64"
 
 
 class _Whole(nn.Module):
@@ -63,7 +63,8 @@ def program_file(predictor: Predictor, *, backbone: Backbone | None) -> bytes:
         )
     beside = {_FACTS: facts_text(facts_of(bundle, backbone, "fp32", {}), _code(program))}
     if bundle.neighbours is not None:
-        beside[_NEIGHBOURS] = tensors_as_bytes(neighbours_to_tensors(bundle.neighbours))
+        packed = tensors_as_bytes(neighbours_to_tensors(bundle.neighbours))
+        beside[_NEIGHBOURS] = base64.b64encode(packed).decode("ascii")
     sink = io.BytesIO()
     torch.export.save(program, sink, extra_files=beside)
     return sink.getvalue()
@@ -81,17 +82,15 @@ class ProgramAnswering:
     """
 
     def __init__(self, data: bytes) -> None:
-        beside: dict[str, str | bytes] = {_FACTS: "", _NEIGHBOURS: b""}
+        beside = {_FACTS: "", _NEIGHBOURS: ""}
         program = torch.export.load(io.BytesIO(data), extra_files=beside)
         self._module = program.module()
-        text = _text(beside[_FACTS])
-        told = json.loads(text)
-        self._facts = facts_from(Contents({METADATA_KEY: json.dumps(told)}, _code(program)))
+        self._facts = facts_from(Contents({METADATA_KEY: beside[_FACTS]}, _code(program)))
         self._neighbours: Neighbours | None = None
         if raw := beside[_NEIGHBOURS]:
             from safetensors.numpy import load
 
-            packed = load(raw if isinstance(raw, bytes) else raw.encode("latin-1"))
+            packed = load(base64.b64decode(raw))
             self._neighbours = neighbours_from_tensors(self._facts.schema, packed, dict(self._facts.shares))
 
     @property
@@ -110,14 +109,3 @@ class ProgramAnswering:
             votes = self._neighbours.votes(facts.schema, facts.scales, representation, only=facts.shares)
         scores, applies = scores_from_logits(facts.schema, facts.scales, logits, votes=votes, shares=facts.shares)
         return decide(facts.schema, scores, applies, thresholds=facts.thresholds, policy=facts.policy), 0.0
-
-
-def _text(value: str | bytes) -> str:
-    """What stands beside a program, as text.
-
-    Raises:
-        BundleError: Nothing does.
-    """
-    if not value:
-        raise BundleError("the program carries no metadata")
-    return value if isinstance(value, str) else value.decode("utf-8")

@@ -16,6 +16,7 @@ from facetwise.inference.exporting._compared import (
     changes_of,
     differences_of,
     largest_by_attribute,
+    number_unit,
 )
 from facetwise.runtime import LOGITS, VOTES, Facts, Model, Precision
 from facetwise.schema import Kind, Labels
@@ -79,7 +80,7 @@ def _contradiction(model: Model, raw: Mapping[str, np.ndarray], decisions: Decis
         own, key = decisions.scores[:, block.scores].astype(np.float64), attribute.id
         apart = [np.abs(raw[f"{key}.applies"] - decisions.applies[:, place])]
         if attribute.kind is Kind.NUMERIC:
-            apart.append(np.abs(raw[f"{key}.scores"] - own) / np.maximum(np.abs(own[:, 1:]), 1e-12))
+            apart.append(np.abs(raw[f"{key}.scores"] - own) / number_unit(model.facts.scales[key], own)[:, None])
         else:
             apart += [np.abs(raw[f"{key}.scores"] - own)]
             apart += [np.abs(raw[f"{key}.chances"] - decisions.chances[:, block.scores])]
@@ -90,10 +91,8 @@ def _contradiction(model: Model, raw: Mapping[str, np.ndarray], decisions: Decis
         elif attribute.kind is not Kind.NUMERIC:
             index[:, place] = raw[f"{key}.decision"]
     found = replace(decisions, state=state, index=index, members=members)
-    for differing in differences_of(
-        schema, [""] * len(found), decisions, found, batch=0, limit=np.inf, thresholds=model.facts.thresholds,
-        policy=model.facts.policy,
-    ):  # fmt: skip
+    nameless = [""] * len(found)
+    for differing in differences_of(model.facts, nameless, decisions, found, batch=0, limit=np.inf):
         worst = max(worst, np.inf if differing.margin > ALLOWED_OF_GRAPH else differing.margin)
     return worst
 
@@ -205,14 +204,11 @@ def verify(
         found, inner = _answers(answering, probe, size, count, threads=threads, report=report)
         graph, by_size[size] = max(graph, inner), found
         expected = probe.expected.take(np.arange(count))
-        largest = np.maximum(largest, largest_by_attribute(schema, expected, found))
-        differences += differences_of(
-            schema, probe.images, expected, found, batch=size, limit=limit, thresholds=facts.thresholds,
-            policy=facts.policy,
-        )  # fmt: skip
+        largest = np.maximum(largest, largest_by_attribute(schema, facts.scales, expected, found))
+        differences += differences_of(facts, probe.images, expected, found, batch=size, limit=limit)
         cells += count * len(schema.attributes)
         most = by_size[sizes[0]].take(np.arange(count))
-        apart_of_batch = max(apart_of_batch, float(largest_by_attribute(schema, most, found).max()))
+        apart_of_batch = max(apart_of_batch, float(largest_by_attribute(schema, facts.scales, most, found).max()))
     changes: list[Change] = []
     if probe.truth is not None:
         count = tried[sizes[0]]
