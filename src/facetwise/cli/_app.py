@@ -20,6 +20,7 @@ from facetwise.cli._extract import extract
 from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._predict import predict
+from facetwise.cli._report import report
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
 
@@ -51,6 +52,7 @@ for command in (
     compare,
     sweep,
     evaluate,
+    report,
     predict,
     fill,
     extract,

@@ -9,19 +9,19 @@ from facetwise.reports._report import report_page
 from facetwise.reports._thumbnails import Pictures, Thumbnail, draw_batch, thumbnails
 
 __all__ = [
-    "value_text",
     "SMALL",
-    "report_page",
-    "Unsure",
-    "Reported",
-    "Nearby",
     "Counted",
+    "Nearby",
     "Pictures",
+    "Reported",
     "Thumbnail",
+    "Unsure",
     "count_cells",
     "draw_batch",
     "page",
     "preview_page",
+    "report_page",
     "text",
     "thumbnails",
+    "value_text",
 ]

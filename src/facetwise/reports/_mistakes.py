@@ -24,7 +24,10 @@ MISTAKE_STYLE = """
 .miss dl { margin: 0; } .miss dt { font-size: .72rem; color: var(--soft); } .miss dd { margin: 0 0 .15rem; }
 .near { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .35rem; padding-top: .35rem;
   border-top: 1px solid var(--line); }
-.near figure { width: 56px; } .near figcaption { font-size: .7rem; line-height: 1.2; margin: .15rem 0 0; }
+.near figure { width: 4.5rem; } .near .p { width: 100%; }
+.near figcaption { font-size: .66rem; line-height: 1.2; margin: .15rem 0 0; hyphens: auto; }
+@media (max-width: 34rem) { .wrong { grid-template-columns: 1fr 1fr; gap: .5rem; }
+  .miss { grid-template-columns: 1fr; } .near figure { width: 3.6rem; } .strip .p { width: 56px; } }
 .not { color: var(--warn); }
 """
 
@@ -105,7 +108,7 @@ def surest_mistakes(told: Reported, album: Album, place: int, *, count: int, nei
     words = "Furthest off" if numeric else "Surest mistakes"
     hint = " Below each: the training pictures most like it, and how they are labelled." if any(near) else ""
     return (
-        f'<h4>{words}</h4><p class="small soft">Some are the model\'s mistakes, some the table\'s.{hint}</p>'
+        f"<h4>{words}</h4><p class=\"small soft\">Some are the model's mistakes, some the table's.{hint}</p>"
         f'<div class="wrong">{"".join(panels)}</div>'
     )
 

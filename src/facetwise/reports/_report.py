@@ -22,13 +22,18 @@ MOST_SECTIONS = 200
 # Pictures that all attributes together may show; more attributes show fewer each.
 _PICTURES = 1100
 _MOST_CATEGORIES = 60
+# With more attributes than this their pictures are behind a line that opens: the page stays one that can be read.
+_MOST_OPEN = 12
 
 _STYLE = """
 h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
 nav.top { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin: .6rem 0 1.2rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); gap: .8rem; }
-.card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem; min-width: 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); gap: .8rem; }
+.card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem;
+  min-width: 0; }
 .card .big { font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.card > .small:first-child { min-height: 2.6em; line-height: 1.3; }
+td .range { margin-top: .35rem; }
 .card .range { margin: .35rem 0; }
 .good { color: var(--train); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 2rem; }
@@ -43,14 +48,14 @@ pre { overflow-x: auto; background: var(--panel); border: 1px solid var(--line);
 
 def _size(attributes: int) -> Size:
     """What one attribute may show, so that all of them stay within the page's pictures."""
-    each = _PICTURES / max(1, attributes)
+    each, folded = _PICTURES / max(1, attributes), attributes > _MOST_OPEN
     if each >= 60:
         return Size(pairs=6, pictures=5, mistakes=8, neighbours=4)
     if each >= 28:
-        return Size(pairs=3, pictures=4, mistakes=4, neighbours=3)
+        return Size(pairs=3, pictures=4, mistakes=4, neighbours=3, folded=folded)
     if each >= 12:
-        return Size(pairs=2, pictures=3, mistakes=3, neighbours=2)
-    return Size(pairs=2, pictures=2, mistakes=1, neighbours=1)
+        return Size(pairs=2, pictures=3, mistakes=3, neighbours=2, folded=folded)
+    return Size(pairs=2, pictures=2, mistakes=1, neighbours=1, folded=folded)
 
 
 def report_page(told: Reported) -> str:
@@ -91,9 +96,10 @@ def _head(told: Reported) -> str:
         links.insert(2, ("categories", "categories"))
     there = "".join(f'<a href="#{name}">{words}</a>' for name, words in links)
     notes = "".join(f'<p class="small warn">{text(note, longest=400)}</p>' for note in told.notes)
+    unseen = "which neither training nor tuning has seen" if side == "test" else "which the epoch was chosen by"
     return (
         f"<h1>{text(told.name)} <small>report</small></h1>"
-        f"<p>{told.metrics['items']:,} {side} items, which neither training nor tuning has seen, of "
+        f"<p>{told.metrics['items']:,} {side} items, {unseen}, of "
         f"{len(told.names):,} in {text(told.table, longest=200)}.</p>{notes}"
         f'<nav class="top">{there}</nav>'
     )
@@ -209,10 +215,12 @@ def _worst(told: Reported) -> str:
         )
         attributes = f"<div><h4>Attributes with the lowest macro-F1</h4><ul>{lines}</ul></div>"
     classes = "".join(
-        f"<li>{text(name)} <span class=\"soft\">({text(column)})</span> {value:.3f}</li>"
+        f'<li>{text(name)} <span class="soft">({text(column)})</span> {value:.3f}</li>'
         for column, name, value in evaluation.worst_classes(8)
     )
-    drawn = f"<div><h4>Classes with the lowest F1, of five cells or more</h4><ul>{classes}</ul></div>" if classes else ""
+    drawn = (
+        f"<div><h4>Classes with the lowest F1, of five cells or more</h4><ul>{classes}</ul></div>" if classes else ""
+    )
     return f'<h2>Where to look first</h2><div class="two">{attributes}{drawn}</div>' if attributes or drawn else ""
 
 
@@ -226,14 +234,14 @@ def _categories(metrics: Mapping[str, Any]) -> str:
         f'<td class="number">{number_text(found[name]["mean_macro_f1"])}</td>'
         f'<td class="number">{number_text(found[name]["nested_harmonic_mean"])}</td>'
         f'<td class="number">{number_text(found[name]["exact_match"])}</td>'
-        f"<td style=\"min-width:5rem\">{score_bar(found[name]['nested_harmonic_mean'])}</td></tr>"
+        f'<td style="min-width:5rem">{score_bar(found[name]["nested_harmonic_mean"])}</td></tr>'
         for name in order[:_MOST_CATEGORIES]
     )
     more = len(order) - _MOST_CATEGORIES
     rest = f'<p class="small soft">{more:,} more are in metrics.json.</p>' if more > 0 else ""
     return (
         '<h2 id="categories">By category</h2><details open><summary>'
-        f"{len(order):,} categories with items</summary><div class=\"wide\"><table><thead><tr><th>category</th>"
+        f'{len(order):,} categories with items</summary><div class="wide"><table><thead><tr><th>category</th>'
         '<th class="number">items</th><th class="number">macro-F1</th><th class="number">harmonic mean</th>'
         f'<th class="number">all right</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>{rest}</details>'
     )
@@ -260,7 +268,7 @@ def _data(told: Reported) -> str:
         if told.metrics["attributes"][attribute.column]["labelled"] < 30
     ]
     few = (
-        f'<p>Fewer than 30 labelled cells on this side, so read with care: {", ".join(thin[:40])}'
+        f"<p>Fewer than 30 labelled cells on this side, so read with care: {', '.join(thin[:40])}"
         f"{f' and {len(thin) - 40} more' if len(thin) > 40 else ''}.</p>"
         if thin
         else ""
@@ -280,7 +288,7 @@ def _next(told: Reported, album: Album) -> str:
     panels = "".join(
         f'<div class="miss">{album.show(one.place)}<dl>'
         + "".join(
-            f"<dt>{text(column)}</dt><dd>{text(value)}? <span class=\"soft\">{100 * sure:.0f} %</span></dd>"
+            f'<dt>{text(column)}</dt><dd>{text(value)}? <span class="soft">{100 * sure:.0f} %</span></dd>'
             for column, value, sure in one.cells[:4]
         )
         + (f'<dd class="soft">and {len(one.cells) - 4} more</dd>' if len(one.cells) > 4 else "")

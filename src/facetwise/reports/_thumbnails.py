@@ -108,9 +108,7 @@ def thumbnails(
     return found
 
 
-def _thumbnail(
-    path: Path, box: tuple[int, int, int, int] | None, pictures: Pictures, side: int
-) -> str | None:
+def _thumbnail(path: Path, box: tuple[int, int, int, int] | None, pictures: Pictures, side: int) -> str | None:
     try:
         # Reduced decoding where the file allows it: the same part and shape, and a camera's picture in a third of the
         # time. The pixels differ by less than a thumbnail shows.

@@ -11,6 +11,7 @@ import numpy as np
 
 from facetwise.config import Config, load_config
 from facetwise.data import Table, encode, read_spelled, read_table, tell
+from facetwise.decisions import Decisions
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
@@ -39,7 +40,7 @@ from facetwise.models.backbones import create_backbone
 from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._prepare import Prepared, prepare, read_structure
-from facetwise.training._reporting import groups_of, report_of
+from facetwise.training._reporting import report_of
 
 __all__ = ["Run", "Side", "load"]
 
@@ -133,6 +134,7 @@ class Run:
         images: str | Path | None = None,
         split: Side | Sequence[Side] = "test",
         checkpoint: str = "best_score",
+        by: str | None = None,
         report: Report = silent,
     ) -> Any:
         """Measure the run on its own sides, or on a new labelled table.
@@ -142,39 +144,57 @@ class Run:
             images: Folder of the new table's pictures.
             split: A side, or several of the run's own.
             checkpoint: Which checkpoint.
+            by: A column of the table, an attribute or not: its values are measured apart.
             report: Told about progress.
 
         Returns:
-            One `Evaluation`, or a dictionary of them where several sides are asked for.
+            One `Evaluation`, or a dictionary of them where several sides are asked for; with `by`, in place of each a
+            dictionary by value, the most frequent first.
+
+        Raises:
+            UserError: No such column, or one with too many values.
         """
         if table is not None:
-            return self._evaluate_table(table, images, checkpoint, report)
+            return self._evaluate_table(table, images, checkpoint, report, by)
         if isinstance(split, str):
-            return self._evaluate_side(cast("Side", split), checkpoint)
-        return {side: self._evaluate_side(side, checkpoint) for side in split}
+            return self._evaluate_side(cast("Side", split), checkpoint, by)
+        return {side: self._evaluate_side(side, checkpoint, by) for side in split}
 
-    def _evaluate_side(self, side: Side, checkpoint: str) -> Evaluation:
-        if checkpoint == "best_score" and side == self.metrics["split"]:
+    def _evaluate_side(self, side: Side, checkpoint: str, by: str | None = None) -> Any:
+        if by is None and checkpoint == "best_score" and side == self.metrics["split"]:
             return Evaluation.from_dict(self.metrics)
-        train = self._train_labels
-        saved = self.path / "predictions" / f"{side}.parquet"
+        saved, table = self.path / "predictions" / f"{side}.parquet", self._prepared.table
+        if by is not None:
+            check_column(by, table.columns, table.name)
         if checkpoint == "best_score" and saved.is_file():
-            _, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds, self.bundle.policy)
-            return evaluate(self.schema, truth, decisions, train=train)
-        rows = self._prepared.split.rows(side)
-        if not len(rows):
-            raise RunError(
-                f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table"
-            )
-        decisions = self.predictor(checkpoint)(self._prepared.features[rows])
-        return evaluate(self.schema, self._prepared.labels.take(rows), decisions, train=train)
+            items, truth, decisions = read_predictions(saved, self.schema, self.bundle.thresholds, self.bundle.policy)
+        else:
+            rows = self._prepared.split.rows(side)
+            if not len(rows):
+                raise RunError(
+                    f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table"
+                )
+            items, truth = self._prepared.rows[rows], self._prepared.labels.take(rows)
+            decisions = self.predictor(checkpoint)(self._prepared.features[rows])
+        return self._measured(table, items, truth, decisions, by)
 
-    def _evaluate_table(self, table: Any, images: str | Path | None, checkpoint: str, report: Report) -> Evaluation:
+    def _evaluate_table(
+        self, table: Any, images: str | Path | None, checkpoint: str, report: Report, by: str | None
+    ) -> Any:
         read = read_table(table)
+        if by is not None:
+            check_column(by, read.columns, read.name)
         features, good, _ = self.describe(read, root_of(table, images), report=report)
         truth, notices = encode(self.schema, read.take(good))
         tell(notices, report)
-        return evaluate(self.schema, truth, self.predictor(checkpoint)(features), train=self._train_labels)
+        return self._measured(read, good, truth, self.predictor(checkpoint)(features), by)
+
+    def _measured(self, table: Table, rows: np.ndarray, truth: Labels, decisions: Decisions, by: str | None) -> Any:
+        groups, train = groups_of(self.schema, table, rows), self._train_labels
+        if by is None:
+            return evaluate(self.schema, truth, decisions, train=train, groups=groups)
+        cells = slice_cells(by, table.columns, table.take(rows).column(by))
+        return evaluate_slices(self.schema, truth, decisions, cells, train=train, groups=groups)
 
     def describe(
         self, table: Table, root: Path, *, report: Report = silent
