@@ -352,7 +352,8 @@ def test_order_of_rows_attributes_and_classes_changes_nothing(table: Made, seed:
     evaluation = table.evaluate()
     rows = rng.permutation(len(table.truth))
     shuffled = replace(table, truth=table.truth.take(rows), decisions=table.decisions.take(rows))
-    same(evaluation, shuffled.evaluate(), lambda path: path.startswith("/floors/random"))
+    # Which items a resample draws, and which of equally frequent mistakes comes first, is a matter of order.
+    same(evaluation, shuffled.evaluate(), lambda path: path.startswith("/floors/random") or "/intervals/" in path)
 
     places = rng.permutation(len(schema.attributes))
     attributes, columns, renamed = [], [], []
@@ -378,7 +379,11 @@ def test_order_of_rows_attributes_and_classes_changes_nothing(table: Made, seed:
 
     again = Made(other, permuted(table.truth), permuted(table.decisions), permuted(table.train))
     # Of two equally frequent training classes the majority floor takes the schema's first.
-    same(evaluation, again.evaluate(), lambda path: path.startswith("/floors/majority"))
+    same(
+        evaluation,
+        again.evaluate(),
+        lambda path: path.startswith("/floors/majority") or "/confusions/" in path or "/intervals/" in path,
+    )
 
 
 @pytest.mark.parametrize(("with_category", "known"), [(False, 0.0), (True, 0.0), (False, 0.7), (True, 0.7)])

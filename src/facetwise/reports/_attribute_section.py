@@ -143,7 +143,8 @@ def _frequency(metrics: Mapping[str, Any]) -> str:
     if len(bands) < 2:
         return ""
     rows = "".join(
-        f'<tr><td class="band">{name}</td><td class="number">{one["classes"]:,}</td><td class="number">{one["cells"]:,}</td>'
+        f'<tr><td class="band">{name}</td><td class="number">{one["classes"]:,}</td>'
+        f'<td class="number">{one["cells"]:,}</td>'
         f'<td class="number">{number_text(one["mean_class_accuracy"])}</td>'
         f'<td class="number">{number_text(one["macro_f1"])}</td></tr>'
         for name, one in bands.items()

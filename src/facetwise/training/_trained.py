@@ -39,8 +39,10 @@ from facetwise.metrics import Evaluation, evaluate
 from facetwise.models.backbones import create_backbone
 from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
+from facetwise.training._gallery import write_gallery
 from facetwise.training._prepare import Prepared, prepare, read_structure
-from facetwise.training._reporting import report_of
+from facetwise.training._reporting import groups_of, report_of
+from facetwise.training._slices import check_column, evaluate_slices, slice_cells
 
 __all__ = ["Run", "Side", "load"]
 
@@ -251,6 +253,17 @@ class Run:
         path = self.path / "report.html" if out is None else Path(out)
         write_text(path, report_of(self))
         return path
+
+    def write_gallery(self, out: str | Path, answers: Answers, source: Any, **options: Any) -> int:
+        """Write pictures with their answers, a page or one picture by the name's end; how many are shown.
+
+        Args:
+            out: `.html` or `.png`.
+            answers: From `predict`.
+            source: As for that `predict`.
+            options: `images` as for that `predict`; `classes` of the category shown, `per_class` pictures of each.
+        """
+        return write_gallery(self, Path(out), answers, source, **options)
 
     def predict(
         self,
