@@ -1,20 +1,18 @@
 """Answers and their pictures to a gallery."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from facetwise.data import read_table, resolve_pictures
 from facetwise.inference import Answers, is_table, listed_pictures, root_of, write_bytes, write_text
 from facetwise.reports import choose_shown, gallery_page, gallery_png
 from facetwise.schema import Kind, Schema
-
-if TYPE_CHECKING:
-    from facetwise.training._trained import Run
+from facetwise.training._finished import Finished
 
 __all__ = ["write_gallery"]
 
 
-def _sources(run: "Run", source: Any, images: str | Path | None) -> list[Path | None]:
+def _sources(run: Finished, source: Any, images: str | Path | None) -> list[Path | None]:
     """Where the picture of every answer is: of an item with several, the first that is there."""
     if isinstance(source, list | tuple):
         return [Path(one) for one in source]
@@ -36,7 +34,7 @@ def _shown_by(schema: Schema) -> str:
 
 
 def write_gallery(
-    run: "Run", out: Path, answers: Answers, source: Any, *, images: str | Path | None = None, classes: int = 20,
+    run: Finished, out: Path, answers: Answers, source: Any, *, images: str | Path | None = None, classes: int = 20,
     per_class: int = 3,
 ) -> int:  # fmt: skip
     """The surest pictures of the classes of the category that are given most often; see `Run.write_gallery`."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path, PureWindowsPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -19,10 +19,8 @@ from facetwise.metrics import Evaluation
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unsure, report_page, thumbnails, value_text
 from facetwise.schema import UNKNOWN, Kind, Schema
-
-if TYPE_CHECKING:
-    from facetwise.training._prepare import Prepared
-    from facetwise.training._trained import Run
+from facetwise.training._finished import Finished
+from facetwise.training._prepare import Prepared
 
 __all__ = ["groups_of", "report_of", "unsure_items", "write_evaluation"]
 
@@ -47,8 +45,8 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """`evaluation.parquet`: one row per number; see `Evaluation.to_records`."""
     import polars as pl
 
-    kinds = dict.fromkeys(("scope", "name", "class", "metric"), pl.String)
-    kinds |= dict.fromkeys(("value", "low", "high", "majority", "random"), pl.Float64)
+    texts, numbers = ("scope", "name", "class", "metric"), ("value", "low", "high", "majority", "random")
+    kinds: dict[str, Any] = {**dict.fromkeys(texts, pl.String), **dict.fromkeys(numbers, pl.Float64)}
     sink = io.BytesIO()
     pl.DataFrame(evaluation.to_records(), schema=kinds).write_parquet(sink)
     write_bytes(path, sink.getvalue())
@@ -110,7 +108,7 @@ def _issues(path: Path) -> dict[str, int]:
 class _Nearest:
     """The nearest training rows of items of the side; the items are described once, all together, when first asked."""
 
-    def __init__(self, run: "Run", prepared: "Prepared", predictor: Predictor, places: np.ndarray) -> None:
+    def __init__(self, run: Finished, prepared: Prepared, predictor: Predictor, places: np.ndarray) -> None:
         self.schema, self.neighbours = run.schema, run.bundle.neighbours
         self._read = partial(predictor.read, prepared.features[places])
         # Of several rows with one picture the first is shown.
@@ -127,7 +125,7 @@ class _Nearest:
         return [[Nearby(self._place.get(one.image), one.image, one.cosine, one.cells) for one in row] for row in found]
 
 
-def _pictures(run: "Run", prepared: "Prepared") -> Pictures | None:
+def _pictures(run: Finished, prepared: Prepared) -> Pictures | None:
     if prepared.backbone["name"] is None:
         return None
     config, about = run.config, _json(run.path / "run.json")
@@ -135,7 +133,7 @@ def _pictures(run: "Run", prepared: "Prepared") -> Pictures | None:
     return Pictures(root=Path(about["images"]), size=seen.size, fit=seen.fit, allow_outside=config.allow_outside_root)
 
 
-def report_of(run: "Run") -> str:
+def report_of(run: Finished) -> str:
     """The page of a finished run.
 
     Where its table or pictures are gone, the page is written without pictures and says so.
@@ -170,7 +168,7 @@ def report_of(run: "Run") -> str:
     return report_page(told)
 
 
-def _with_pictures(run: "Run", prepared: "Prepared", places: np.ndarray) -> dict[str, Any]:
+def _with_pictures(run: Finished, prepared: Prepared, places: np.ndarray) -> dict[str, Any]:
     """What only the table and its pictures can tell."""
     labels, seen, predictor = prepared.labels, _pictures(run, prepared), run.predictor()
     some = np.flatnonzero((labels.state == UNKNOWN).any(axis=1))

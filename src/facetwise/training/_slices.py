@@ -1,6 +1,6 @@
 """One evaluation per value of a column: where a run is good, and where it is not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ MOST_SLICES = 200
 EMPTY = "(empty)"
 
 
-def slice_cells(by: str, columns: Sequence[str], cells: Sequence[str]) -> np.ndarray:
+def slice_cells(by: str, columns: Sequence[str], cells: Iterable[str]) -> np.ndarray:
     """(item,) the value that each item is counted under.
 
     Args:
