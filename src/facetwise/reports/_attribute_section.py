@@ -26,7 +26,8 @@ section.attribute > h3 { font-size: 1.1rem; } h4 { font-size: .9rem; margin: 1re
   align-items: center; font-size: .88rem; }
 .figures .of { grid-column: 1 / -1; font-size: .75rem; color: var(--soft); margin: -.2rem 0 .3rem; }
 section.attribute details { margin-top: .7rem; font-size: .9rem; }
-.band { white-space: nowrap; } figure + figure { margin-top: .8rem; }
+.band { white-space: nowrap; } .columns > div { min-width: 0; }
+.columns > div > figure + figure { margin-top: .8rem; }
 .up { font-size: .8rem; font-weight: 400; margin-left: .5rem; }
 """
 _NAMES = {

@@ -21,7 +21,7 @@ __all__ = ["report_page"]
 MOST_SECTIONS = 200
 # Pictures that all attributes together may show; more attributes show fewer each.
 _PICTURES = 1100
-_MOST_CATEGORIES = 60
+_MOST_CATEGORIES, _FEW_CATEGORIES = 60, 15
 # With more attributes than this their pictures are behind a line that opens: the page stays one that can be read.
 _MOST_OPEN = 12
 
@@ -240,7 +240,8 @@ def _categories(metrics: Mapping[str, Any]) -> str:
     more = len(order) - _MOST_CATEGORIES
     rest = f'<p class="small soft">{more:,} more are in metrics.json.</p>' if more > 0 else ""
     return (
-        '<h2 id="categories">By category</h2><details open><summary>'
+        '<h2 id="categories">By category</h2>'
+        f"<details{' open' if len(order) <= _FEW_CATEGORIES else ''}><summary>"
         f'{len(order):,} categories with items</summary><div class="wide"><table><thead><tr><th>category</th>'
         '<th class="number">items</th><th class="number">macro-F1</th><th class="number">harmonic mean</th>'
         f'<th class="number">all right</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>{rest}</details>'
@@ -292,7 +293,7 @@ def _next(told: Reported, album: Album) -> str:
             for column, value, sure in one.cells[:4]
         )
         + (f'<dd class="soft">and {len(one.cells) - 4} more</dd>' if len(one.cells) > 4 else "")
-        + f'</dl><div class="near small soft">{text(told.names[one.place], longest=60)}</div></div>'
+        + f'</dl><div class="small soft">{text(told.names[one.place], longest=60)}</div></div>'
         for one in told.unsure
     )
     return (
