@@ -77,7 +77,7 @@ def main() -> None:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         began, used = time.perf_counter(), time.process_time()
         groups = generator.integers(GROUPS, size=items)
-        told = evaluate(schema, truth, decisions, train=truth.take(np.arange(10_000)), groups=groups)
+        told = evaluate(schema, truth, decisions, train=truth.take(np.arange(min(items, 10_000))), groups=groups)
         seconds = time.perf_counter() - began
         work = time.process_time() - used
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
