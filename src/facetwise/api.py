@@ -274,6 +274,7 @@ def train(
         run_training(prepared, tree, folder, report=report, stop=stop, insist=resume)
     run = load(folder)
     run.__dict__["_prepared"] = prepared
+    report(Event("summary", f"report      {run.report()}"))
     return run
 
 

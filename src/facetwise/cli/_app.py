@@ -23,6 +23,7 @@ from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
+from facetwise.cli._report import report
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
@@ -56,6 +57,7 @@ for command in (
     compare,
     sweep,
     evaluate,
+    report,
     predict,
     fill,
     export,

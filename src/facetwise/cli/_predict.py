@@ -32,14 +32,24 @@ def predict(
     sets: Annotated[
         bool, typer.Option("--sets", help="Tell sets of classes and intervals of numbers too, by the run's coverage.")
     ] = False,
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", metavar="FILE", help="Pictures with the answers: .html or .png.")
+    ] = None,
+    classes: Annotated[int, typer.Option("--classes", metavar="N", min=1, help="Of the gallery: classes shown.")] = 20,
+    per_class: Annotated[
+        int, typer.Option("--per-class", metavar="N", min=1, help="Of the gallery: pictures of each class.")
+    ] = 3,
     checkpoint: Checkpoint = "best_score",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
     """Fill in the attributes of new pictures."""
-    if out is not None and out.exists() and not overwrite:
-        raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
+    for option, file in (("--out", out), ("--gallery", gallery)):
+        if file is not None and file.exists() and not overwrite:
+            raise UserError(f"{file} is there already. Name another with {option} FILE, or add --overwrite.")
+    if gallery is not None and gallery.suffix.lower() not in (".html", ".htm", ".png"):
+        raise UserError(f"a gallery is written as .html or .png. Found {gallery.name!r}. Fix: choose one")
     if out is not None:
         check_out(out, (".csv", ".parquet", ".jsonl"), what="a table of predictions")
     check_run(run)
@@ -56,6 +66,8 @@ def predict(
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
+    if gallery is not None:
+        shown = trained.write_gallery(gallery, predictions, asked, images=images, classes=classes, per_class=per_class)
     counts = count_states(predictions.rows, columns)
     if not (quiet and out is not None):
         show_answers(screen, predictions.rows, columns)
@@ -72,6 +84,8 @@ def predict(
         screen.result(f"  the picture contradicts {image}: {column} = {answer(cell)}")
     if len(against) > CONTRADICTIONS_SHOWN:
         screen.result(f"  and {len(against) - CONTRADICTIONS_SHOWN:,} more cells that the pictures contradict")
+    if gallery is not None:
+        screen.result(f"{shown:,} pictures in {gallery}")
     if out is not None:
         screen.result(f"Written to {out}")
     else:

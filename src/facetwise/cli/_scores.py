@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 from facetwise.cli._screen import Screen, number, percent
 
 if TYPE_CHECKING:
+    from facetwise.metrics import Evaluation
     from facetwise.schema import Schema
 
-__all__ = ["show_scores"]
+__all__ = ["calibration_line", "show_scores"]
 
 OVERALL = {
     "mean_macro_f1": "macro-F1, mean over attributes",
@@ -59,6 +60,22 @@ def show_scores(
         _table(screen, "number", splits, numbers, measures, units, heard, digits=2)
     screen.result("")
     _overall(screen, splits)
+
+
+def calibration_line(evaluation: "Evaluation", name: str = "") -> str:
+    """How far confidence can be trusted, in one line."""
+    known = {c: one.calibration for c, one in evaluation.attributes.items() if one.calibration is not None}
+    if not known:
+        return "calibration: no attribute with a confidence has labels here"
+    errors = [one["error"] or 0.0 for one in known.values()]
+    good = [c for c, one in known.items() if (one["error"] or 0.0) <= (one["error_if_calibrated"] or 0.0)]
+    off = sorted(set(known) - set(good), key=lambda column: -(known[column]["error"] or 0.0))
+    rest = f"; furthest off: {', '.join(off[:3])}" if off else ""
+    side = f" of {name}" if name else ""
+    return (
+        f"calibration{side}: mean error {sum(errors) / len(errors):.3f}; {len(good)} of {len(known)} attributes are as "
+        f"good as perfectly calibrated (95 %){rest}"
+    )
 
 
 def _first(splits: Mapping[str, Mapping[str, Any]], column: str, key: str) -> Any:

@@ -160,6 +160,11 @@ def measure_attributes(
             coverage=coverage[place],
             applicability=applicability[place],
             calibration=None,
+            intervals=None,
+            reliability=None,
+            risk_coverage=None,
+            frequency=None,
+            confusions=None,
             per_class=_classes(sheet, attribute.classes, block.scores, several=attribute.kind is Kind.MULTILABEL)
             if per_class and attribute.classes
             else None,

@@ -82,7 +82,9 @@ def _details(
     """The same evaluation with intervals, curves, confusions, calibration and the classes by frequency."""
     counted, found = measured.counted, measured.evaluation
     off = {
-        place: np.nan_to_num(np.abs(truth.number[:, place] - decisions.number[:, place]))
+        place: np.where(
+            counted.cells.labelled[:, place], np.abs(truth.number[:, place] - decisions.number[:, place]), 0.0
+        )
         for place in schema.of_kind(Kind.NUMERIC)
     }
     within, overall = bootstrap_intervals(counted, off, groups, resamples=resamples) if resamples else ({}, {})

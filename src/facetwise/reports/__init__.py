@@ -3,6 +3,7 @@
 from facetwise.reports._album import SMALL
 from facetwise.reports._counts import Counted, count_cells
 from facetwise.reports._facts import Nearby, Reported, Unsure, value_text
+from facetwise.reports._gallery import Shown, choose_shown, gallery_page, gallery_png
 from facetwise.reports._page import page, text
 from facetwise.reports._preview import preview_page
 from facetwise.reports._report import report_page
@@ -14,10 +15,14 @@ __all__ = [
     "Nearby",
     "Pictures",
     "Reported",
+    "Shown",
     "Thumbnail",
     "Unsure",
+    "choose_shown",
     "count_cells",
     "draw_batch",
+    "gallery_page",
+    "gallery_png",
     "page",
     "preview_page",
     "report_page",

@@ -15,7 +15,6 @@ MOST_PICTURES = 1400
 ALBUM_STYLE = f"""
 .p {{ display: inline-block; width: {SMALL}px; max-width: 100%; aspect-ratio: 1; border-radius: 4px;
   background: var(--track) center / cover no-repeat; vertical-align: top; }}
-.near .p {{ width: 56px; }}
 """
 
 

@@ -20,11 +20,14 @@ SECTION_STYLE = """
 section.attribute { border-top: 1px solid var(--line); padding-top: 1.1rem; margin-top: 1.6rem;
   scroll-margin-top: .5rem; }
 section.attribute > h3 { font-size: 1.1rem; } h4 { font-size: .9rem; margin: 1rem 0 .35rem; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)); gap: 1rem 1.5rem;
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16.5rem), 1fr)); gap: 1rem 1.75rem;
   align-items: start; margin-top: .6rem; }
-.figures { display: grid; grid-template-columns: minmax(6rem, auto) minmax(5rem, 1fr) auto; gap: .25rem .6rem;
+.figures { display: grid; grid-template-columns: minmax(5.5rem, auto) minmax(3.5rem, 1fr) auto; gap: .25rem .6rem;
   align-items: center; font-size: .88rem; }
-.figures .of { grid-column: 2 / -1; font-size: .75rem; color: var(--soft); margin: -.2rem 0 .15rem; }
+.figures .of { grid-column: 1 / -1; font-size: .75rem; color: var(--soft); margin: -.2rem 0 .3rem; }
+section.attribute details { margin-top: .7rem; font-size: .9rem; }
+.band { white-space: nowrap; } .columns > div { min-width: 0; }
+.columns > div > figure + figure { margin-top: .8rem; }
 .up { font-size: .8rem; font-weight: 400; margin-left: .5rem; }
 """
 _NAMES = {
@@ -52,6 +55,7 @@ class Size:
     pictures: int
     mistakes: int
     neighbours: int
+    folded: bool = False
 
 
 def number_text(value: Any, digits: int = 3) -> str:
@@ -116,7 +120,7 @@ def _curves(metrics: Mapping[str, Any]) -> list[str]:
             )
         drawn.append(
             chart(
-                f"Reliability. {verdict}",
+                f"Reliability: {verdict}",
                 [Line(points=[(0, 0), (1, 1)], name="ideal"), Line(points=own, dots=[one["rows"] for one in points])],
                 x="confidence", y="share right",
             )
@@ -140,7 +144,8 @@ def _frequency(metrics: Mapping[str, Any]) -> str:
     if len(bands) < 2:
         return ""
     rows = "".join(
-        f'<tr><td>{name}</td><td class="number">{one["classes"]:,}</td><td class="number">{one["cells"]:,}</td>'
+        f'<tr><td class="band">{name}</td><td class="number">{one["classes"]:,}</td>'
+        f'<td class="number">{one["cells"]:,}</td>'
         f'<td class="number">{number_text(one["mean_class_accuracy"])}</td>'
         f'<td class="number">{number_text(one["macro_f1"])}</td></tr>'
         for name, one in bands.items()
@@ -191,15 +196,16 @@ def attribute_section(told: Reported, album: Album, place: int, size: Size) -> s
         return f"{head}<p>No labelled cell on this side: nothing can be said.</p></section>"
     levels = told.depth.get(column) or {}
     depths = sorted(((name, one["added_loss"] or 0.0) for name, one in levels.items()), key=lambda one: -one[1])[:6]
-    columns = [_figures(metrics, floors, attribute.unit or ""), *_curves(metrics), _frequency(metrics)]
+    heard = ""
     if len(levels) > 1:
-        columns.append(
+        heard = (
             "<figure><figcaption>Listens to: loss added when a depth is shuffled</figcaption>"
             f"{depth_bars(depths)}</figure>"
         )
-    return (
-        f'{head}<div class="columns">{"".join(filter(None, (f"<div>{one}</div>" for one in columns if one)))}</div>'
-        f"{confusion_pictures(told, album, place, metrics, pairs=size.pairs, pictures=size.pictures)}"
-        f"{surest_mistakes(told, album, place, count=size.mistakes, neighbours=size.neighbours)}"
-        f"{_classes(metrics)}</section>"
-    )
+    columns = [_figures(metrics, floors, attribute.unit or ""), *_curves(metrics), _frequency(metrics) + heard]
+    pictures = confusion_pictures(told, album, place, metrics, pairs=size.pairs, pictures=size.pictures)
+    pictures += surest_mistakes(told, album, place, count=size.mistakes, neighbours=size.neighbours)
+    if size.folded and pictures:
+        pictures = f"<details><summary>Where it errs, in pictures</summary>{pictures}</details>"
+    drawn = "".join(f"<div>{one}</div>" for one in columns if one)
+    return f'{head}<div class="columns">{drawn}</div>{pictures}{_classes(metrics)}</section>'

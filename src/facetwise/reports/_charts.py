@@ -16,7 +16,7 @@ CHART_STYLE = """
 .chart .first { stroke: var(--train); fill: none; stroke-width: 2; stroke-linejoin: round; }
 .chart .second { stroke: var(--absent); fill: none; stroke-width: 2; stroke-linejoin: round; }
 .chart circle.first { fill: var(--train); stroke: none; } .chart circle.second { fill: var(--absent); stroke: none; }
-.range { position: relative; display: block; height: .8rem; min-width: 6rem; background: var(--track);
+.range { position: relative; display: block; height: .8rem; min-width: 2.5rem; background: var(--track);
   border-radius: 2px; overflow: hidden; }
 .range i { position: absolute; top: 0; bottom: 0; left: 0; background: var(--train); border-radius: 2px 0 0 2px; }
 .range b { position: absolute; top: 0; bottom: 0; width: 2px; background: var(--ink); opacity: .55; }

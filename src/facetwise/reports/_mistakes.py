@@ -22,9 +22,13 @@ MISTAKE_STYLE = """
 .strip .p { width: 64px; }
 .miss { display: grid; grid-template-columns: auto 1fr; gap: .1rem .7rem; align-content: start; }
 .miss dl { margin: 0; } .miss dt { font-size: .72rem; color: var(--soft); } .miss dd { margin: 0 0 .15rem; }
-.near { grid-column: 1 / -1; display: flex; flex-wrap: wrap; gap: .5rem; margin-top: .35rem; padding-top: .35rem;
+.near { grid-column: 1 / -1; display: grid; grid-template-columns: repeat(4, minmax(0, 1fr)); gap: .4rem;
+  margin-top: .35rem; padding-top: .35rem;
   border-top: 1px solid var(--line); }
-.near figure { width: 56px; } .near figcaption { font-size: .7rem; line-height: 1.2; margin: .15rem 0 0; }
+.near .p { width: 100%; }
+.near figcaption { font-size: .66rem; line-height: 1.2; margin: .15rem 0 0; hyphens: auto; }
+@media (max-width: 34rem) { .wrong { grid-template-columns: 1fr 1fr; gap: .5rem; }
+  .miss { grid-template-columns: 1fr; } .near { grid-template-columns: 1fr 1fr; } .strip .p { width: 56px; } }
 .not { color: var(--warn); }
 """
 

@@ -21,15 +21,19 @@ __all__ = ["report_page"]
 MOST_SECTIONS = 200
 # Pictures that all attributes together may show; more attributes show fewer each.
 _PICTURES = 1100
-_MOST_CATEGORIES = 60
+_MOST_CATEGORIES, _FEW_CATEGORIES = 60, 15
+# With more attributes than this their pictures are behind a line that opens: the page stays one that can be read.
+_MOST_OPEN = 12
 
 _STYLE = """
 h1 small { font-weight: 400; color: var(--soft); font-size: 1rem; }
 nav.top { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; margin: .6rem 0 1.2rem; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); gap: .8rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 9.5rem), 1fr)); gap: .8rem; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem;
   min-width: 0; }
 .card .big { font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
+.card > .small:first-child { min-height: 2.6em; line-height: 1.3; }
+td .range { margin-top: .35rem; }
 .card .range { margin: .35rem 0; }
 .good { color: var(--train); }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 2rem; }
@@ -44,14 +48,14 @@ pre { overflow-x: auto; background: var(--panel); border: 1px solid var(--line);
 
 def _size(attributes: int) -> Size:
     """What one attribute may show, so that all of them stay within the page's pictures."""
-    each = _PICTURES / max(1, attributes)
+    each, folded = _PICTURES / max(1, attributes), attributes > _MOST_OPEN
     if each >= 60:
         return Size(pairs=6, pictures=5, mistakes=8, neighbours=4)
     if each >= 28:
-        return Size(pairs=3, pictures=4, mistakes=4, neighbours=3)
+        return Size(pairs=3, pictures=4, mistakes=4, neighbours=3, folded=folded)
     if each >= 12:
-        return Size(pairs=2, pictures=3, mistakes=3, neighbours=2)
-    return Size(pairs=2, pictures=2, mistakes=1, neighbours=1)
+        return Size(pairs=2, pictures=3, mistakes=3, neighbours=2, folded=folded)
+    return Size(pairs=2, pictures=2, mistakes=1, neighbours=1, folded=folded)
 
 
 def report_page(told: Reported) -> str:
@@ -92,9 +96,10 @@ def _head(told: Reported) -> str:
         links.insert(2, ("categories", "categories"))
     there = "".join(f'<a href="#{name}">{words}</a>' for name, words in links)
     notes = "".join(f'<p class="small warn">{text(note, longest=400)}</p>' for note in told.notes)
+    unseen = "which neither training nor tuning has seen" if side == "test" else "which the epoch was chosen by"
     return (
         f"<h1>{text(told.name)} <small>report</small></h1>"
-        f"<p>{told.metrics['items']:,} {side} items, which neither training nor tuning has seen, of "
+        f"<p>{told.metrics['items']:,} {side} items, {unseen}, of "
         f"{len(told.names):,} in {text(told.table, longest=200)}.</p>{notes}"
         f'<nav class="top">{there}</nav>'
     )
@@ -235,7 +240,8 @@ def _categories(metrics: Mapping[str, Any]) -> str:
     more = len(order) - _MOST_CATEGORIES
     rest = f'<p class="small soft">{more:,} more are in metrics.json.</p>' if more > 0 else ""
     return (
-        '<h2 id="categories">By category</h2><details open><summary>'
+        '<h2 id="categories">By category</h2>'
+        f"<details{' open' if len(order) <= _FEW_CATEGORIES else ''}><summary>"
         f'{len(order):,} categories with items</summary><div class="wide"><table><thead><tr><th>category</th>'
         '<th class="number">items</th><th class="number">macro-F1</th><th class="number">harmonic mean</th>'
         f'<th class="number">all right</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>{rest}</details>'
@@ -287,7 +293,7 @@ def _next(told: Reported, album: Album) -> str:
             for column, value, sure in one.cells[:4]
         )
         + (f'<dd class="soft">and {len(one.cells) - 4} more</dd>' if len(one.cells) > 4 else "")
-        + f'</dl><div class="near small soft">{text(told.names[one.place], longest=60)}</div></div>'
+        + f'</dl><div class="small soft">{text(told.names[one.place], longest=60)}</div></div>'
         for one in told.unsure
     )
     return (

@@ -20,8 +20,8 @@ Plan = Literal["fresh", "continue", "replace"]
 # What a run writes, in the order in which it is removed: first what makes it look finished, last what makes it ours.
 _FOLDERS = ("bundle", "checkpoints", "predictions")
 _FILES = (
-    "metrics.json", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet", "preview.html", "report.html",
-    "config.yaml", "schema.yaml", "split.csv", "environment.json", "run.json",
+    "metrics.json", "evaluation.parquet", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet",
+    "preview.html", "report.html", "config.yaml", "schema.yaml", "split.csv", "environment.json", "run.json",
 )  # fmt: skip
 # What a process that died before its first file leaves behind.
 _NOTHING = re.compile(rf"{re.escape(LOCK)}|\.run\.json\.\d+\.part")

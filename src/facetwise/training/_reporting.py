@@ -3,7 +3,8 @@
 import io
 import json
 from collections.abc import Sequence
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from pathlib import Path, PureWindowsPath
 from typing import Any
 
@@ -13,7 +14,7 @@ from facetwise.config import config_to_yaml
 from facetwise.data import Table
 from facetwise.decisions import Decisions
 from facetwise.errors import UserError
-from facetwise.inference import evidence_from, read_predictions, write_bytes
+from facetwise.inference import Predictor, evidence_from, read_predictions, write_bytes
 from facetwise.metrics import Evaluation
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unsure, report_page, thumbnails, value_text
@@ -23,8 +24,10 @@ from facetwise.training._prepare import Prepared
 
 __all__ = ["groups_of", "report_of", "unsure_items", "write_evaluation"]
 
-# Items that the report proposes to label.
-_PROPOSED = 12
+# Items that the report proposes to label, among at most so many with an unknown cell, drawn with a fixed seed: the vote
+# of the neighbours about every row of a large table would be most of the time.
+_PROPOSED, _LOOKED_AT = 12, 1500
+_NEAREST = 4
 
 
 def groups_of(schema: Schema, table: Table, rows: np.ndarray) -> np.ndarray | None:
@@ -42,10 +45,8 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """`evaluation.parquet`: one row per number; see `Evaluation.to_records`."""
     import polars as pl
 
-    kinds = {
-        **dict.fromkeys(("scope", "name", "class", "metric"), pl.String()),
-        **dict.fromkeys(("value", "low", "high", "majority", "random"), pl.Float64()),
-    }
+    texts, numbers = ("scope", "name", "class", "metric"), ("value", "low", "high", "majority", "random")
+    kinds: dict[str, Any] = {**dict.fromkeys(texts, pl.String), **dict.fromkeys(numbers, pl.Float64)}
     sink = io.BytesIO()
     pl.DataFrame(evaluation.to_records(), schema=kinds).write_parquet(sink)
     write_bytes(path, sink.getvalue())
@@ -104,22 +105,27 @@ def _issues(path: Path) -> dict[str, int]:
     return dict(zip(counted["reason"].to_list(), counted["count"].to_list(), strict=True))
 
 
-def _nearby(run: FinishedRun, prepared: "Prepared", places: np.ndarray, items: Sequence[int]) -> list[list[Nearby]]:
-    """The nearest training rows of some items; the item itself is never among them."""
-    neighbours = run.bundle.neighbours
-    if neighbours is None or not len(items):
-        return [[] for _ in items]
-    _, representation = run.predictor().read(prepared.features[places[list(items)]])
-    known = run.__dict__.setdefault(
-        "_place_of_image", {name: place for place, name in reversed(list(enumerate(prepared.images())))}
-    )
-    return [
-        [Nearby(known.get(one.image), one.image, one.cosine, one.cells) for one in row]
-        for row in evidence_from(run.schema, neighbours, representation, 5)
-    ]
+class _Nearest:
+    """The nearest training rows of items of the side; the items are described once, all together, when first asked."""
+
+    def __init__(self, run: FinishedRun, prepared: Prepared, predictor: Predictor, places: np.ndarray) -> None:
+        self.schema, self.neighbours = run.schema, run.bundle.neighbours
+        self._read = partial(predictor.read, prepared.features[places])
+        # Of several rows with one picture the first is shown.
+        self._place = {name: place for place, name in reversed(list(enumerate(prepared.images())))}
+
+    @cached_property
+    def _representation(self) -> np.ndarray:
+        return self._read()[1]
+
+    def __call__(self, items: Sequence[int]) -> list[list[Nearby]]:
+        if self.neighbours is None or not len(items):
+            return [[] for _ in items]
+        found = evidence_from(self.schema, self.neighbours, self._representation[list(items)], _NEAREST)
+        return [[Nearby(self._place.get(one.image), one.image, one.cosine, one.cells) for one in row] for row in found]
 
 
-def _pictures(run: FinishedRun, prepared: "Prepared") -> Pictures | None:
+def _pictures(run: FinishedRun, prepared: Prepared) -> Pictures | None:
     if prepared.backbone["name"] is None:
         return None
     config, about = run.config, _json(run.path / "run.json")
@@ -162,9 +168,13 @@ def report_of(run: FinishedRun) -> str:
     return report_page(told)
 
 
-def _with_pictures(run: FinishedRun, prepared: "Prepared", places: np.ndarray) -> dict[str, Any]:
+def _with_pictures(run: FinishedRun, prepared: Prepared, places: np.ndarray) -> dict[str, Any]:
     """What only the table and its pictures can tell."""
-    labels, seen = prepared.labels, _pictures(run, prepared)
+    labels, seen, predictor = prepared.labels, _pictures(run, prepared), run.predictor()
+    some = np.flatnonzero((labels.state == UNKNOWN).any(axis=1))
+    if len(some) > _LOOKED_AT:
+        some = np.sort(np.random.default_rng(0).choice(some, _LOOKED_AT, replace=False))
+    unsure = unsure_items(run.schema, labels.state[some], predictor(prepared.features[some])) if len(some) else []
     draw = None
     if seen is not None:
 
@@ -176,8 +186,8 @@ def _with_pictures(run: FinishedRun, prepared: "Prepared", places: np.ndarray) -
     return {
         "places": places,
         "names": prepared.images(),
-        "nearby": None if run.bundle.neighbours is None else partial(_nearby, run, prepared, places),
-        "unsure": unsure_items(run.schema, labels.state, run.predictor()(prepared.features)),
+        "nearby": None if run.bundle.neighbours is None else _Nearest(run, prepared, predictor, places),
+        "unsure": [replace(one, place=int(some[one.place])) for one in unsure],
         "unknown": dict(zip([attribute.column for attribute in run.schema.attributes], unknown, strict=True)),
         "draw": draw,
     }

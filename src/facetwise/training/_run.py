@@ -37,6 +37,7 @@ from facetwise.training._depth_report import depth_report
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
+from facetwise.training._reporting import groups_of, write_evaluation
 from facetwise.training._signals import Stopping
 
 __all__ = ["environment", "run_training"]
@@ -192,8 +193,10 @@ def run_training(
         truth, decisions = parts[side].labels, predictor(prepared.features[rows])
         where = folder / "predictions" / f"{side}.parquet"
         write_predictions(where, schema, prepared.rows[rows], list(images[rows]), truth, decisions)
-        metrics[side] = evaluate(schema, truth, decisions, train=made.train_labels)
+        groups = groups_of(schema, prepared.table, prepared.rows[rows])
+        metrics[side] = evaluate(schema, truth, decisions, train=made.train_labels, groups=groups)
     shown = "test" if "test" in metrics else "val"
     summary = {"split": shown, **metrics[shown].to_dict()}
     write_json(folder / "metrics.json", summary)
+    write_evaluation(folder / "evaluation.parquet", metrics[shown])
     write_bundle(folder / "bundle", replace(predictor.bundle, metrics={"split": shown, "overall": summary["overall"]}))

@@ -38,6 +38,7 @@ from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
+from facetwise.training._gallery import write_gallery
 from facetwise.training._learning import write_learnt
 from facetwise.training._partly_known import predict_given
 from facetwise.training._prepare import Prepared, prepare, read_structure
@@ -138,6 +139,7 @@ class Run:
         images: str | Path | None = None,
         split: Side | Sequence[Side] = "test",
         checkpoint: str = "best_score",
+        by: str | None = None,
         report: Report = silent,
     ) -> Any:
         """Measure the run on its own sides, or on a new labelled table.
@@ -147,16 +149,21 @@ class Run:
             images: Folder of the new table's pictures.
             split: A side, or several of the run's own.
             checkpoint: Which checkpoint.
+            by: A column of the table, an attribute or not: its values are measured apart.
             report: Told about progress.
 
         Returns:
-            One `Evaluation`, or a dictionary of them where several sides are asked for.
+            One `Evaluation`, or a dictionary of them where several sides are asked for; with `by`, in place of each a
+            dictionary by value, the most frequent first.
+
+        Raises:
+            UserError: No such column, or one with too many values.
         """
         if table is not None:
-            return evaluate_table(self, table, images, checkpoint, report)
+            return evaluate_table(self, table, images, checkpoint, by, report)
         if isinstance(split, str):
-            return evaluate_side(self, cast("Side", split), checkpoint)
-        return {side: evaluate_side(self, side, checkpoint) for side in split}
+            return evaluate_side(self, cast("Side", split), checkpoint, by)
+        return {side: evaluate_side(self, side, checkpoint, by) for side in split}
 
     def describe(
         self, table: Table, root: Path, *, report: Report = silent
@@ -224,6 +231,17 @@ class Run:
         path = self.path / "report.html" if out is None else Path(out)
         write_text(path, report_of(self))
         return path
+
+    def write_gallery(self, out: str | Path, answers: Answers, source: Any, **options: Any) -> int:
+        """Write pictures with their answers, a page or one picture by the name's end; how many are shown.
+
+        Args:
+            out: `.html` or `.png`.
+            answers: From `predict`.
+            source: As for that `predict`.
+            options: `images` as for that `predict`; `classes` of the category shown, `per_class` pictures of each.
+        """
+        return write_gallery(self, Path(out), answers, source, **options)
 
     def predict(
         self,

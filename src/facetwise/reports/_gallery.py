@@ -1,0 +1,179 @@
+"""Pictures with what the model says of them: a page, or one large picture."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from facetwise.errors import ImageError
+from facetwise.images import decode, fit, quiet_decoder, read_bytes
+from facetwise.inference import Cell
+from facetwise.reports._page import page, text
+
+__all__ = ["Shown", "choose_shown", "gallery_page", "gallery_png"]
+
+_SIDE = 168
+_VALUES = 10
+_STYLE = f"""
+.row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)); gap: .8rem; }}
+@media (max-width: 26rem) {{ .row {{ grid-template-columns: 1fr 1fr; }} }}
+.item {{ background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; min-width: 0;
+  font-size: .85rem; line-height: 1.35; }}
+.item img {{ display: block; width: 100%; max-width: {_SIDE}px; aspect-ratio: 1; margin: 0 auto .4rem;
+  border-radius: 4px; }}
+.item dl {{ margin: .3rem 0; }} .item dt {{ color: var(--soft); font-size: .72rem; }} .item dd {{ margin: 0 0 .2rem; }}
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One picture of the gallery.
+
+    Args:
+        image: Its name.
+        source: What `decode` reads: a path.
+        under: The class that it is shown under.
+        cells: What the model says of it, by column.
+    """
+
+    image: str
+    source: Any
+    under: str
+    cells: Mapping[str, Cell]
+
+
+def choose_shown(
+    rows: Sequence[Mapping[str, Any]], sources: Sequence[Any], column: str, *, classes: int, per_class: int
+) -> list[Shown]:
+    """The surest pictures of the classes that are given most often, class by class.
+
+    Args:
+        rows: Of `Answers`.
+        sources: Per row where the picture is; None where it is nowhere.
+        column: The attribute whose value a picture is shown under.
+        classes: How many of its classes.
+        per_class: Pictures of each.
+    """
+    found: dict[str, list[tuple[float, int]]] = {}
+    for place, row in enumerate(rows):
+        cell = row.get(column)
+        if row["issue"] is None and sources[place] is not None and cell is not None:
+            found.setdefault(_said(cell), []).append((-(cell.confidence or 0.0), place))
+    most = sorted(found, key=lambda name: -len(found[name]))[:classes]
+    return [
+        Shown(
+            image=str(rows[place]["image"]), source=sources[place], under=name,
+            cells={key: value for key, value in rows[place].items() if isinstance(value, Cell)},
+        )
+        for name in most
+        for _, place in sorted(found[name])[:per_class]
+    ]  # fmt: skip
+
+
+def _said(cell: Cell) -> str:
+    if cell.state == "abstained":
+        return "?"
+    if cell.state == "not_applicable":
+        return "does not apply"
+    if isinstance(cell.value, list):
+        return ", ".join(cell.value) or "none of them"
+    return f"{cell.value:.4g}" if isinstance(cell.value, float) else str(cell.value)
+
+
+def _sure(cell: Cell) -> str:
+    return "" if cell.confidence is None else f"{100 * cell.confidence:.0f} %"
+
+
+def _drawn(source: Any) -> Image.Image | None:
+    try:
+        return Image.fromarray(fit(decode(read_bytes(source), draft=_SIDE), size=_SIDE, mode="pad"))
+    except ImageError:
+        return None
+
+
+def _told(shown: Shown) -> list[tuple[str, str, str]]:
+    """(column, value, confidence) of the cells that apply, the surest first."""
+    cells = [(column, cell) for column, cell in shown.cells.items() if cell.state != "not_applicable"]
+    cells.sort(key=lambda one: -(one[1].confidence or 0.0))
+    return [(column, _said(cell), _sure(cell)) for column, cell in cells]
+
+
+def gallery_page(name: str, column: str, chosen: Sequence[Shown]) -> str:
+    """The page: a heading per class, its pictures below, what does not apply left out.
+
+    Args:
+        name: Of the run.
+        column: What the pictures are ordered by.
+        chosen: From `choose_shown`.
+    """
+    from base64 import b64encode
+
+    parts, under = [], None
+    with quiet_decoder():
+        for one in chosen:
+            if one.under != under:
+                parts.append(("</div>" if under is not None else "") + f'<h2>{text(one.under)}</h2><div class="row">')
+                under = one.under
+            picture, sink = _drawn(one.source), BytesIO()
+            drawn = '<p class="small warn">cannot be shown</p>'
+            if picture is not None:
+                picture.save(sink, format="JPEG", quality=82)
+                data = b64encode(sink.getvalue()).decode("ascii")
+                size, alt = f'width="{_SIDE}" height="{_SIDE}"', text(one.image)
+                drawn = f'<img src="data:image/jpeg;base64,{data}" {size} alt="{alt}">'
+            lines = [
+                f'<dt>{text(key)}</dt><dd>{text(value)} <span class="soft">{sure}</span></dd>'
+                for key, value, sure in _told(one)
+            ]
+            more = (
+                f"<details><summary>{len(lines) - _VALUES} more</summary><dl>{''.join(lines[_VALUES:])}</dl></details>"
+            )
+            parts.append(
+                f'<article class="item">{drawn}<span class="small soft">{text(one.image, longest=60)}</span>'
+                f"<dl>{''.join(lines[:_VALUES])}</dl>{more}</article>"
+            )
+    body = f"<h1>{text(name)}</h1><p>{len(chosen):,} pictures with what the model says, by {text(column)}.</p>"
+    return page(f"gallery of {name}", body + "\n".join(parts) + ("</div>" if parts else ""), style=_STYLE)
+
+
+def gallery_png(chosen: Sequence[Shown], *, per_row: int, lines: int = 5) -> bytes:
+    """The same as one picture: a grid, below each the surest values.
+
+    Args:
+        chosen: From `choose_shown`.
+        per_row: Pictures side by side.
+        lines: Values below each.
+    """
+    font = ImageFont.load_default(size=12)
+    wide, tall, edge = _SIDE + 16, _SIDE + 22 + 16 * lines, 12
+    rows = max(1, -(-len(chosen) // per_row))
+    sheet = Image.new("RGB", (per_row * wide + edge, rows * tall + edge), "white")
+    draw = ImageDraw.Draw(sheet)
+    with quiet_decoder():
+        for place, one in enumerate(chosen):
+            left, top = edge + place % per_row * wide, edge + place // per_row * tall
+            picture = _drawn(one.source)
+            if picture is None:
+                draw.rectangle((left, top, left + _SIDE, top + _SIDE), fill="#dddddd")
+            else:
+                sheet.paste(picture, (left, top))
+            for line, (column, value, sure) in enumerate(_told(one)[:lines]):
+                words = _cut(draw, font, f"{column}: {value} {sure}".strip(), _SIDE)
+                draw.text((left, top + _SIDE + 4 + 16 * line), words, fill="#1d1d1b", font=font)
+    sink = BytesIO()
+    sheet.save(sink, format="PNG", optimize=True)
+    return sink.getvalue()
+
+
+def _cut(draw: ImageDraw.ImageDraw, font: Any, words: str, width: int) -> str:
+    """The letters that fit, without line breaks and marks that turn text around."""
+    from html import unescape
+
+    plain = unescape(text(words, longest=80))
+    if draw.textlength(plain, font=font) <= width:
+        return plain
+    fits = [n for n in range(len(plain)) if draw.textlength(plain[:n] + "…", font=font) <= width]
+    return plain[: int(np.max(fits, initial=0))] + "…"
