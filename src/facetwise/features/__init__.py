@@ -10,10 +10,11 @@ from facetwise.features._levels import choose_levels
 from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
 from facetwise.features._plan import EnginePlan, feature_key, plan_engine
-from facetwise.features._standardizer import Standardizer
+from facetwise.features._standardizer import FARTHEST, Standardizer
 from facetwise.features._torch_engine import TorchEngine
 
 __all__ = [
+    "FARTHEST",
     "Engine",
     "EnginePlan",
     "Extraction",

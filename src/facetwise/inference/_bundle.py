@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,15 +22,15 @@ from facetwise.decisions import (
 )
 from facetwise.errors import BundleError
 from facetwise.features import Standardizer
-from facetwise.inference._atomic import write_json, write_tensors
+from facetwise.inference._atomic import tensors_as_bytes, write_json, write_tensors
 from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
 from facetwise.schema import Schema, Transform, schema_from_dict, schema_to_dict
 
-__all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
+__all__ = ["FORMAT", "Bundle", "network_digest", "read_bundle", "write_bundle"]
 
 # Major version of the format; a reader refuses any other.
 FORMAT = 1
-HEADS, NEIGHBOURS = "heads.safetensors", "neighbours.safetensors"
+HEADS, NEIGHBOURS, NETWORK = "heads.safetensors", "neighbours.safetensors", "backbone.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +50,8 @@ class Bundle:
         levels: "all" or "last".
         backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
             are refused.
+        network: Parameters and buffers of a backbone that was fine-tuned (`mode: embedded`); None where the weights
+            of the backbone are its published ones.
         metrics: Test or validation metrics of the run, for people.
         facetwise: Version that wrote it.
     """
@@ -64,12 +67,18 @@ class Bundle:
     facetwise: str
     policy: Policy = field(default_factory=Policy)
     neighbours: Neighbours | None = None
+    network: Mapping[str, np.ndarray] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
 
     @property
     def backbone_component(self) -> Component:
         """The backbone as the configuration names it."""
         return Component(name=self.backbone["name"], options=self.backbone["options"])
+
+
+def network_digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the file that a bundle keeps a fine-tuned backbone in."""
+    return hashlib.sha256(tensors_as_bytes(tensors)).hexdigest()
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:
@@ -82,6 +91,9 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
     if bundle.neighbours is not None:
         write_tensors(folder / NEIGHBOURS, neighbours_to_tensors(bundle.neighbours))
         files.append(NEIGHBOURS)
+    if bundle.network is not None:
+        write_tensors(folder / NETWORK, bundle.network)
+        files.append(NETWORK)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
     scales = {
         key: {"transform": str(scale.transform), "mean": scale.mean, "deviation": scale.deviation}
@@ -136,7 +148,7 @@ def read_bundle(folder: Path) -> Bundle:
 def _named(data: Any) -> list[str]:
     """The files beside `bundle.json` that it describes, of those that a bundle can have."""
     told = data.get("files") if isinstance(data, dict) else None
-    return [HEADS, *([NEIGHBOURS] if isinstance(told, dict) and NEIGHBOURS in told else [])]
+    return [HEADS, *(name for name in (NEIGHBOURS, NETWORK) if isinstance(told, dict) and name in told)]
 
 
 def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> Bundle:
@@ -163,6 +175,7 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         neighbours=neighbours_from_tensors(schema, load(files[NEIGHBOURS]), data["shares"])
         if NEIGHBOURS in files
         else None,
+        network=load(files[NETWORK]) if NETWORK in files else None,
         model=data["model"],
         levels=data["levels"],
         backbone=data["backbone"],

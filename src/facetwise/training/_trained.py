@@ -34,7 +34,7 @@ from facetwise.inference import (
     root_of,
 )
 from facetwise.metrics import Evaluation, evaluate
-from facetwise.models.backbones import create_backbone
+from facetwise.models.backbones import Backbone, TunedBackbone, create_backbone, network_of
 from facetwise.schema import Labels, Schema
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._prepare import Prepared, prepare, read_structure
@@ -106,15 +106,25 @@ class Run:
         """The bundle ready to answer, with the parameters of another checkpoint if asked."""
         if checkpoint == "best_score":
             return Predictor(self.bundle)
+        if self.bundle.network is not None:
+            raise RunError(
+                f"the bundle of a fine-tuned run has the backbone of its best_score. Found checkpoint {checkpoint!r}. "
+                "Fix: leave --checkpoint away"
+            )
         saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
         # The neighbours are described by the best checkpoint.
         return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
 
-    def _backbone(self) -> Any:
+    def _backbone(self) -> Backbone:
         about = self.bundle.backbone
         if about["name"] is None:
             raise UserError(
                 "this run was trained on given features. Fix: use predict_features, or evaluate the run's own table"
+            )
+        if self.bundle.network is not None:
+            origin = network_of(about["name"], **about["options"])
+            return TunedBackbone(
+                origin=origin, tensors=self.bundle.network, digest=about["sha256"], licence=about["licence"]
             )
         backbone = create_backbone(about["name"], **about["options"])
         if (found := backbone.weights_digest()) != about["sha256"]:
@@ -218,7 +228,8 @@ class Run:
         given = None if about["features"] is None else Path(about["features"])
         # The sides are those of split.csv: what looks the same has had its say.
         config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
-        return prepare(read, config, features=given, split_from=self.path, report=silent)
+        tuned = None if self.bundle.network is None else self._backbone()
+        return prepare(read, config, features=given, split_from=self.path, backbone=tuned, report=silent)
 
     def predict(
         self,
