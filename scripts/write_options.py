@@ -21,7 +21,7 @@ from facetwise.objectives import (
 )
 from facetwise.schema import Kind
 from facetwise.training.augmentation import AUGMENTATIONS
-from facetwise.training.finetuning import FINETUNING
+from facetwise.training.finetuning import FINETUNING, FINETUNING_ALIASES
 from facetwise.training.mixing import MIXING
 from facetwise.training.schedules import SCHEDULES
 
@@ -43,7 +43,12 @@ TABLES: dict[str, dict[str, type]] = {
     "SCHEDULES": SCHEDULES,
 }
 # Published names; those of losses are for every kind that the loss can score.
-ALIASES = {"LOSSES": LOSS_ALIASES, "REWEIGHTING": REWEIGHTING_ALIASES, "BALANCERS": BALANCER_ALIASES}
+ALIASES = {
+    "LOSSES": LOSS_ALIASES,
+    "REWEIGHTING": REWEIGHTING_ALIASES,
+    "BALANCERS": BALANCER_ALIASES,
+    "FINETUNING": FINETUNING_ALIASES,
+}
 TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
 
 

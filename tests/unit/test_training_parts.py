@@ -15,8 +15,8 @@ from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
 from facetwise.training._depth_report import depth_report
 from facetwise.training._loop import Part, plain_loss
 from facetwise.training._order import epoch_order
-from facetwise.training.schedules import CosineSchedule
 from facetwise.training._trackers import Trackers
+from facetwise.training.schedules import CosineSchedule
 from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 epochs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20)

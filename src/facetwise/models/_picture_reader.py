@@ -74,6 +74,7 @@ class PictureReader(nn.Module):
         self.register_buffer("deviation", torch.from_numpy(deviation.copy()), persistent=False)
         self.register_buffer("factor", torch.tensor(FIRST_FACTOR if self._scales else 1.0))
         self.register_buffer("clean", torch.tensor(0))
+        self._momenta = [(one, one.momentum) for one in describer.modules() if isinstance(one, _BatchNorm)]
         self._overflow: Tensor | None = None
         if self._scales:
             for name, parameter in describer.named_parameters():
@@ -125,11 +126,8 @@ class PictureReader(nn.Module):
 
     def _keep_statistics(self, *, still: bool) -> None:
         """Running statistics learn once per step: not in the first of two passes over the same pixels."""
-        for module in self.describer.modules():
-            if isinstance(module, _BatchNorm) and module.training:
-                if not hasattr(module, "_usual_momentum"):
-                    module._usual_momentum = module.momentum
-                module.momentum = 0.0 if still else module._usual_momentum  # type: ignore[assignment]
+        for module, momentum in self._momenta:
+            module.momentum = 0.0 if still else momentum
 
     def _unscale(self, gradient: Tensor) -> Tensor:
         true = gradient / self.factor

@@ -18,17 +18,19 @@ class Average:
 
     Args:
         model: What is averaged.
-        decay: d; about as many steps as 1 / (1 - d) count.
+        decay: d; about as many steps as 1 / (1 - d) count. With 0 nothing is averaged, and nothing is kept.
     """
 
     def __init__(self, model: nn.Module, *, decay: float) -> None:
         self.decay = decay
         self._model = model
-        self._mean = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
+        self._mean = {name: tensor.detach().clone() for name, tensor in model.state_dict().items()} if decay else {}
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the parameters after a step."""
+        if not self._mean:
+            return
         for name, tensor in self._model.state_dict().items():
             mean = self._mean[name]
             if mean.is_floating_point():
@@ -39,6 +41,9 @@ class Average:
     @contextmanager
     def applied(self) -> Generator[None]:
         """The model with the averages in place of its parameters."""
+        if not self._mean:
+            yield
+            return
         own = {name: tensor.detach().clone() for name, tensor in self._model.state_dict().items()}
         self._model.load_state_dict(self._mean)
         try:
@@ -46,9 +51,9 @@ class Average:
         finally:
             self._model.load_state_dict(own)
 
-    def tensors(self) -> dict[str, np.ndarray]:
-        """The averages as arrays."""
-        return {name: tensor.cpu().numpy().copy() for name, tensor in self._mean.items()}
+    def tensors(self) -> dict[str, np.ndarray] | None:
+        """The averages as arrays; None where nothing is averaged."""
+        return {name: tensor.cpu().numpy().copy() for name, tensor in self._mean.items()} or None
 
     def state_dict(self) -> dict[str, Tensor]:
         """For the checkpoint."""

@@ -79,7 +79,7 @@ def begin_tuning(
     tuned: dict[str, Part] = {}
     for side in ("train", "val"):
         rows = sides[side]
-        augmenter = None if side == "val" else _together((steps and chained(steps)) or None, augment)
+        augmenter = None if side == "val" else _together(chained(steps) if steps else None, augment)
         pictures = Pictures(
             paths=[paths[row] for row in prepared.rows[rows]], rows=prepared.rows[rows],
             boxes=None if corners is None else corners[prepared.rows[rows]], preprocessing=backbone.preprocessing,

@@ -1,6 +1,5 @@
 """The loop: batches to checkpoints, top to bottom."""
 
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +8,6 @@ import torch
 from facetwise.config import Config
 from facetwise.data.samplers import SAMPLERS
 from facetwise.decisions import NumberScale
-from facetwise.errors import ConfigError
 from facetwise.events import Event, Report
 from facetwise.models import FacetModel
 from facetwise.objectives import (
@@ -34,7 +32,7 @@ from facetwise.training._signals import Stopping
 from facetwise.training._step import Step, training_step
 from facetwise.training._step_seed import seed_step
 from facetwise.training._validation import judge, plain_loss
-from facetwise.training.schedules import SCHEDULES
+from facetwise.training.schedules import create_schedule
 
 __all__ = ["Part", "Step", "fit", "plain_loss", "training_step"]
 
@@ -89,22 +87,19 @@ def fit(
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
         clip=config.clip,
     )
-    if complaints := step.balancer.complaints(step.shared):
-        raise ConfigError(complaints)
+    step.check()
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
     )
-    measure = plain_objective(schema).to(train.features.device)
-    counts = count_classes(schema, train.labels)
     device, batch = train.features.device, min(config.batch_size, len(train))
+    measure, counts = plain_objective(schema).to(device), count_classes(schema, train.labels)
     per_epoch = len(sampler.batches(0, batch))
-    steps = config.epochs * per_epoch
-    schedule = SCHEDULES[config.schedule.name](
-        steps=steps, per_epoch=per_epoch, warmup=int(config.warmup * steps), **config.schedule.options
-    )
-    average = Average(model, decay=config.ema) if config.ema else None
-    blend = Blend(config, train)
+    schedule = create_schedule(
+        config.schedule.name, config.schedule.options, steps=config.epochs * per_epoch, per_epoch=per_epoch,
+        warmup=config.warmup,
+    )  # fmt: skip
+    average, blend = Average(model, decay=config.ema), Blend(config, train)
     log, room = RunLog(folder / "log.jsonl"), Room(config.micro_batch, report)
     sums = {name: torch.zeros(len(schema.attributes), device=device) for name in ("losses", "steps")}
     keeper = Keeper(
@@ -116,9 +111,7 @@ def fit(
     with stop.deferred():
         while not at.finished:
             # 1. One pass over the training rows, in an order that depends on the seed and the epoch only.
-            step.begin_epoch(at.epoch)
-            if not at.step:  # in the middle of an epoch the balancer has been told, and remembers
-                step.balancer.begin_epoch(at.epoch)
+            step.begin_epoch(at.epoch, continued=at.step > 0)
             progress = at.epoch / config.epochs
             objective.begin_epoch(progress=progress, epoch=at.epoch)
             weights = class_weights(schema, counts, reweighting, progress=progress, epoch=at.epoch).to(device)
@@ -130,8 +123,7 @@ def fit(
                     losses, active = training_step(step, inputs, targets, weights, room=room, before=dropout)
                 except NotFiniteError as error:
                     raise ran_away(error, schema, model, train, rows, config=config, at=at) from error
-                if average is not None:
-                    average.update()
+                average.update()
                 sums["losses"] += torch.where(active, losses, 0.0)
                 sums["steps"] += active
                 at.step += 1
@@ -140,7 +132,7 @@ def fit(
                     keeper.save(at)
 
             # 2. The validation rows: one unweighted loss, and the score that selects.
-            with nullcontext() if average is None else average.applied():
+            with average.applied():
                 found = judge(schema, model, measure, scales, config, val=val, train=train.labels, epoch=at.epoch + 1)
             rate = step.optimizer.groups[0].learning_rate * schedule.factor((at.epoch + 1) * per_epoch - 1)
             schedule.observe(found.rank)

@@ -45,6 +45,11 @@ class Part:
             features=self.features.to(device), targets=self.targets.to(device), labels=self.labels, rows=self.rows
         )
 
+    def numbers(self) -> Float[Tensor, "item *view features"]:
+        """The features, of a part that has them."""
+        assert isinstance(self.features, Tensor), "pictures are features when the backbone has learned"
+        return self.features
+
     def stream(self, batches: Sequence[np.ndarray], *, epoch: int) -> Iterator[tuple[Int[Tensor, " item"], Tensor]]:
         """Places of each batch in turn, and what the model reads of them."""
         if isinstance(self.features, Pictures):

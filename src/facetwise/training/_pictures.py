@@ -118,7 +118,8 @@ class Pictures:
             pixels = fit(decode(read_bytes(path), box=box), size=size, mode=self.preprocessing.fit)
         except ImageError as error:
             raise RunError(
-                f"a picture of the training stays readable. Found row {int(self.rows[place]) + 1}, {path.name}: {error}. "
+                f"a picture of the training stays readable. Found row {int(self.rows[place]) + 1}, "
+                f"{path.name}: {error}. "
                 "Fix: put it back, or train again without it"
             ) from error
         with self._lock:

@@ -55,7 +55,7 @@ class Keeper:
         room: How many items there is memory for.
         report: Told about damage, and where training goes on.
         schedule: Of the learning rates.
-        average: Of the parameters, which is then what is kept of the best epochs; None where there is none.
+        average: Of the parameters; where there is one, it is what is kept of the best epochs.
     """
 
     folder: Path
@@ -65,7 +65,7 @@ class Keeper:
     room: Room
     report: Report
     schedule: Schedule
-    average: Average | None = None
+    average: Average
     _began: float = field(default_factory=time.perf_counter)
     _saved: float = field(default_factory=time.perf_counter)
     _waiting: dict[str, tuple[dict[str, np.ndarray], Mapping[str, Any]]] = field(default_factory=dict)
@@ -100,8 +100,7 @@ class Keeper:
         if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
             raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
         told = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
-        kept = tensors if self.average is None else self.average.tensors()
-        self._waiting |= dict.fromkeys(best, (kept, told))
+        self._waiting |= dict.fromkeys(best, (self.average.tensors() or tensors, told))
         if facts is not None and not progress.finished and self.idle() < SECONDS_WITHOUT_SAVING:
             return f"{progress}; not saved yet"
         progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
@@ -163,8 +162,7 @@ class Keeper:
         step.optimizer.load_state_dict(_part(state, "optimizer"))
         step.balancer.load_state_dict(_part(state, "balancer"))
         self.schedule.load_state_dict(_part(state, "schedule"))
-        if self.average is not None:
-            self.average.load_state_dict(_part(state, "average"))
+        self.average.load_state_dict(_part(state, "average"))
         for name, tensor in _part(state, "sums").items():
             self.sums[name].copy_(tensor)
         progress = Progress.from_dict(found.facts["progress"])
@@ -179,7 +177,7 @@ class Keeper:
             "balancer": self.step.balancer.state_dict(),
             "sums": self.sums,
             "schedule": self.schedule.state_dict(),
-            "average": {} if self.average is None else self.average.state_dict(),
+            "average": self.average.state_dict(),
         }
         return {
             f"{part}.{name}": tensor.detach().cpu().numpy()

@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
+from facetwise.errors import ConfigError
 from facetwise.models import FacetModel
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
 from facetwise.training._finite import require_finite
@@ -37,8 +38,20 @@ class Step:
         """Who the model's parameters belong to."""
         return shared_of(self.model, self.objective, watch=self.balancer.needs != "losses")
 
-    def begin_epoch(self, epoch: int) -> None:
-        """Training mode; a backbone that was frozen may begin to learn."""
+    def check(self) -> None:
+        """Raises `ConfigError` where the balancer cannot be used with these parameters."""
+        if complaints := self.balancer.complaints(self.shared):
+            raise ConfigError(complaints)
+
+    def begin_epoch(self, epoch: int, *, continued: bool) -> None:
+        """Training mode; a backbone that was frozen may begin to learn.
+
+        Args:
+            epoch: Counted from 0.
+            continued: From the middle; the balancer has been told then, and remembers.
+        """
+        if not continued:
+            self.balancer.begin_epoch(epoch)
         if self.model.reader is not None:
             self.model.reader.begin_epoch(epoch)
             refresh_shared(self.shared, self.model)

@@ -36,6 +36,7 @@ def from_callable(function: Callable[..., Any]) -> Augmenter:
     draws depends on the seed, the epoch and the item only; the generators are then put back.
     """
     lock, named = threading.Lock(), _wants_names(function)
+    seeded: Any = getattr(function, "set_random_seed", None)
 
     def change(pixels: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         number = int(draw.integers(2**32))
@@ -45,8 +46,8 @@ def from_callable(function: Callable[..., Any]) -> Augmenter:
                 random.seed(number)
                 np.random.seed(number)
                 torch.default_generator.manual_seed(number)
-                if hasattr(function, "set_random_seed"):
-                    function.set_random_seed(number)
+                if seeded is not None:
+                    seeded(number)
                 given = np.array(pixels)
                 found = function(image=given)["image"] if named else function(given)
             finally:

@@ -13,7 +13,8 @@ __all__ = ["ColourJitter"]
 class ColourJitter(Augmentation):
     """Each of the four by a random amount, in a random order.
 
-    In Albumentations and torchvision: `ColorJitter`. Keep `hue` at 0 where colour is an attribute: it turns red into orange.
+    In Albumentations and torchvision: `ColorJitter`. Keep `hue` at 0 where colour is an attribute: it turns red into
+    orange.
 
     Source: `ColorJitter` of torchvision; Krizhevsky et al. (2012, section 4.1) for changing the light.
 

@@ -14,8 +14,8 @@ __all__ = ["HorizontalFlip"]
 class HorizontalFlip(Augmentation):
     """The mirror image, with a probability.
 
-    In Albumentations: `HorizontalFlip`. Wrong for attributes that tell left from right; training says so where class names
-    do.
+    In Albumentations: `HorizontalFlip`. Wrong for attributes that tell left from right; training says so where class
+    names do.
 
     Source: Krizhevsky et al. (2012, section 4.1).
 

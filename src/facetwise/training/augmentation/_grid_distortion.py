@@ -12,7 +12,7 @@ __all__ = ["GridDistortion"]
 
 
 class GridDistortion(Augmentation):
-    """The picture is cut into cells; the columns of cells become wider or narrower, and the rows higher or lower, at random.
+    """The picture is cut into cells; columns of cells become wider or narrower, rows higher or lower, at random.
 
     In Albumentations: `GridDistortion` (`num_steps`, `distort_limit`).
 

@@ -17,8 +17,8 @@ class RandomResizedCrop(Augmentation):
 
     In Albumentations and torchvision: `RandomResizedCrop`. Where ten draws give no part that fits, the middle square.
 
-    Source: Szegedy et al. (2015, section 6), with torchvision's bounds of the proportions; the smallest area is 0.5 and not
-    0.08, since an attribute (a collar, a fin) is lost when most of the picture is.
+    Source: Szegedy et al. (2015, section 6), with torchvision's bounds of the proportions; the smallest area is 0.5 and
+    not 0.08, since an attribute (a collar, a fin) is lost when most of the picture is.
 
     Args:
         least: Smallest share of the area.

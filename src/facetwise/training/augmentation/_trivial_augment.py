@@ -56,10 +56,10 @@ class TrivialAugment(Augmentation):
 def _moved(picture: Tensor, number: int, amount: float) -> Tensor:
     """Sheared up to 0.99, shifted up to 32 pixels of 224, turned up to 135 degrees."""
     slant = math.degrees(math.atan(0.99 * amount))
-    shift = round(32 / 224 * picture.shape[2] * amount)
+    shift = float(round(32 / 224 * picture.shape[2] * amount))
     angle, translate, shear = [
-        (0.0, [0, 0], [slant, 0.0]), (0.0, [0, 0], [0.0, slant]), (0.0, [shift, 0], [0.0, 0.0]),
-        (0.0, [0, shift], [0.0, 0.0]), (135.0 * amount, [0, 0], [0.0, 0.0]),
+        (0.0, [0.0, 0.0], [slant, 0.0]), (0.0, [0.0, 0.0], [0.0, slant]), (0.0, [shift, 0.0], [0.0, 0.0]),
+        (0.0, [0.0, shift], [0.0, 0.0]), (135.0 * amount, [0.0, 0.0], [0.0, 0.0]),
     ][number]  # fmt: skip
     bilinear = functional.InterpolationMode.BILINEAR
     return functional.affine(picture, angle, translate, 1.0, shear, interpolation=bilinear, fill=[GREY] * 3)

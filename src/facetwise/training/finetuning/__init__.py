@@ -9,8 +9,19 @@ from facetwise.training.finetuning._strategy import Finetuning
 FINETUNING: dict[str, type[Finetuning]] = {
     "none": NoFinetuning,
     "last-k": LastUnits,
-    "all": FullFinetuning,
+    "full": FullFinetuning,
     "lora": LowRankFinetuning,
 }
 
-__all__ = ["FINETUNING", "Finetuning", "FullFinetuning", "LastUnits", "LowRankFinetuning", "NoFinetuning"]
+# Names that people use: a line of the table with options.
+FINETUNING_ALIASES: dict[str, tuple[str, dict[str, object]]] = {"all": ("full", {})}
+
+__all__ = [
+    "FINETUNING",
+    "FINETUNING_ALIASES",
+    "Finetuning",
+    "FullFinetuning",
+    "LastUnits",
+    "LowRankFinetuning",
+    "NoFinetuning",
+]

@@ -1,5 +1,8 @@
 """Schedules: the learning rates over the steps. One island per file; this table is the only list of them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from facetwise.training.schedules._cosine import CosineSchedule
 from facetwise.training.schedules._linear import LinearSchedule
 from facetwise.training.schedules._multistep import MultistepSchedule
@@ -17,6 +20,12 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "plateau": PlateauSchedule,
 }
 
+
+def create_schedule(name: str, options: Mapping[str, Any], *, steps: int, per_epoch: int, warmup: float) -> Schedule:
+    """The schedule of that name; `warmup` is a share of the steps."""
+    return SCHEDULES[name](steps=steps, per_epoch=per_epoch, warmup=int(warmup * steps), **options)
+
+
 __all__ = [
     "SCHEDULES",
     "ConstantSchedule",
@@ -26,4 +35,5 @@ __all__ = [
     "PlateauSchedule",
     "Schedule",
     "StepSchedule",
+    "create_schedule",
 ]
