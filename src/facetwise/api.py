@@ -275,7 +275,7 @@ def train(
         }
         begin_run(folder, about, tree, plan=plan)
         _write_preview(folder, prepared, read, tree, notices=said, report=report)
-        run_training(
+        prepared = run_training(
             prepared, tree, folder, report=report, stop=stop, insist=resume,
             augment=None if augment is None else from_callable(augment),
         )  # fmt: skip

@@ -139,7 +139,7 @@ def run_training(
     stop: Stopping | None = None,
     insist: bool = False,
     augment: Augmenter | None = None,
-) -> None:
+) -> Prepared:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
 
     Whatever of it the folder holds already is not done twice (training), or done again to the same bits (all that
@@ -153,6 +153,9 @@ def run_training(
         stop: Asked between the steps of the training.
         insist: There has to be a checkpoint to continue from.
         augment: The user's own augmentation.
+
+    Returns:
+        The table; of a fine-tuned run with the features of the backbone that has learned.
     """
     made = assemble(prepared, config, augment=augment, report=report)
     schema, model, parts = prepared.schema, made.model, made.parts
@@ -198,3 +201,4 @@ def run_training(
     summary = {"split": shown, **metrics[shown].to_dict()}
     write_json(folder / "metrics.json", summary)
     write_bundle(folder / "bundle", replace(predictor.bundle, metrics={"split": shown, "overall": summary["overall"]}))
+    return prepared
