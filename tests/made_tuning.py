@@ -77,7 +77,9 @@ def made_part(folder: Path, seed: int, **options: Any) -> Part:
     return Part(features=pictures, targets=made_targets(schema, labels, torch.float32), labels=labels)
 
 
-def tune(folder: Path, config: Config, *, pictures: Path, model: FacetModel | None = None, **options: Any) -> list[Event]:
+def tune(
+    folder: Path, config: Config, *, pictures: Path, model: FacetModel | None = None, **options: Any
+) -> list[Event]:
     """One call of `fit` on pictures; what it told."""
     schema, told = made_schema(), list[Event]()
     train = options.pop("train", None) or made_part(pictures, 1)

@@ -51,7 +51,9 @@ def test_pictures_stay_pictures(name: str) -> None:
         assert np.median(means) < 40
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("none", "light", "strong", "random_resized_crop")])
+@pytest.mark.parametrize(
+    "name", [name for name in NAMES if name not in ("none", "light", "strong", "random_resized_crop")]
+)
 def test_probability_zero_is_no_change(name: str) -> None:
     change = chained([AUGMENTATIONS[name](probability=0.0)])
     for seed in range(20):
@@ -67,9 +69,7 @@ def test_a_flip_is_a_flip() -> None:
 
 def test_erasing_erases_as_much_as_it_says() -> None:
     change = chained([RandomErasing(least=0.1, most=0.2, probability=1.0)])
-    shares = [
-        (change(_picture(), np.random.default_rng(seed)) != _picture()).any(axis=2).mean() for seed in range(60)
-    ]
-    assert 0.05 < min(shares)
+    shares = [(change(_picture(), np.random.default_rng(seed)) != _picture()).any(axis=2).mean() for seed in range(60)]
+    assert min(shares) > 0.05
     assert max(shares) < 0.25
     assert 0.1 < np.mean(shares) < 0.2

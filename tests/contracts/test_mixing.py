@@ -85,8 +85,7 @@ def test_the_loss_is_that_of_both_labels() -> None:
         for item in range(12)
     ]
     total = sum(
-        2 * share[item] * own.total + 2 * (1 - share[item]) * other.total
-        for item, (own, other) in enumerate(per_item)
+        2 * share[item] * own.total + 2 * (1 - share[item]) * other.total for item, (own, other) in enumerate(per_item)
     )
     cells = sum(own.cells + other.cells for own, other in per_item)
     assert torch.allclose(found.total, total, atol=1e-4)

@@ -80,7 +80,9 @@ def _ours(name: str, scores: list[float] | None = None, **options: Any) -> list[
 def test_against_pytorch() -> None:
     rates = torch.optim.lr_scheduler
     assert _ours("cosine") == pytest.approx(_torchs(lambda o: rates.CosineAnnealingLR(o, STEPS)))
-    assert _ours("cosine", floor=0.1) == pytest.approx(_torchs(lambda o: rates.CosineAnnealingLR(o, STEPS, eta_min=0.1)))
+    assert _ours("cosine", floor=0.1) == pytest.approx(
+        _torchs(lambda o: rates.CosineAnnealingLR(o, STEPS, eta_min=0.1))
+    )
     assert _ours("linear") == pytest.approx(
         _torchs(lambda o: rates.LinearLR(o, start_factor=1.0, end_factor=0.0, total_iters=STEPS)), abs=1e-9
     )
