@@ -67,7 +67,7 @@ def test_cutmix_gives_labels_the_share_of_the_area() -> None:
 
 
 def test_the_loss_is_that_of_both_labels() -> None:
-    """Every kind of attribute, masks of each item kept: L = Σ (λ l(z, y) + (1 - λ) l(z, y')) / labelled cells of both."""
+    """All kinds, the masks of each item kept: L = Σ (λ l(z, y) + (1 - λ) l(z, y')) / labelled cells of both."""
     schema = made_schema()
     labels = made_labels(schema, 12, unknown=0.4)
     targets = made_targets(schema, labels, torch.float32)

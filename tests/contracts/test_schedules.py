@@ -1,5 +1,6 @@
 """Every schedule warms up, stays within bounds, and goes on after a stop as if there had been none; PyTorch's agree."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def test_warm_up_and_bounds(name: str) -> None:
             made.observe((1, 0.5))  # never better than the first
     assert factors[:6] == pytest.approx([(t + 1) / 6 for t in range(6)])
     assert all(0 <= factor <= 1 for factor in factors)
-    assert all(later <= sooner for sooner, later in zip(factors[6:], factors[7:], strict=False))
+    assert all(later <= sooner for sooner, later in pairwise(factors[6:]))
     assert (factors[-1] < 0.5) == (name != "none")
 
 

@@ -164,7 +164,8 @@ def test_resnet18_from_nothing_overfits_64_pictures(tmp_path: Path, monkeypatch:
     run = fw.train(
         tmp_path / "shop" / "few.csv", images=tmp_path / "shop", out=tmp_path / "run", device="cpu",
         backbone={"name": "resnet18", "weights": "random", "size": 64}, finetune="all", epochs=24, patience=24,
-        batch_size=16, backbone_rate=5e-4, head_rate=2e-3, weight_decay=0.0, batch_norm="batch", test_ratio=0.0, min_count=2, input_dropout=0.0,
+        batch_size=16, backbone_rate=5e-4, head_rate=2e-3, weight_decay=0.0, batch_norm="batch",
+        test_ratio=0.0, min_count=2, input_dropout=0.0,
         trunk={"dropout": 0.0}, neighbours=False, reweighting="none", select_by="mean_accuracy",
         attributes=["department", "category", "colour", "pattern"],
     )  # fmt: skip

@@ -237,6 +237,7 @@ def test_a_function_that_wants_names() -> None:
     class Compose:
         def __call__(self, *args: Any, force_apply: bool = False, **data: Any) -> dict[str, Any]:
             assert not args
+            assert not force_apply
             return {"image": data["image"][::-1].copy()}
 
     pixels = np.random.default_rng(0).integers(0, 256, (4, 5, 3), dtype=np.uint8)
