@@ -20,6 +20,10 @@ from facetwise.objectives import (
     REWEIGHTING_ALIASES,
 )
 from facetwise.schema import Kind
+from facetwise.training.augmentation import AUGMENTATIONS
+from facetwise.training.finetuning import FINETUNING, FINETUNING_ALIASES
+from facetwise.training.mixing import MIXING
+from facetwise.training.schedules import SCHEDULES
 
 TABLES: dict[str, dict[str, type]] = {
     # A family, whose name ends with a colon, and every short name too.
@@ -33,9 +37,18 @@ TABLES: dict[str, dict[str, type]] = {
     "REWEIGHTING": REWEIGHTING,
     "BALANCERS": BALANCERS,
     "SAMPLERS": SAMPLERS,
+    "FINETUNING": FINETUNING,
+    "AUGMENTATIONS": AUGMENTATIONS,
+    "MIXING": MIXING,
+    "SCHEDULES": SCHEDULES,
 }
 # Published names; those of losses are for every kind that the loss can score.
-ALIASES = {"LOSSES": LOSS_ALIASES, "REWEIGHTING": REWEIGHTING_ALIASES, "BALANCERS": BALANCER_ALIASES}
+ALIASES = {
+    "LOSSES": LOSS_ALIASES,
+    "REWEIGHTING": REWEIGHTING_ALIASES,
+    "BALANCERS": BALANCER_ALIASES,
+    "FINETUNING": FINETUNING_ALIASES,
+}
 TARGET = Path(__file__).parents[1] / "src" / "facetwise" / "config" / "options.json"
 
 

@@ -10,7 +10,7 @@ Example:
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +35,7 @@ from facetwise.training import (
     begin_run,
     claim_folder,
     environment,
+    from_callable,
     hold,
     infer_structure,
     is_finished,
@@ -42,6 +43,7 @@ from facetwise.training import (
     own_config,
     prepare,
     read_structure,
+    refuse_untuned,
     run_training,
 )
 
@@ -195,6 +197,7 @@ def train(
     corrections: str | Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
+    augment: Callable[..., Any] | None = None,
     report: Report = silent,
     stop: Stopping | None = None,
     **options: Any,
@@ -217,6 +220,8 @@ def train(
         corrections: Table of corrected cells, as `facetwise audit` writes and a person accepts them.
         overwrite: Replace an earlier run in `out`.
         resume: There has to be a run in `out`; it is continued with the options that it began with.
+        augment: When fine-tuning, a function that changes a training picture, uint8 (rows, columns, 3) to the same,
+            after what `augmentation` says; an Albumentations `Compose` too. To continue a run, give it again.
         report: Told about stages, progress, epochs, notices.
         stop: Asked between two steps whether to stop; what the command line answers signals with.
         options: Fields of the configuration by name: `epochs=20, trunk="mmoe"`.
@@ -225,6 +230,7 @@ def train(
         UserError: Anything that the user can mend; before anything long begins where it can be known.
     """
     tree = load_config(None if config is None else Path(config), settings, **options)
+    refuse_untuned(tree, augment=augment is not None)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
         Path(out)
@@ -243,6 +249,7 @@ def train(
         "schema": None if given is None else schema_digest(given),
         "features": None if features is None else _file_digest(Path(features)),
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
+        **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
     # How many threads read pictures decides nothing but the time.
     decided = {"config": config_to_yaml(tree.model_copy(update={"workers": 0})), **facts}
@@ -271,7 +278,10 @@ def train(
         }
         begin_run(folder, about, tree, plan=plan)
         _write_preview(folder, prepared, read, tree, notices=said, report=report)
-        run_training(prepared, tree, folder, report=report, stop=stop, insist=resume)
+        prepared = run_training(
+            prepared, tree, folder, report=report, stop=stop, insist=resume,
+            augment=None if augment is None else from_callable(augment),
+        )  # fmt: skip
     run = load(folder)
     run.__dict__["_prepared"] = prepared
     report(Event("summary", f"report      {run.report()}"))

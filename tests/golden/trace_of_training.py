@@ -21,7 +21,7 @@ from facetwise.training import BlockAdamW
 from facetwise.training._groups import parameter_groups
 from facetwise.training._loop import Step, training_step
 from facetwise.training._order import epoch_order
-from facetwise.training._schedule import warmup_cosine
+from facetwise.training.schedules import CosineSchedule
 from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 STEPS, BATCH, LEVELS = 20, 12, [6, 8]
@@ -59,7 +59,7 @@ def trace() -> dict[str, Any]:
     batches = [rows for epoch in range(4) for rows in epoch_order(60, seed=5, epoch=epoch).split(BATCH)]
     losses = []
     for number, rows in enumerate(batches[:STEPS]):
-        step.optimizer.scale = warmup_cosine(number, steps=STEPS, warmup=4)
+        step.optimizer.scale = CosineSchedule(steps=STEPS, per_epoch=1, warmup=4).factor(number)
         each, _ = training_step(step, features[rows], targets.take(rows), weights)
         losses.append([float(loss) for loss in each])
     return {

@@ -15,8 +15,8 @@ from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
 from facetwise.training._depth_report import depth_report
 from facetwise.training._loop import Part, plain_loss
 from facetwise.training._order import epoch_order
-from facetwise.training._schedule import warmup_cosine
 from facetwise.training._trackers import Trackers
+from facetwise.training.schedules import CosineSchedule
 from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
 epochs = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=20)
@@ -52,7 +52,7 @@ def test_a_score_beats_no_score() -> None:
 @given(steps=st.integers(1, 200), share=st.floats(0, 0.99))
 def test_the_schedule(steps: int, share: float) -> None:
     warmup = int(share * steps)
-    rates = [warmup_cosine(step, steps=steps, warmup=warmup) for step in range(steps)]
+    rates = [CosineSchedule(steps=steps, per_epoch=1, warmup=warmup).factor(step) for step in range(steps)]
     assert all(0 < rate <= 1 for rate in rates[:-1])
     assert rates[0] > 0
     assert np.all(np.diff(rates[:warmup]) > 0)

@@ -80,6 +80,16 @@ def train(
     trunk: Annotated[
         str | None, typer.Option("--trunk", metavar="NAME", rich_help_panel=MODEL, help="What attributes share.")
     ] = None,
+    finetune: Annotated[
+        str | None,
+        typer.Option("--finetune", metavar="NAME", rich_help_panel=MODEL, help="What of the backbone learns, too."),
+    ] = None,
+    augmentation: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--augmentation", metavar="A,B", rich_help_panel=LEARNING, help="Changes of pictures when fine-tuning."
+        ),
+    ] = None,
     reweighting: Annotated[
         str | None, typer.Option("--reweighting", metavar="NAME", rich_help_panel=LEARNING, help="Class weights.")
     ] = None,
@@ -129,6 +139,8 @@ def train(
         backbone=backbone,
         levels=levels,
         trunk=trunk,
+        finetune=finetune,
+        augmentation=listed(augmentation),
         reweighting=reweighting,
         balancing=balancing,
         select_by=select_by,

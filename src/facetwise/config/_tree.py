@@ -108,6 +108,33 @@ class Config(_Strict):
     reweighting: ComponentField = _named("balanced", "Weights of rare and frequent classes.")
     balancing: ComponentField = _named("equal", "How the losses of the attributes become one.")
 
+    # Fine-tuning
+    finetune: ComponentField = _named("none", "Which parts of the backbone learn; none reads cached features.")
+    backbone_rate: float = Field(1e-5, gt=0, description="Peak learning rate of the backbone's last depth.")
+    head_rate: float = Field(
+        1e-4, gt=0, description="Peak learning rate of everything else when fine-tuning, in place of learning_rate."
+    )
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Factor of the backbone's learning rate per block, from the last one down."
+    )
+    freeze_epochs: int = Field(0, ge=0, le=MOST, description="Epochs before the backbone begins to learn.")
+    precision: Literal["float32", "bf16", "fp16"] = Field(
+        "float32", description="What the backbone computes in while it is fine-tuned."
+    )
+    batch_norm: Literal["frozen", "batch"] = Field(
+        "frozen", description="Batch normalisation of the backbone: running statistics that stay, or the batch's."
+    )
+    checkpointing: bool = Field(
+        False, description="Compute the backbone's blocks twice when fine-tuning, to save memory."
+    )
+    augmentation: list[ComponentField] = Field(
+        default_factory=list, description="Random changes of the training pictures when fine-tuning, in order."
+    )
+    mixing: ComponentField = _named("none", "Training items become mixtures of two, labels and masks too.")
+    feature_noise: float = Field(
+        0.0, ge=0, description="Deviation of normal noise on standardised cached features while training."
+    )
+
     # Optimisation
     sampler: ComponentField = _named("uniform", "Which rows an epoch sees.")
     epochs: int = Field(20, ge=1, le=MOST, description="Passes over the training rows.")
@@ -115,9 +142,13 @@ class Config(_Strict):
     micro_batch: int = Field(
         0, ge=0, le=MOST, description="Items per forward pass of a step, to save memory; 0 is the whole batch."
     )
-    learning_rate: float = Field(1e-3, gt=0, description="Peak of the warm-up and cosine schedule.")
+    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate, on cached features.")
+    schedule: ComponentField = _named("cosine", "How the learning rates fall after the warm-up.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
+    ema: float = Field(
+        0.0, ge=0, lt=1, description="Decay of the average of the parameters that is validated and kept; 0 is none."
+    )
     clip: float = Field(1.0, ge=0, description="Largest norm of the gradient; 0 is no limit.")
     patience: int = Field(
         10, ge=1, le=MOST, description="Epochs without a better validation score before training stops."
@@ -158,12 +189,15 @@ COMPONENTS = {
     "reweighting": "REWEIGHTING",
     "balancing": "BALANCERS",
     "sampler": "SAMPLERS",
+    "finetune": "FINETUNING",
+    "mixing": "MIXING",
+    "schedule": "SCHEDULES",
     **{f"losses.{kind}": f"LOSSES.{kind}" for kind in Losses.model_fields},
 }
 # Fields that name a line per column of the table; of which kind its attribute is, the table decides.
 COMPONENTS_BY_COLUMN = {"losses_of": "LOSSES"}
 # Fields that name any number of lines, in order.
-COMPONENT_LISTS = {"adapters": "ADAPTERS"}
+COMPONENT_LISTS = {"adapters": "ADAPTERS", "augmentation": "AUGMENTATIONS"}
 # Fields that hold names from the user's table, and other texts: `category=NO` and `group=2010` are columns, whatever
 # YAML makes of NO and 2010.
 TEXT_FIELDS = tuple(

@@ -10,7 +10,7 @@ from facetwise.inference._atomic import (
     write_text,
     writing,
 )
-from facetwise.inference._bundle import FORMAT, Bundle, read_bundle, write_bundle
+from facetwise.inference._bundle import FORMAT, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
 from facetwise.inference._formula import inert
@@ -56,6 +56,7 @@ __all__ = [
     "learn_class",
     "listed_pictures",
     "logits_of",
+    "network_digest",
     "read_bundle",
     "read_predictions",
     "root_of",

@@ -24,17 +24,17 @@ from facetwise.decisions import (
 )
 from facetwise.errors import BundleError
 from facetwise.features import Standardizer
-from facetwise.inference._atomic import write_json, write_tensors
+from facetwise.inference._atomic import tensors_as_bytes, write_json, write_tensors
 from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
 from facetwise.schema import Schema, schema_from_dict, schema_to_dict
 
-__all__ = ["FORMAT", "Bundle", "read_bundle", "write_bundle"]
+__all__ = ["FORMAT", "Bundle", "network_digest", "read_bundle", "write_bundle"]
 
 # Major version of the format. A reader brings older ones up by `_MIGRATIONS`, and refuses newer ones.
 FORMAT = 1
 # Format n → what makes format n + 1 of its data, so that a bundle once written can always be read.
 _MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
-HEADS, NEIGHBOURS = "heads.safetensors", "neighbours.safetensors"
+HEADS, NEIGHBOURS, NETWORK = "heads.safetensors", "neighbours.safetensors", "backbone.safetensors"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,8 @@ class Bundle:
             are refused.
         learnt: Per attribute id how many of its last classes the network does not know: learnt from a few pictures.
         learnt_rows: How many of the last neighbours these pictures are.
+        network: Parameters and buffers of a backbone that was fine-tuned (`mode: embedded`); None where the weights
+            of the backbone are its published ones.
         metrics: Test or validation metrics of the run, for people.
         facetwise: Version that wrote it.
         data: What it was trained on: digest of the rows kept and of their pictures, and how many rows each side has;
@@ -75,6 +77,7 @@ class Bundle:
     neighbours: Neighbours | None = None
     learnt: Mapping[str, int] = field(default_factory=dict)
     learnt_rows: int = 0
+    network: Mapping[str, np.ndarray] | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
 
@@ -82,6 +85,11 @@ class Bundle:
     def backbone_component(self) -> Component:
         """The backbone as the configuration names it."""
         return Component(name=self.backbone["name"], options=self.backbone["options"])
+
+
+def network_digest(tensors: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of the file that a bundle keeps a fine-tuned backbone in."""
+    return hashlib.sha256(tensors_as_bytes(tensors)).hexdigest()
 
 
 def write_bundle(folder: Path, bundle: Bundle) -> None:
@@ -94,6 +102,9 @@ def write_bundle(folder: Path, bundle: Bundle) -> None:
     if bundle.neighbours is not None:
         write_tensors(folder / NEIGHBOURS, neighbours_to_tensors(bundle.neighbours))
         files.append(NEIGHBOURS)
+    if bundle.network is not None:
+        write_tensors(folder / NETWORK, bundle.network)
+        files.append(NETWORK)
     digests = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files}
     data = {
         "format": FORMAT,
@@ -170,7 +181,7 @@ def _current(folder: Path, data: Any) -> dict[str, Any]:
 def _named(data: Any) -> list[str]:
     """The files beside `bundle.json` that it describes, of those that a bundle can have."""
     told = data.get("files") if isinstance(data, dict) else None
-    return [HEADS, *([NEIGHBOURS] if isinstance(told, dict) and NEIGHBOURS in told else [])]
+    return [HEADS, *(name for name in (NEIGHBOURS, NETWORK) if isinstance(told, dict) and name in told)]
 
 
 def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> Bundle:
@@ -196,6 +207,7 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         else None,
         learnt=_learnt(schema, data),
         learnt_rows=int(data.get("learnt_rows", 0)),
+        network=load(files[NETWORK]) if NETWORK in files else None,
         model=data["model"],
         levels=data["levels"],
         backbone=data["backbone"],

@@ -3,6 +3,18 @@
 from facetwise.models._compose import build_model
 from facetwise.models._depth import Depth
 from facetwise.models._model import FacetModel, ModelOutput
+from facetwise.models._picture_reader import PRECISIONS, PictureReader
 from facetwise.models._rows import RowOwners
+from facetwise.models._units import depth_of_parameters, depth_units
 
-__all__ = ["Depth", "FacetModel", "ModelOutput", "RowOwners", "build_model"]
+__all__ = [
+    "PRECISIONS",
+    "Depth",
+    "FacetModel",
+    "ModelOutput",
+    "PictureReader",
+    "RowOwners",
+    "build_model",
+    "depth_of_parameters",
+    "depth_units",
+]

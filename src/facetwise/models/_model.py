@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
 from facetwise.models._depth import Depth
 from facetwise.models._feature_dropout import FeatureDropout
+from facetwise.models._picture_reader import PictureReader
 from facetwise.models._proximal import Proximal
 from facetwise.models._rows import Packed, RowOwners
 from facetwise.models._views import ViewAttention, spread_views
@@ -71,6 +72,7 @@ class FacetModel(nn.Module):
         self.head = head
         self.depth = depth
         self.views = views
+        self.reader: PictureReader | None = None  # where the model learns from pixels
         self.num_logits = num_logits
         self.num_attributes = attributes
         self.register_buffer("places", torch.tensor(places, dtype=torch.long), persistent=False)
@@ -87,15 +89,19 @@ class FacetModel(nn.Module):
         return features, aux
 
     def forward(
-        self, features: Float[Tensor, "batch *view features"], category: Int[Tensor, " batch"] | None = None
+        self,
+        features: Float[Tensor, "batch *view features"] | UInt8[Tensor, "batch rows columns 3"],
+        category: Int[Tensor, " batch"] | None = None,
     ) -> ModelOutput:
         """Standardised features of all levels to packed logits.
 
         Args:
             features: All levels, one after the other; with a third dimension, of several pictures per item, NaN where
-                an item has fewer.
+                an item has fewer. With four, and a reader, pixels.
             category: Class of the category of each item where it is given, -1 where it is not known; None: predicted.
         """
+        if self.reader is not None and features.ndim == 4:
+            features = self.reader(features)
         if features.ndim == 3:
             return self._pooled(features, category)
         features = self.dropout(features)
@@ -147,8 +153,9 @@ class FacetModel(nn.Module):
         return owners
 
     def shared_parameters(self) -> list[nn.Parameter]:
-        """Parameters of adapters and trunk that the losses of several attributes reach."""
-        return [*self.adapters.parameters(), *self.trunk.shared_parameters()]
+        """Parameters of backbone, adapters and trunk that the losses of several attributes reach."""
+        read = () if self.reader is None else self.reader.describer.parameters()
+        return [*read, *self.adapters.parameters(), *self.trunk.shared_parameters()]
 
     def shared_cut(self) -> list[nn.Parameter]:
         """The last parameters that every attribute reaches: the trunk's, or else those of the last adapter."""

@@ -4,6 +4,7 @@ from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
+from facetwise.training._learned_backbone import refuse_untuned
 from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
 from facetwise.training._losses_of import check_losses_of
@@ -15,6 +16,7 @@ from facetwise.training._signals import Stopping, stopping_on_signals
 from facetwise.training._step import Step, training_step
 from facetwise.training._trained import Run, load
 from facetwise.training._trial import Trial, run_trial
+from facetwise.training.augmentation import from_callable
 
 __all__ = [
     "LOCK",
@@ -35,6 +37,7 @@ __all__ = [
     "environment",
     "export_run",
     "fit",
+    "from_callable",
     "hold",
     "infer_structure",
     "is_finished",
@@ -44,6 +47,7 @@ __all__ = [
     "prepare",
     "read_checkpoint",
     "read_structure",
+    "refuse_untuned",
     "run_training",
     "run_trial",
     "stopping_on_signals",

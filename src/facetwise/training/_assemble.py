@@ -11,16 +11,19 @@ from facetwise.config import Component, Config
 from facetwise.data import fit_scales
 from facetwise.decisions import NumberScale
 from facetwise.errors import RunError
+from facetwise.events import Report, silent
 from facetwise.features import Standardizer
 from facetwise.inference import Bundle
 from facetwise.models import FacetModel, build_model
 from facetwise.objectives import Objective, count_classes, make_targets
 from facetwise.schema import VALUE, Kind, Labels, Schema
 from facetwise.training._device import choose_device
+from facetwise.training._learned_backbone import begin_tuning, tunes
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
+from facetwise.training.augmentation import Augmenter
 
-__all__ = ["Assembled", "assemble", "make_bundle"]
+__all__ = ["Assembled", "assemble", "make_bundle", "make_part"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +53,18 @@ class Assembled:
     objective: Objective
 
 
-def assemble(prepared: Prepared, config: Config) -> Assembled:
+def assemble(
+    prepared: Prepared, config: Config, *, augment: Augmenter | None = None, report: Report = silent
+) -> Assembled:
     """Fit what is fitted on training rows, code every side, build the model and the objective.
+
+    Where the backbone is fine-tuned, training and validation rows are pictures, and the model reads them.
+
+    Args:
+        prepared: The table.
+        config: The configuration.
+        augment: The user's own augmentation, after that of the configuration.
+        report: Told about what fine-tuning would do that may not be meant.
 
     Raises:
         RunError: A side that training needs has no rows or no labels.
@@ -68,12 +81,14 @@ def assemble(prepared: Prepared, config: Config) -> Assembled:
     )
     features = standardizer(prepared.features)
     device = choose_device(config.device)
-    parts = {side: _part(schema, prepared, scales, features, rows).to(device) for side, rows in sides.items()}
+    parts = {side: make_part(schema, prepared, scales, features, rows).to(device) for side, rows in sides.items()}
     model = build_model(
         schema, levels=widths, adapters=[_choice(one) for one in config.adapters], trunk=config.trunk.name,
         trunk_options=config.trunk.options, head=config.head.name, head_options=config.head.options,
         depth=config.depth, input_dropout=config.input_dropout, views=prepared.features.ndim == 3, seed=config.seed,
     ).to(device)  # fmt: skip
+    if tunes(config):
+        parts |= begin_tuning(prepared, config, model, parts, sides, standardizer, augment=augment, report=report)
     objective = Objective(
         schema=schema,
         losses={kind: _choice(getattr(config.losses, kind.value)) for kind in Kind},
@@ -105,6 +120,7 @@ def make_bundle(prepared: Prepared, config: Config, made: Assembled, tensors: di
         levels=config.levels,
         backbone=prepared.backbone,
         data={"content": prepared.content, "rows": {side: len(rows) for side, rows in made.sides.items()}},
+        network=prepared.network,
         facetwise=version("facetwise"),
     )
 
@@ -113,9 +129,10 @@ def _choice(component: Component) -> tuple[str, dict[str, Any]]:
     return component.name, component.options
 
 
-def _part(
+def make_part(
     schema: Schema, prepared: Prepared, scales: dict[str, NumberScale], features: np.ndarray, rows: np.ndarray
 ) -> Part:
+    """Some rows as the model reads them."""
     chosen, kept = prepared.labels.take(rows), prepared.rows
     standardised = np.full(chosen.number.shape, np.nan)
     for place, attribute in enumerate(schema.attributes):

@@ -36,7 +36,7 @@ def depth_report(
         levels: The levels, in the order of the features.
         seed: Of the permutation.
     """
-    features = val.features.cpu().numpy()
+    features = val.numbers().cpu().numpy()
     base = plain_loss(schema, measure, logits_of(model, features), val.targets)
     shuffled = np.random.default_rng(seed).permutation(len(features))
     gates = None if model.depth is None else model.depth.gates().detach().cpu().numpy()

@@ -6,6 +6,7 @@ from torch import Tensor
 from facetwise.config import Config
 from facetwise.models import FacetModel
 from facetwise.schema import Schema
+from facetwise.training._backbone_groups import backbone_groups
 from facetwise.training._optimizer import ParameterGroup
 
 __all__ = ["parameter_groups"]
@@ -27,12 +28,12 @@ def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[
         if block.applicability is not None:
             blocks[block.applicability] = attributes + place
     owner = torch.tensor(blocks, dtype=torch.long)
-    rate, decay = config.learning_rate, config.weight_decay
+    rate, decay = config.learning_rate if model.reader is None else config.head_rate, config.weight_decay
     # Shared parameters first, then those whose rows belong to logits or to attributes.
     told = model.row_owners()
     by_owner: dict[tuple[int, ...] | None, list[Tensor]] = {}
     for name, parameter in model.named_parameters():
-        if name.startswith("depth."):
+        if name.startswith(("depth.", "reader.")):
             continue
         rows, key = told.get(name), None
         if rows is not None:
@@ -58,4 +59,4 @@ def parameter_groups(model: FacetModel, schema: Schema, config: Config) -> list[
                 owner=torch.arange(2 * attributes, 3 * attributes),
             ),
         ]
-    return groups
+    return groups if model.reader is None else [*groups, *backbone_groups(model.reader, config)]

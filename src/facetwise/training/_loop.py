@@ -8,7 +8,6 @@ import torch
 from facetwise.config import Config
 from facetwise.data.samplers import SAMPLERS
 from facetwise.decisions import NumberScale
-from facetwise.errors import ConfigError
 from facetwise.events import Event, Report
 from facetwise.models import FacetModel
 from facetwise.objectives import (
@@ -20,18 +19,20 @@ from facetwise.objectives import (
     plain_objective,
 )
 from facetwise.schema import Schema
+from facetwise.training._average import Average
 from facetwise.training._finite import NotFiniteError, ran_away
 from facetwise.training._groups import parameter_groups
 from facetwise.training._log import RunLog
 from facetwise.training._micro_batches import Room
+from facetwise.training._mixed import Blend
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
 from facetwise.training._resume import Keeper
-from facetwise.training._schedule import warmup_cosine
 from facetwise.training._signals import Stopping
 from facetwise.training._step import Step, training_step
 from facetwise.training._step_seed import seed_step
 from facetwise.training._validation import judge, plain_loss
+from facetwise.training.schedules import create_schedule
 
 __all__ = ["Part", "Step", "fit", "plain_loss", "training_step"]
 
@@ -86,42 +87,43 @@ def fit(
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
         clip=config.clip,
     )
-    if complaints := step.balancer.complaints(step.shared):
-        raise ConfigError(complaints)
+    step.check()
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
     )
-    measure = plain_objective(schema).to(train.features.device)
-    counts = count_classes(schema, train.labels)
     device, batch = train.features.device, min(config.batch_size, len(train))
+    measure, counts = plain_objective(schema).to(device), count_classes(schema, train.labels)
     per_epoch = len(sampler.batches(0, batch))
-    steps = config.epochs * per_epoch
-    schedule = partial(warmup_cosine, steps=steps, warmup=int(config.warmup * steps))
+    schedule = create_schedule(
+        config.schedule.name, config.schedule.options, steps=config.epochs * per_epoch, per_epoch=per_epoch,
+        warmup=config.warmup,
+    )  # fmt: skip
+    average, blend = Average(model, decay=config.ema), Blend(config, train)
     log, room = RunLog(folder / "log.jsonl"), Room(config.micro_batch, report)
     sums = {name: torch.zeros(len(schema.attributes), device=device) for name in ("losses", "steps")}
-    keeper = Keeper(folder=folder / "checkpoints", step=step, sums=sums, log=log, room=room, report=report)
+    keeper = Keeper(
+        folder=folder / "checkpoints", step=step, sums=sums, log=log, room=room, report=report, schedule=schedule,
+        average=average,
+    )  # fmt: skip
     at = keeper.restore(insist=insist)
 
     with stop.deferred():
         while not at.finished:
             # 1. One pass over the training rows, in an order that depends on the seed and the epoch only.
-            model.train()
-            if not at.step:  # in the middle of an epoch the balancer has been told, and remembers
-                step.balancer.begin_epoch(at.epoch)
+            step.begin_epoch(at.epoch, continued=at.step > 0)
             progress = at.epoch / config.epochs
             objective.begin_epoch(progress=progress, epoch=at.epoch)
             weights = class_weights(schema, counts, reweighting, progress=progress, epoch=at.epoch).to(device)
-            for drawn in sampler.batches(at.epoch, batch)[at.step :]:
-                rows = torch.from_numpy(drawn).to(device)
-                step.optimizer.scale = schedule(at.epoch * per_epoch + at.step)
+            for rows, features in train.stream(sampler.batches(at.epoch, batch)[at.step :], epoch=at.epoch):
+                step.optimizer.scale = schedule.factor(at.epoch * per_epoch + at.step)
                 dropout = partial(seed_step, config.seed, at.epoch, at.step, device=device)
+                inputs, targets = blend(features, train.targets.take(rows), epoch=at.epoch, step=at.step)
                 try:
-                    losses, active = training_step(
-                        step, train.features[rows], train.targets.take(rows), weights, room=room, before=dropout
-                    )
+                    losses, active = training_step(step, inputs, targets, weights, room=room, before=dropout)
                 except NotFiniteError as error:
                     raise ran_away(error, schema, model, train, rows, config=config, at=at) from error
+                average.update()
                 sums["losses"] += torch.where(active, losses, 0.0)
                 sums["steps"] += active
                 at.step += 1
@@ -130,7 +132,10 @@ def fit(
                     keeper.save(at)
 
             # 2. The validation rows: one unweighted loss, and the score that selects.
-            found = judge(schema, model, measure, scales, config, val=val, train=train.labels, epoch=at.epoch + 1)
+            with average.applied():
+                found = judge(schema, model, measure, scales, config, val=val, train=train.labels, epoch=at.epoch + 1)
+            rate = step.optimizer.groups[0].learning_rate * schedule.factor((at.epoch + 1) * per_epoch - 1)
+            schedule.observe(found.rank)
             train_loss = float((sums["losses"] / sums["steps"].clamp_min(1)).mean())
 
             # 3. Keep what is best, and where this is.
@@ -141,7 +146,7 @@ def fit(
                 total.zero_()
             line = {
                 "epoch": at.epoch, "epochs": config.epochs, "train_loss": train_loss, "val_loss": found.loss,
-                "score": found.score, "learning_rate": config.learning_rate * schedule(at.epoch * per_epoch - 1),
+                "score": found.score, "learning_rate": rate,
                 "seconds": keeper.seconds(), "best": list(better),
             }  # fmt: skip
             log.write(line)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
@@ -21,7 +21,7 @@ Result = TypeVar("Result")
 def reduced_in_parts(
     model: FacetModel,
     objective: Objective,
-    features: Float[Tensor, "item *view features"],
+    features: Float[Tensor, "item *view features"] | UInt8[Tensor, "item rows columns 3"],
     targets: Targets,
     weights: ClassWeights,
     *,
@@ -39,21 +39,41 @@ def reduced_in_parts(
 
     Args:
         model, objective, weights: As in a step.
-        features, targets: The batch.
+        features, targets: The batch; of a mixed one the targets of the items, then those of their partners.
         size: Items of a part, at least 1.
         forget: Called after each part's second pass: lets go of what hooks on the model have kept of it.
     """
 
     if size >= len(features):
-        return objective(Outputs(*model(features)), targets, weights)
+        return objective(_answers(model, features, targets), targets, weights)
 
     def part_of(start: int) -> Callable[[], Reduced]:
         rows = torch.arange(start, min(start + size, len(features)), device=features.device)
-        return lambda: objective(Outputs(*model(features[rows])), targets.take(rows), weights)
+        places = torch.cat([rows + first for first in range(0, len(targets), len(features))])
 
-    learned = [*model.parameters(), *objective.parameters()]
+        def part() -> Reduced:
+            own = targets.take(places)
+            return objective(_answers(model, features[rows], own), own, weights)
+
+        return part
+
+    everything = [*model.parameters(), *objective.parameters()]
+    learned = [parameter for parameter in everything if parameter.requires_grad]
     parts = [_ComputedTwice.apply(part_of(start), forget, *learned) for start in range(0, len(features), size)]
     return Reduced(*(torch.stack(sums).sum(dim=0) for sums in zip(*parts, strict=True)))
+
+
+def _answers(model: FacetModel, features: Tensor, targets: Targets) -> Outputs:
+    """What the model says of the items; once more, where a mixed batch has a second label for each."""
+    outputs = Outputs(*model(features))
+    if len(targets) == len(features):
+        return outputs
+    aux = {
+        name: value.repeat(2, 1) if value.ndim == 2 and len(value) == len(features) else value
+        for name, value in outputs.aux.items()
+    }
+    twice = torch.cat([outputs.features, outputs.features])
+    return Outputs(outputs.logits.repeat(2, 1), twice, aux)
 
 
 class _ComputedTwice(torch.autograd.Function):

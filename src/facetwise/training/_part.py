@@ -1,16 +1,23 @@
 """One side of the split, as the model reads it."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
+from facetwise.inference import logits_of
+from facetwise.models import FacetModel
 from facetwise.objectives import Targets
 from facetwise.schema import Labels
+from facetwise.training._pictures import Pictures
 
 __all__ = ["Part"]
+
+# Pictures per pass where nothing is learned.
+AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +25,13 @@ class Part:
     """One side of the split, ready for the model: features standardised, labels coded twice.
 
     Args:
-        features: Of the items.
+        features: Of the items; their pictures, where the backbone learns too.
         targets: Their labels as tensors.
         labels: Their labels as arrays.
         rows: Their 0-based rows in the table, so that a message can name them; counted through where not given.
     """
 
-    features: Float[Tensor, "item *view features"]
+    features: Float[Tensor, "item *view features"] | Pictures
     targets: Targets
     labels: Labels
     rows: np.ndarray | None = None
@@ -37,6 +44,30 @@ class Part:
         return Part(
             features=self.features.to(device), targets=self.targets.to(device), labels=self.labels, rows=self.rows
         )
+
+    def numbers(self) -> Float[Tensor, "item *view features"]:
+        """The features, of a part that has them."""
+        assert isinstance(self.features, Tensor), "pictures are features when the backbone has learned"
+        return self.features
+
+    def stream(self, batches: Sequence[np.ndarray], *, epoch: int) -> Iterator[tuple[Int[Tensor, " item"], Tensor]]:
+        """Places of each batch in turn, and what the model reads of them."""
+        if isinstance(self.features, Pictures):
+            yield from self.features.stream(batches, epoch=epoch)
+            return
+        for places in batches:
+            rows = torch.from_numpy(places).to(self.features.device)
+            yield rows, self.features[rows]
+
+    def logits(self, model: FacetModel) -> np.ndarray:
+        """(item, logit) of all rows, without gradients."""
+        if isinstance(self.features, Tensor):
+            return logits_of(model, self.features.cpu().numpy())
+        model.eval()
+        blocks = np.array_split(np.arange(len(self)), max(1, -(-len(self) // AT_ONCE)))
+        with torch.inference_mode():
+            found = [model(pixels).logits.float().cpu().numpy() for _, pixels in self.features.stream(blocks)]
+        return np.concatenate(found)
 
     def table_rows(self, places: Tensor) -> np.ndarray:
         """Rows of the table of some items."""

@@ -1,7 +1,7 @@
 """A table and its pictures to everything that training needs; only training rows decide vocabularies."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,14 @@ from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
 from facetwise.features import choose_levels, features_from_file
 from facetwise.images import policy_version
-from facetwise.inference import describe_table, root_of
+from facetwise.inference import Described, describe_table, root_of
 from facetwise.metrics import check_score
-from facetwise.models.backbones import Level, create_backbone
+from facetwise.models.backbones import Backbone, Level, create_backbone
 from facetwise.schema import Kind, Labels, Schema
 from facetwise.training._alike import about_alike, kept_groups
 from facetwise.training._losses_of import check_losses_of
 
-__all__ = ["Prepared", "Structure", "infer_structure", "prepare", "read_structure"]
+__all__ = ["Prepared", "Structure", "describe_rows_of", "infer_structure", "prepare", "read_structure"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,8 @@ class Prepared:
         view_issues: (row, which of its pictures) → (reason, message) of every picture that could not be read.
         weights: How much each kept row counts, mean 1 over the training rows; None where all count alike.
         content: SHA-256 of which rows were kept and of the bytes of their pictures.
+        root: Folder that the pictures' paths are relative to.
+        network: Parameters and buffers of a fine-tuned backbone, which `features` are then those of.
     """
 
     table: Table
@@ -81,6 +83,8 @@ class Prepared:
     view_issues: dict[tuple[int, int], tuple[str, str]]
     weights: np.ndarray | None
     content: str
+    root: Path = Path()
+    network: Mapping[str, np.ndarray] | None = None
 
     def images(self) -> list[str]:
         """The primary image cell of every kept row."""
@@ -164,7 +168,13 @@ def read_structure(
 
 
 def prepare(
-    read: Structure, config: Config, *, features: Path | None, split_from: Path | None, report: Report
+    read: Structure,
+    config: Config,
+    *,
+    features: Path | None,
+    split_from: Path | None,
+    backbone: Backbone | None = None,
+    report: Report,
 ) -> Prepared:
     """Describe the pictures, split the readable rows, complete the schema from training rows, code the cells.
 
@@ -173,6 +183,7 @@ def prepare(
         config: The configuration.
         features: A file with one row of features per row of the table, in place of pictures.
         split_from: An earlier run whose sides are kept.
+        backbone: What describes the pictures; the configuration's if not given.
         report: Told about stages and notices.
 
     Raises:
@@ -186,12 +197,8 @@ def prepare(
             fix = 'name it in the schema: image: "column"; or give --features'
             complaint = Complaint(place=table.name, rule="a column names the pictures", found="none", fix=fix)
             raise TableError([complaint])
-        backbone = create_backbone(config.backbone.name, **config.backbone.options)
-        described = describe_table(
-            table, list(structure.images), read.root, boxes=boxes(table, structure) if structure.box else None,
-            allow_outside=config.allow_outside_root,
-            backbone=backbone, device=config.device, workers=config.workers, report=report,
-        )  # fmt: skip
+        backbone = backbone or create_backbone(config.backbone.name, **config.backbone.options)
+        described = describe_rows_of(table, structure, read.root, config, backbone, report=report)
         array = described.stacked() if config.views == "attention" else described.pooled()
         levels, rows, issues = described.levels, described.good, described.issues
         view_issues = described.view_issues
@@ -239,7 +246,18 @@ def prepare(
     return Prepared(
         table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,
         backbone=about, issues=issues, view_issues=view_issues, weights=_weights(kept, schema, split),
-        content=_content(rows, digests),
+        content=_content(rows, digests), root=read.root,
+    )  # fmt: skip
+
+
+def describe_rows_of(
+    table: Table, structure: Inference | Schema, root: Path, config: Config, backbone: Backbone, *, report: Report
+) -> Described:
+    """Features of a table's pictures, as training reads them."""
+    return describe_table(
+        table, list(structure.images), root, boxes=boxes(table, structure) if structure.box else None,
+        allow_outside=config.allow_outside_root,
+        backbone=backbone, device=config.device, workers=config.workers, report=report,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from facetwise.errors import RunError
 from facetwise.events import Event, Report
 from facetwise.inference import sweep_parts
+from facetwise.training._average import Average
 from facetwise.training._checkpoints import (
     Checkpoint,
     commit_checkpoint,
@@ -29,6 +30,7 @@ from facetwise.training._log import RunLog
 from facetwise.training._micro_batches import Room
 from facetwise.training._progress import Progress
 from facetwise.training._step import Step
+from facetwise.training.schedules import Schedule
 
 __all__ = ["Keeper"]
 
@@ -52,6 +54,8 @@ class Keeper:
         log: The run log.
         room: How many items there is memory for.
         report: Told about damage, and where training goes on.
+        schedule: Of the learning rates.
+        average: Of the parameters; where there is one, it is what is kept of the best epochs.
     """
 
     folder: Path
@@ -60,6 +64,8 @@ class Keeper:
     log: RunLog
     room: Room
     report: Report
+    schedule: Schedule
+    average: Average
     _began: float = field(default_factory=time.perf_counter)
     _saved: float = field(default_factory=time.perf_counter)
     _waiting: dict[str, tuple[dict[str, np.ndarray], Mapping[str, Any]]] = field(default_factory=dict)
@@ -94,7 +100,7 @@ class Keeper:
         if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
             raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
         told = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
-        self._waiting |= dict.fromkeys(best, (tensors, told))
+        self._waiting |= dict.fromkeys(best, (self.average.tensors() or tensors, told))
         if facts is not None and not progress.finished and self.idle() < SECONDS_WITHOUT_SAVING:
             return f"{progress}; not saved yet"
         progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
@@ -155,6 +161,8 @@ class Keeper:
         step.model.load_state_dict({name: torch.from_numpy(array) for name, array in found.tensors.items()})
         step.optimizer.load_state_dict(_part(state, "optimizer"))
         step.balancer.load_state_dict(_part(state, "balancer"))
+        self.schedule.load_state_dict(_part(state, "schedule"))
+        self.average.load_state_dict(_part(state, "average"))
         for name, tensor in _part(state, "sums").items():
             self.sums[name].copy_(tensor)
         progress = Progress.from_dict(found.facts["progress"])
@@ -168,6 +176,8 @@ class Keeper:
             "optimizer": self.step.optimizer.state_dict(),
             "balancer": self.step.balancer.state_dict(),
             "sums": self.sums,
+            "schedule": self.schedule.state_dict(),
+            "average": self.average.state_dict(),
         }
         return {
             f"{part}.{name}": tensor.detach().cpu().numpy()

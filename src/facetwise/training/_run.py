@@ -34,11 +34,13 @@ from facetwise.training._assemble import assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
+from facetwise.training._learned import settled
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
 from facetwise.training._reporting import groups_of, write_evaluation
 from facetwise.training._signals import Stopping
+from facetwise.training.augmentation import Augmenter
 
 __all__ = ["environment", "run_training"]
 
@@ -142,7 +144,8 @@ def run_training(
     report: Report,
     stop: Stopping | None = None,
     insist: bool = False,
-) -> None:
+    augment: Augmenter | None = None,
+) -> Prepared:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
 
     Whatever of it the folder holds already is not done twice (training), or done again to the same bits (all that
@@ -155,8 +158,12 @@ def run_training(
         report: Told about what happens.
         stop: Asked between the steps of the training.
         insist: There has to be a checkpoint to continue from.
+        augment: The user's own augmentation.
+
+    Returns:
+        The table; of a fine-tuned run with the features of the backbone that has learned.
     """
-    made = assemble(prepared, config)
+    made = assemble(prepared, config, augment=augment, report=report)
     schema, model, parts = prepared.schema, made.model, made.parts
     write_text(folder / "schema.yaml", schema_to_yaml(schema))
     with writing(folder / "split.csv"):
@@ -175,13 +182,15 @@ def run_training(
     report(Event("stage", "evaluating"))
     best = read_checkpoint(folder / "checkpoints" / "best_score")
     model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
-    trained = make_bundle(prepared, config, made, best.tensors)
+    prepared, made, heads = settled(prepared, config, made, best.tensors, report=report)
+    parts = made.parts
+    trained = make_bundle(prepared, config, made, heads)
     predictor = fit_decisions(trained, prepared, made.sides, config, report=report)
     depths = depth_report(
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
     write_json(folder / "depth.json", depths)
-    seen = model.diagnostics(parts["val"].features[:MOST_DIAGNOSED])
+    seen = model.diagnostics(parts["val"].numbers()[:MOST_DIAGNOSED])
     write_json(
         folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
     )
@@ -200,3 +209,4 @@ def run_training(
     write_json(folder / "metrics.json", summary)
     write_evaluation(folder / "evaluation.parquet", metrics[shown])
     write_bundle(folder / "bundle", replace(predictor.bundle, metrics={"split": shown, "overall": summary["overall"]}))
+    return prepared

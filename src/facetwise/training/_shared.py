@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from facetwise.models import FacetModel, ModelOutput
 from facetwise.objectives import Objective, PackedHead, Shared
 
-__all__ = ["shared_of"]
+__all__ = ["refresh_shared", "shared_of"]
 
 
 def shared_of(model: FacetModel, objective: Objective, *, watch: bool) -> Shared:
@@ -31,6 +31,11 @@ def shared_of(model: FacetModel, objective: Objective, *, watch: bool) -> Shared
 
         model.register_forward_hook(remember)
     return shared
+
+
+def refresh_shared(shared: Shared, model: FacetModel) -> None:
+    """Take note of parameters that have begun to learn; heads always do."""
+    shared.all = _moving(model.shared_parameters())
 
 
 def _moving(parameters: list[nn.Parameter]) -> list[nn.Parameter]:

@@ -5,20 +5,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
+from facetwise.errors import ConfigError
 from facetwise.models import FacetModel
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
 from facetwise.training._finite import require_finite
 from facetwise.training._micro_batches import Room, reduced_in_parts
 from facetwise.training._optimizer import BlockAdamW
-from facetwise.training._shared import shared_of
+from facetwise.training._shared import refresh_shared, shared_of
 
 __all__ = ["Step", "training_step"]
 
 Vector = Float[Tensor, " attribute"]
 Told = Bool[Tensor, " attribute"]
+Inputs = Float[Tensor, "item *view features"] | UInt8[Tensor, "item rows columns 3"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +38,29 @@ class Step:
         """Who the model's parameters belong to."""
         return shared_of(self.model, self.objective, watch=self.balancer.needs != "losses")
 
+    def check(self) -> None:
+        """Raises `ConfigError` where the balancer cannot be used with these parameters."""
+        if complaints := self.balancer.complaints(self.shared):
+            raise ConfigError(complaints)
+
+    def begin_epoch(self, epoch: int, *, continued: bool) -> None:
+        """Training mode; a backbone that was frozen may begin to learn.
+
+        Args:
+            epoch: Counted from 0.
+            continued: From the middle; the balancer has been told then, and remembers.
+        """
+        if not continued:
+            self.balancer.begin_epoch(epoch)
+        if self.model.reader is not None:
+            self.model.reader.begin_epoch(epoch)
+            refresh_shared(self.shared, self.model)
+        self.model.train()
+
 
 def gradients(
     step: Step,
-    features: Float[Tensor, "item *view features"],
+    features: Inputs,
     targets: Targets,
     weights: ClassWeights,
     micro_batch: int,
@@ -58,7 +79,7 @@ def gradients(
 
 def training_step(
     step: Step,
-    features: Float[Tensor, "item *view features"],
+    features: Inputs,
     targets: Targets,
     weights: ClassWeights,
     *,
@@ -69,7 +90,7 @@ def training_step(
 
     Args:
         step: The model and what teaches it.
-        features, targets: The batch.
+        features, targets: The batch; of a mixed one, twice as many targets as items.
         weights: Of the classes.
         room: How many items go through the model at once; all if not given.
         before: Called before every attempt at the gradients (a second one, where the first ran out of memory).
@@ -83,6 +104,8 @@ def training_step(
         return gradients(step, features, targets, weights, size)
 
     losses, active, touched = attempt(len(features)) if room is None else room.run(attempt, len(features))
+    if step.model.reader is not None:
+        step.model.reader.settle()
     if step.clip:
         require_finite(losses, norm=nn.utils.clip_grad_norm_(step.model.parameters(), step.clip))
     step.optimizer.step(touched)

@@ -10,8 +10,8 @@ from typing import Any, cast
 import numpy as np
 
 from facetwise.config import Config, load_config
-from facetwise.data import Table, read_spelled, tell
-from facetwise.errors import BundleError, RunError, UserError
+from facetwise.data import Table
+from facetwise.errors import RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -23,24 +23,20 @@ from facetwise.inference import (
     Predictor,
     answers_from,
     describe_rows,
-    describe_source,
-    evidence_from,
-    fill_table,
-    known_cells,
     read_bundle,
-    root_of,
     write_text,
 )
 from facetwise.inference.exporting import Verification
-from facetwise.models.backbones import Backbone, create_backbone
+from facetwise.models.backbones import Backbone
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
+from facetwise.training._answering import evidence_for, fill_cells, predict_given, predict_pictures
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
 from facetwise.training._learning import write_learnt
-from facetwise.training._partly_known import predict_given
+from facetwise.training._own_backbone import own_backbone
 from facetwise.training._prepare import Prepared, prepare, read_structure
 from facetwise.training._reporting import report_of
 
@@ -109,6 +105,11 @@ class Run:
         """The bundle ready to answer, with the parameters of another checkpoint if asked."""
         if checkpoint == "best_score":
             return Predictor(self.bundle)
+        if self.bundle.network is not None:
+            raise RunError(
+                f"the bundle of a fine-tuned run has the backbone of its best_score. Found checkpoint {checkpoint!r}. "
+                "Fix: leave --checkpoint away"
+            )
         saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
         # The neighbours are described by the best checkpoint.
         return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
@@ -119,18 +120,7 @@ class Run:
         Raises:
             UserError: There is none here, or one with other weights.
         """
-        about = self.bundle.backbone
-        if about["name"] is None:
-            raise UserError(
-                "this run was trained on given features. Fix: use predict_features, or evaluate the run's own table"
-            )
-        backbone = create_backbone(about["name"], **about["options"])
-        if (found := backbone.weights_digest()) != about["sha256"]:
-            raise BundleError(
-                f"the run was trained on {about['name']} with weights {about['sha256'][:12]}. Found {found[:12]}. "
-                "Fix: install the same weights"
-            )
-        return backbone
+        return own_backbone(self.bundle)
 
     def evaluate(
         self,
@@ -220,7 +210,8 @@ class Run:
         given = None if about["features"] is None else Path(about["features"])
         # The sides are those of split.csv: what looks the same has had its say.
         config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
-        return prepare(read, config, features=given, split_from=self.path, report=silent)
+        tuned = None if self.bundle.network is None else self.backbone()
+        return prepare(read, config, features=given, split_from=self.path, backbone=tuned, report=silent)
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
@@ -272,14 +263,7 @@ class Run:
         """
         if given:
             return predict_given(self, source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
-        names, described = describe_source(
-            source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
-            report=report,
-        )  # fmt: skip
-        issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
-        chosen = self.chosen_features(described)
-        policy = self.bundle.policy if sets else None
-        return answers_from(self.schema, names, issues, self.predictor(checkpoint)(chosen), sets_of=policy)
+        return predict_pictures(self, source, images, sets=sets, checkpoint=checkpoint, report=report)
 
     def export(
         self,
@@ -327,16 +311,7 @@ class Run:
         Raises:
             UserError: The run has no neighbours: it was trained with `neighbours=false`, or before there were any.
         """
-        neighbours = self.bundle.neighbours
-        if neighbours is None:
-            raise UserError("evidence needs the run's neighbours. Found none. Fix: train with neighbours=true")
-        names, described = describe_source(
-            source, images, self.backbone(), schema=self.schema, allow_outside=self.config.allow_outside_root,
-            report=report,
-        )  # fmt: skip
-        _, representation = self.predictor().read(self.chosen_features(described))
-        rows = iter(evidence_from(self.schema, neighbours, representation, count))
-        return [[] if place in described.issues else next(rows) for place in range(len(names))]
+        return evidence_for(self, source, images, count, report=report)
 
     def fill(
         self,
@@ -359,15 +334,7 @@ class Run:
             checkpoint: Which checkpoint.
             report: Told about progress.
         """
-        table, spelling = read_spelled(source)
-        tell(table.notices, report)
-        features, good, issues = self.describe(table, root_of(source, images), report=report)
-        known, notices = known_cells(self.schema, table.take(good))
-        tell(notices, report)
-        decisions = self.predictor(checkpoint)(features, given=known)
-        return fill_table(
-            self.schema, table, known, decisions, good, issues, min_confidence=min_confidence, spelling=spelling
-        )
+        return fill_cells(self, source, images, min_confidence=min_confidence, checkpoint=checkpoint, report=report)
 
     def learn(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 
 from facetwise.config import Config
 from facetwise.decisions import Decisions
@@ -17,6 +18,7 @@ from facetwise.training._assemble import assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._device import choose_device
+from facetwise.training._learned import settled
 from facetwise.training._loop import fit
 from facetwise.training._memory import PeakMemory
 from facetwise.training._prepare import Prepared
@@ -85,7 +87,11 @@ def run_trial(
                 val=made.parts["val"], folder=Path(folder), report=report, stop=stop,
             )  # fmt: skip
             best = read_checkpoint(Path(folder) / "checkpoints" / "best_score")
-        trained = make_bundle(prepared, config, made, best.tensors)
+        count = sum(parameter.numel() for parameter in made.model.parameters())
+        if made.model.reader is not None:
+            made.model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
+        prepared, made, heads = settled(prepared, config, made, best.tensors, report=silent)
+        trained = make_bundle(prepared, config, made, heads)
         decisions = fit_decisions(trained, prepared, made.sides, config, report=silent)(
             prepared.features[made.sides[side]]
         )
@@ -97,7 +103,7 @@ def run_trial(
         selected=best.facts["score"],
         epochs=epochs,
         best_epoch=best.facts["epoch"],
-        parameters=sum(parameter.numel() for parameter in made.model.parameters()),
+        parameters=count,
         seconds=time.perf_counter() - began,
         peak_megabytes=memory.megabytes,
     )

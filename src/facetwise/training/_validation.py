@@ -8,7 +8,6 @@ import torch
 from facetwise.config import Config
 from facetwise.decisions import NumberScale, decide, scores_from_logits
 from facetwise.errors import RunError
-from facetwise.inference import logits_of
 from facetwise.metrics import Evaluation, evaluate, score
 from facetwise.models import FacetModel
 from facetwise.objectives import ClassWeights, Objective, Outputs, Targets
@@ -80,7 +79,7 @@ def judge(
     Raises:
         RunError: A number ran away.
     """
-    logits = logits_of(model, val.features.cpu().numpy())
+    logits = val.logits(model)
     if not np.isfinite(logits).all():
         raise RunError(
             f"training keeps every number finite. Found infinity or NaN in epoch {epoch}. "

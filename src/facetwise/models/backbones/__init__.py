@@ -12,6 +12,7 @@ from facetwise.models.backbones._lite0 import Lite0
 from facetwise.models.backbones._local import is_local
 from facetwise.models.backbones._open_clip import OpenClipBackbone
 from facetwise.models.backbones._timm import TimmBackbone
+from facetwise.models.backbones._tuned import TunedBackbone
 
 __all__ = [
     "ALIASES",
@@ -26,9 +27,11 @@ __all__ = [
     "OpenClipBackbone",
     "Preprocessing",
     "TimmBackbone",
+    "TunedBackbone",
     "backbone_names",
     "create_backbone",
     "is_local",
+    "network_of",
 ]
 
 # A line with a colon is a family: what follows the colon is a name that its library knows.
@@ -82,6 +85,14 @@ def create_backbone(name: str, **options: Any) -> Backbone:
         if option not in known:
             raise UserError(f"the backbone {name} has no option {option!r}; {nearest(option, known)}")
     return island(**{**given, **options, **({"model": model} if colon else {})})
+
+
+def network_of(name: str, **options: Any) -> Backbone:
+    """The backbone of that name for its network alone: weights that would have to be there are not asked for."""
+    target, _ = _resolved(name)
+    family, colon, _ = target.partition(":")
+    has = "weights" in inspect.signature(BACKBONES[family + colon]).parameters
+    return create_backbone(name, **({**options, "weights": "random"} if has else options))
 
 
 def _resolved(name: str) -> tuple[str, dict[str, object]]:

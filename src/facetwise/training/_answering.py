@@ -1,0 +1,98 @@
+"""Answers of a finished run: for pictures, for a table some of whose cells are believed, and what speaks for them."""
+
+from pathlib import Path
+from typing import Any
+
+from facetwise.data import read_spelled, read_table, tell
+from facetwise.errors import UserError
+from facetwise.events import Report
+from facetwise.inference import (
+    Answers,
+    Evidence,
+    Filled,
+    answers_from,
+    describe_rows,
+    describe_source,
+    evidence_from,
+    fill_table,
+    given_cells,
+    is_table,
+    known_cells,
+    root_of,
+)
+from facetwise.training._finished import FinishedRun
+
+__all__ = ["evidence_for", "fill_cells", "predict_given", "predict_pictures"]
+
+
+def predict_pictures(
+    run: FinishedRun, source: Any, images: str | Path | None, *, sets: bool, checkpoint: str, report: Report
+) -> Answers:
+    """One row per picture or row; see `Run.predict`."""
+    names, described = describe_source(
+        source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
+    )
+    issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
+    decisions = run.predictor(checkpoint)(run.chosen_features(described))
+    return answers_from(run.schema, names, issues, decisions, sets_of=run.bundle.policy if sets else None)
+
+
+def predict_given(
+    run: FinishedRun,
+    source: Any,
+    images: str | Path | None,
+    given: list[str],
+    *,
+    sets: bool,
+    checkpoint: str,
+    report: Report,
+) -> Answers:
+    """One row per picture; the given columns condition the others, and a picture that contradicts one says so."""
+    if not is_table(source):
+        raise UserError(f"given columns are those of a table. Found {source}. Fix: predict a table that has them")
+    table = read_table(source)
+    names, described = describe_rows(
+        table, root_of(source, images), run.backbone(), schema=run.schema,
+        allow_outside=run.config.allow_outside_root, report=report,
+    )  # fmt: skip
+    known, said, notices = given_cells(run.schema, table, given, described.good)
+    tell(notices, report)
+    issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
+    chosen = run.chosen_features(described)
+    predictor = run.predictor(checkpoint)
+    against = predictor.contradicted(chosen, known) & said
+    policy = run.bundle.policy if sets else None
+    return answers_from(
+        run.schema, names, issues, predictor(chosen, given=known), sets_of=policy, given=said,
+        contradicted=against,
+    )  # fmt: skip
+
+
+def evidence_for(
+    run: FinishedRun, source: Any, images: str | Path | None, count: int, *, report: Report
+) -> list[list[Evidence]]:
+    """Per picture the training rows nearest to it; see `Run.evidence`."""
+    neighbours = run.bundle.neighbours
+    if neighbours is None:
+        raise UserError("evidence needs the run's neighbours. Found none. Fix: train with neighbours=true")
+    names, described = describe_source(
+        source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
+    )
+    _, representation = run.predictor().read(run.chosen_features(described))
+    rows = iter(evidence_from(run.schema, neighbours, representation, count))
+    return [[] if place in described.issues else next(rows) for place in range(len(names))]
+
+
+def fill_cells(
+    run: FinishedRun, source: Any, images: str | Path | None, *, min_confidence: float, checkpoint: str, report: Report
+) -> Filled:
+    """The empty cells of a table filled; see `Run.fill`."""
+    table, spelling = read_spelled(source)
+    tell(table.notices, report)
+    features, good, issues = run.describe(table, root_of(source, images), report=report)
+    known, notices = known_cells(run.schema, table.take(good))
+    tell(notices, report)
+    decisions = run.predictor(checkpoint)(features, given=known)
+    return fill_table(
+        run.schema, table, known, decisions, good, issues, min_confidence=min_confidence, spelling=spelling
+    )

@@ -1,0 +1,20 @@
+"""Blocks of a network that are computed a second time on the way back, instead of being remembered."""
+
+from functools import partial
+
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+from facetwise.models import depth_units
+
+__all__ = ["compute_twice"]
+
+
+def compute_twice(network: nn.Module) -> None:
+    """Of every unit of the network only what goes in stays in memory.
+
+    Source: Chen et al. (2016), with PyTorch's checkpoint that needs no reentrant backward pass, so that gradients of
+    single losses can be taken too.
+    """
+    for _, unit in depth_units(network):
+        unit.forward = partial(checkpoint, unit.forward, use_reentrant=False)  # type: ignore[method-assign]
