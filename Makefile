@@ -19,7 +19,7 @@ demo: $(READY)
 	$(BIN)/facetwise demo --overwrite
 
 test: check
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist worksteal --durations 25
 
 check: $(READY)
 	$(BIN)/ruff format --check

@@ -13,7 +13,7 @@ from facetwise.data.catalogue import draw_catalogue
 from facetwise.errors import ConfigError, RunError, UserError
 from facetwise.events import Event
 from facetwise.models.backbones import TunedBackbone
-from facetwise.training import _learned_backbone, _prepare, _trained, read_checkpoint
+from facetwise.training import _learned_backbone, _own_backbone, _prepare, read_checkpoint
 from tiny_backbone import TinyBackbone
 
 ITEMS = 90
@@ -26,9 +26,9 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _trained, _learned_backbone):
+    for module in (_prepare, _own_backbone, _learned_backbone):
         monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    for module in (_trained, _learned_backbone):
+    for module in (_own_backbone, _learned_backbone):
         monkeypatch.setattr(module, "network_of", lambda *_, **__: TinyBackbone())
     monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "tuning-cache"))
 
@@ -80,7 +80,7 @@ def test_the_bundle_answers_with_the_weights_it_was_given(coloured: Path, tmp_pa
     import torch
 
     again = fw.load(run.path)
-    backbone = again._backbone()
+    backbone = again.backbone()
     assert isinstance(backbone, TunedBackbone)
     pixels = np.random.default_rng(3).integers(0, 256, (16, 16, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "new.png")

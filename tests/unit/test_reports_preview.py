@@ -19,7 +19,7 @@ from facetwise.errors import Interrupted
 from facetwise.images import fit
 from facetwise.reports import Pictures, count_cells, preview_page, text, thumbnails
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema, Transform
-from facetwise.training import Stopping, _prepare, _trained
+from facetwise.training import Stopping, _own_backbone, _prepare
 from made_table import TINY, write_table
 from tiny_backbone import TinyBackbone
 
@@ -248,7 +248,7 @@ def test_a_run_on_given_features_has_the_page_and_no_pictures(tmp_path: Path) ->
 def test_the_page_is_there_when_a_training_is_stopped_at_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_prepare, _trained, api):
+    for module in (_prepare, _own_backbone, api):
         monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
     monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
     _photos(tmp_path)

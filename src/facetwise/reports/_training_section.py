@@ -23,7 +23,7 @@ def _points(epochs: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, 
 
 
 def _learning(log: Sequence[Mapping[str, Any]]) -> str:
-    epochs = [one for one in log if "epoch" in one and "step" not in one]
+    epochs = [one for one in log if "epochs" in one]
     if not epochs:
         return ""
     across = (float(epochs[0]["epoch"]), float(epochs[-1]["epoch"]))
