@@ -2,6 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +12,8 @@ from PIL import Image
 
 from facetwise.data import Table, boxes, resolve_pictures
 from facetwise.errors import ImageError, UserError
-from facetwise.images import FitMode, decode, fit, quiet_decoder, read_bytes, short_side, to_box
+from facetwise.features import available_cores
+from facetwise.images import Box, FitMode, decode, fit, quiet_decoder, read_bytes, short_side, to_box
 from facetwise.schema import Schema
 
 __all__ = ["MOST_SHOWN", "SIDE", "Pictures", "Thumbnail", "draw_batch", "thumbnails"]
@@ -92,23 +94,24 @@ def thumbnails(
     except UserError:  # The folder has gone since the pictures were described; training does without it.
         return []
     corners = boxes(some, schema) if schema.box else np.full((len(some), 4), -1)
-    found = []
-    with quiet_decoder():
-        for item, place in enumerate(places.tolist()):
-            # A picture that the table names and that is nowhere counts as the first: a box belongs to it alone.
-            own: Sequence[Path | None] = (None, *views[item]) if item in lost else views[item]
-            good = [view for view, path in enumerate(own) if path is not None and (int(rows[place]), view) not in bad]
-            if not good:
-                continue
-            box = to_box(corners[item]) if good[0] == 0 else None
-            path = own[good[0]]
-            data = None if path is None else _thumbnail(path, box, pictures, side)
-            if data is not None:
-                found.append(Thumbnail(place=place, data=data, views=len(good)))
-    return found
+    wanted: list[tuple[int, int, Path, Box | None]] = []
+    for item, place in enumerate(places.tolist()):
+        # A picture that the table names and that is nowhere counts as the first: a box belongs to it alone.
+        own: Sequence[Path | None] = (None, *views[item]) if item in lost else views[item]
+        good = [view for view, path in enumerate(own) if path is not None and (int(rows[place]), view) not in bad]
+        if good and (path := own[good[0]]) is not None:
+            wanted.append((place, len(good), path, to_box(corners[item]) if good[0] == 0 else None))
+    # Decoding, resizing and encoding happen outside Python's lock.
+    with quiet_decoder(), ThreadPoolExecutor(available_cores(), thread_name_prefix="facetwise-thumbnail") as pool:
+        drawn = pool.map(lambda one: _thumbnail(one[2], one[3], pictures, side), wanted)
+        return [
+            Thumbnail(place=place, data=data, views=count)
+            for (place, count, _, _), data in zip(wanted, drawn, strict=True)
+            if data is not None
+        ]
 
 
-def _thumbnail(path: Path, box: tuple[int, int, int, int] | None, pictures: Pictures, side: int) -> str | None:
+def _thumbnail(path: Path, box: Box | None, pictures: Pictures, side: int) -> str | None:
     try:
         # Reduced decoding where the file allows it: the same part and shape, and a camera's picture in a third of the
         # time. The pixels differ by less than a thumbnail shows.
