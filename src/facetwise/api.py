@@ -11,6 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +40,7 @@ from facetwise.training import (
     hold,
     infer_structure,
     is_finished,
+    joined,
     load,
     own_config,
     prepare,
@@ -254,37 +256,44 @@ def train(
     # How many threads read pictures decides nothing but the time.
     decided = {"config": config_to_yaml(tree.model_copy(update={"workers": 0})), **facts}
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
-    if not overwrite and is_finished(folder, digest, report=report):
-        return load(folder)
-    with hold(folder):
-        plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite)
-        said: list[str] = []
-        prepared = prepare(
-            read, tree,
-            features=None if features is None else Path(features),
-            split_from=None if split_from is None else Path(split_from),
-            report=_overheard(report, said),
-        )  # fmt: skip
-        about = {
-            "digest": digest,
-            "facts": facts,
-            "content": prepared.content,
-            "overwrite": overwrite,
-            "table": _path(table),
-            "images": str(read.root.resolve()),
-            "test": _path(test),
-            "features": _path(features),
-            "corrections": _path(corrections),
-        }
-        begin_run(folder, about, tree, plan=plan)
-        _write_preview(folder, prepared, read, tree, notices=said, report=report)
-        prepared = run_training(
-            prepared, tree, folder, report=report, stop=stop, insist=resume,
-            augment=None if augment is None else from_callable(augment),
-        )  # fmt: skip
+    with joined(report) as world:
+        report = world.heard(report)
+        world.same("table and options", digest)
+        if world.most(int(world.leads and not overwrite and is_finished(folder, digest, report=report))):
+            return load(folder)
+        with hold(folder) if world.leads else nullcontext():
+            plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite) if world.leads else None
+            said: list[str] = []
+            with world.in_turn():
+                prepared = prepare(
+                    read, tree,
+                    features=None if features is None else Path(features),
+                    split_from=None if split_from is None else Path(split_from),
+                    report=_overheard(report, said),
+                )  # fmt: skip
+            world.same("pictures", prepared.content)
+            about = {
+                "digest": digest,
+                "facts": facts,
+                "content": prepared.content,
+                "overwrite": overwrite,
+                "table": _path(table),
+                "images": str(read.root.resolve()),
+                "test": _path(test),
+                "features": _path(features),
+                "corrections": _path(corrections),
+            }
+            if plan is not None:
+                begin_run(folder, about, tree, plan=plan)
+                _write_preview(folder, prepared, read, tree, notices=said, report=report)
+            prepared = run_training(
+                prepared, tree, folder, report=report, stop=stop, insist=resume, world=world,
+                augment=None if augment is None else from_callable(augment),
+            )  # fmt: skip
     run = load(folder)
     run.__dict__["_prepared"] = prepared
-    report(Event("summary", f"report      {run.report()}"))
+    if world.leads:
+        report(Event("summary", f"report      {run.report()}"))
     return run
 
 

@@ -124,9 +124,10 @@ def train(
 ) -> None:
     """Train one model for all attributes of a table."""
     from facetwise import api
-    from facetwise.training import stopping_on_signals
+    from facetwise.training import rank_told, stopping_on_signals
 
-    screen = Screen(quiet=quiet, machine=machine)
+    leads = rank_told() == 0
+    screen = Screen(quiet=quiet or not leads, machine=machine and leads)
     options = given(
         preset=preset,
         attributes=listed(attributes),
@@ -170,6 +171,8 @@ def train(
             stop=stop,
             **options,
         )
+    if not leads:
+        return
     screen.say()
     for line in run.summary():
         screen.result(line)

@@ -3,12 +3,14 @@
 from facetwise.models._compose import build_model
 from facetwise.models._depth import Depth
 from facetwise.models._model import FacetModel, ModelOutput
+from facetwise.models._norms import BatchNormBank
 from facetwise.models._picture_reader import PRECISIONS, PictureReader
 from facetwise.models._rows import RowOwners
 from facetwise.models._units import depth_of_parameters, depth_units
 
 __all__ = [
     "PRECISIONS",
+    "BatchNormBank",
     "Depth",
     "FacetModel",
     "ModelOutput",

@@ -2,6 +2,7 @@
 
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._deployed import Exported, export_run, verify_run
+from facetwise.training._distributed import World, joined, rank_told
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
 from facetwise.training._learned_backbone import refuse_untuned
@@ -31,6 +32,7 @@ __all__ = [
     "Stopping",
     "Structure",
     "Trial",
+    "World",
     "begin_run",
     "check_losses_of",
     "claim_folder",
@@ -41,10 +43,12 @@ __all__ = [
     "hold",
     "infer_structure",
     "is_finished",
+    "joined",
     "load",
     "own_config",
     "parameter_groups",
     "prepare",
+    "rank_told",
     "read_checkpoint",
     "read_structure",
     "refuse_untuned",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from facetwise.config import Config
@@ -50,7 +50,7 @@ def ran_away(
     schema: Schema,
     model: FacetModel,
     train: Part,
-    rows: Int[Tensor, " item"],
+    places: np.ndarray,
     *,
     config: Config,
     at: Progress,
@@ -62,13 +62,14 @@ def ran_away(
     Args:
         error: What was found.
         schema, model, config: What was trained, and how.
-        train, rows: The training rows, and the batch among them.
+        train, places: The training rows, and the batch among them.
         at: Where training stood.
     """
     columns = [repr(schema.attributes[place].column) for place in error.places]
     named = ", ".join(columns[:NAMED]) + (f", ... ({len(columns)} in all)" if len(columns) > NAMED else "")
     what = f"the loss of {named}" if columns else "the gradient of finite losses"
     model.eval()
+    rows = torch.from_numpy(places).to(train.targets.index.device)
     with torch.inference_mode():
         features = train.features[rows]
         spoiled = ~torch.isfinite(model(features).logits).all(dim=1)

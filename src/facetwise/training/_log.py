@@ -15,12 +15,14 @@ class RunLog:
 
     Args:
         path: The file; its folder is made.
+        writes: Whether this is the process that writes it.
     """
 
-    def __init__(self, path: Path) -> None:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        if writes:
+            with writing(path):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.writes = path, writes
 
     def __len__(self) -> int:
         """Its bytes."""
@@ -28,12 +30,14 @@ class RunLog:
 
     def cut(self, length: int) -> None:
         """Forget what was written after the first `length` bytes: epochs that are going to be trained again."""
-        if len(self) > length:
+        if self.writes and len(self) > length:
             with writing(self.path):
                 os.truncate(self.path, length)
 
     def write(self, line: dict[str, Any]) -> None:
         """Append one line and flush it to the disk."""
+        if not self.writes:
+            return
         text = json.dumps(line, allow_nan=True) + "\n"
         with writing(self.path, needed=len(text)), self.path.open("a", encoding="utf-8") as file:
             file.write(text)

@@ -20,6 +20,8 @@ from facetwise.objectives import (
 )
 from facetwise.schema import Schema
 from facetwise.training._average import Average
+from facetwise.training._dealing import Dealer, check_together
+from facetwise.training._distributed import ALONE, World
 from facetwise.training._finite import NotFiniteError, ran_away
 from facetwise.training._groups import parameter_groups
 from facetwise.training._log import RunLog
@@ -54,6 +56,7 @@ def fit(
     stop: Stopping | None = None,
     insist: bool = False,
     save_every: float = SECONDS_BETWEEN_CHECKPOINTS,
+    world: World = ALONE,
 ) -> int:
     """Train until the epochs or the patience run out; the checkpoints hold the result.
 
@@ -68,6 +71,7 @@ def fit(
         stop: Asked between steps.
         insist: There has to be a checkpoint to continue from.
         save_every: Seconds after which an epoch is saved in its middle.
+        world: The processes that train together: each calls this with the same arguments, and rank 0 writes.
 
     Returns:
         Epochs that were trained, in all.
@@ -78,29 +82,25 @@ def fit(
     """
     # What learns, what is saved of it, and where it stands.
     stop = stop or Stopping()
-    step = Step(
-        model=model,
-        objective=objective,
-        balancer=BALANCERS[config.balancing.name](
-            names=[attribute.column for attribute in schema.attributes], seed=config.seed, **config.balancing.options
-        ),
-        optimizer=BlockAdamW(parameter_groups(model, schema, config)),
-        clip=config.clip,
-    )
-    step.check()
+    step = _first_step(schema, model, objective, config, world)
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
     )
     device, batch = train.features.device, min(config.batch_size, len(train))
-    measure, counts = plain_objective(schema).to(device), count_classes(schema, train.labels)
-    per_epoch = len(sampler.batches(0, batch))
+    measure, counts, per_epoch = (
+        plain_objective(schema).to(device), count_classes(schema, train.labels), len(sampler.batches(0, batch)),
+    )  # fmt: skip
     schedule = create_schedule(
         config.schedule.name, config.schedule.options, steps=config.epochs * per_epoch, per_epoch=per_epoch,
         warmup=config.warmup,
     )  # fmt: skip
-    average, blend = Average(model, decay=config.ema), Blend(config, train)
-    log, room = RunLog(folder / "log.jsonl"), Room(config.micro_batch, report)
+    average, blend, room = (
+        Average(model, decay=config.ema), Blend(config, train),
+        Room(config.micro_batch, report, shrinks=world.size == 1),
+    )  # fmt: skip
+    log = RunLog(folder / "log.jsonl", writes=world.leads)
+    dealer = Dealer(world=world, whole=isinstance(train.features, torch.Tensor) or not blend.item_by_item)
     sums = {name: torch.zeros(len(schema.attributes), device=device) for name in ("losses", "steps")}
     keeper = Keeper(
         folder=folder / "checkpoints", step=step, sums=sums, log=log, room=room, report=report, schedule=schedule,
@@ -115,25 +115,29 @@ def fit(
             progress = at.epoch / config.epochs
             objective.begin_epoch(progress=progress, epoch=at.epoch)
             weights = class_weights(schema, counts, reweighting, progress=progress, epoch=at.epoch).to(device)
-            for rows, features in train.stream(sampler.batches(at.epoch, batch)[at.step :], epoch=at.epoch):
+            batches = sampler.batches(at.epoch, batch)[at.step :]
+            for places, (rows, features) in dealer.stream(train, batches, epoch=at.epoch):
                 step.optimizer.scale = schedule.factor(at.epoch * per_epoch + at.step)
-                dropout = partial(seed_step, config.seed, at.epoch, at.step, device=device)
-                inputs, targets = blend(features, train.targets.take(rows), epoch=at.epoch, step=at.step)
+                dropout = partial(seed_step, config.seed, at.epoch, at.step, device=device, rank=world.rank)
+                batched = dealer.own(*blend(features, train.targets.take(rows), epoch=at.epoch, step=at.step))
                 try:
-                    losses, active = training_step(step, inputs, targets, weights, room=room, before=dropout)
+                    losses, active = training_step(
+                        step, *batched, weights, room=room, before=dropout, copied=dealer.copied(len(places))
+                    )
                 except NotFiniteError as error:
-                    raise ran_away(error, schema, model, train, rows, config=config, at=at) from error
+                    raise ran_away(error, schema, model, train, places, config=config, at=at) from error
                 average.update()
                 sums["losses"] += torch.where(active, losses, 0.0)
                 sums["steps"] += active
                 at.step += 1
-                stop.check(lambda: keeper.save(at))
+                stop.check(lambda: keeper.save(at), agree=world.most)
                 if keeper.idle() > save_every:
                     keeper.save(at)
 
             # 2. The validation rows: one unweighted loss, and the score that selects.
             with average.applied():
-                found = judge(schema, model, measure, scales, config, val=val, train=train.labels, epoch=at.epoch + 1)
+                found = judge(schema, model, measure, scales, config, val=val, train=train.labels, epoch=at.epoch + 1,
+                              world=world)  # fmt: skip
             rate = step.optimizer.groups[0].learning_rate * schedule.factor((at.epoch + 1) * per_epoch - 1)
             schedule.observe(found.rank)
             train_loss = float((sums["losses"] / sums["steps"].clamp_min(1)).mean())
@@ -156,5 +160,21 @@ def fit(
             }  # fmt: skip
             keeper.save(at, facts, best=better)
             report(Event("epoch", f"epoch {at.epoch}", at.epoch, config.epochs, line))
-    stop.check(lambda: f"{at}; saved in {folder}")
+    stop.check(lambda: f"{at}; saved in {folder}", agree=world.most)
     return at.epoch
+
+
+def _first_step(schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World) -> Step:
+    """What learns, before it has learned anything."""
+    names = [attribute.column for attribute in schema.attributes]
+    step = Step(
+        model=model,
+        objective=objective,
+        balancer=BALANCERS[config.balancing.name](names=names, seed=config.seed, **config.balancing.options),
+        optimizer=BlockAdamW(parameter_groups(model, schema, config)),
+        clip=config.clip,
+        world=world,
+    )
+    step.check()
+    check_together(model, config, world)
+    return step

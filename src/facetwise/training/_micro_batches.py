@@ -143,10 +143,11 @@ class Room:
     Args:
         size: Items; 0 is the whole batch.
         report: Told when it shrinks.
+        shrinks: Whether it may. One of several processes cannot take its step once more without the others.
     """
 
-    def __init__(self, size: int, report: Report) -> None:
-        self.size = size
+    def __init__(self, size: int, report: Report, *, shrinks: bool = True) -> None:
+        self.size, self.shrinks = size, shrinks
         self._report = report
 
     def run(self, attempt: Callable[[int], Result], items: int) -> Result:
@@ -162,6 +163,11 @@ class Room:
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
+                if not self.shrinks:
+                    raise UserError(
+                        f"training in several processes needs memory for {size} items at once in each. Found none. "
+                        f"Fix: --set micro_batch={max(1, size // 2)}, or more processes"
+                    ) from error
                 if size == 1:
                     raise UserError(
                         "training needs memory for one item at least. Found none. Fix: close other programs, "

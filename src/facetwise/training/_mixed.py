@@ -38,6 +38,11 @@ class Blend:
             rule, fix = "noise is for cached features", "feature_noise: 0, and augmentation in its place"
             raise ConfigError([Complaint(place="config: feature_noise", rule=rule, found=str(self.noise), fix=fix)])
 
+    @property
+    def item_by_item(self) -> bool:
+        """Whether part of a batch is changed as it is within the whole batch."""
+        return self.mixing.item_by_item and not self.noise
+
     def __call__(self, inputs: Tensor, targets: Targets, *, epoch: int, step: int) -> tuple[Tensor, Targets]:
         """The batch as it is learned from."""
         draw = np.random.default_rng((STREAM, self.seed, epoch, step))

@@ -12,6 +12,7 @@ from facetwise.inference import logits_of
 from facetwise.models import FacetModel
 from facetwise.objectives import Targets
 from facetwise.schema import Labels
+from facetwise.training._distributed import ALONE, World
 from facetwise.training._pictures import Pictures
 
 __all__ = ["Part"]
@@ -59,12 +60,22 @@ class Part:
             rows = torch.from_numpy(places).to(self.features.device)
             yield rows, self.features[rows]
 
-    def logits(self, model: FacetModel) -> np.ndarray:
-        """(item, logit) of all rows, without gradients."""
+    def logits(self, model: FacetModel, world: World = ALONE) -> np.ndarray:
+        """(item, logit) of all rows, without gradients; each rank computes its share, and has all of them."""
+        if world.size == 1 or len(self) < world.size:
+            return self._logits(model, slice(0, len(self)))
+        mine = world.share(len(self))
+        own = self._logits(model, mine)
+        found = np.zeros((len(self), own.shape[1]), dtype=own.dtype)
+        found[mine] = own
+        return world.sum(torch.from_numpy(found)).numpy()
+
+    def _logits(self, model: FacetModel, rows: slice) -> np.ndarray:
         if isinstance(self.features, Tensor):
-            return logits_of(model, self.features.cpu().numpy())
+            return logits_of(model, self.features[rows].cpu().numpy())
         model.eval()
-        blocks = np.array_split(np.arange(len(self)), max(1, -(-len(self) // AT_ONCE)))
+        places = np.arange(len(self))[rows]
+        blocks = np.array_split(places, max(1, -(-len(places) // AT_ONCE)))
         with torch.inference_mode():
             found = [model(pixels).logits.float().cpu().numpy() for _, pixels in self.features.stream(blocks)]
         return np.concatenate(found)

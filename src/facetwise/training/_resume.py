@@ -1,5 +1,6 @@
 """What training goes on with after a stop: saved whole, the last two of it, and brought back."""
 
+import json
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -10,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.numpy import load
 from torch import Tensor
 
 from facetwise.errors import RunError
 from facetwise.events import Event, Report
-from facetwise.inference import sweep_parts
+from facetwise.inference import sweep_parts, tensors_as_bytes
 from facetwise.training._average import Average
 from facetwise.training._checkpoints import (
     Checkpoint,
@@ -99,6 +101,8 @@ class Keeper:
         tensors = model_tensors(self.step.model)
         if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
             raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
+        if not self.step.world.leads:
+            return f"{progress}; saved by rank 0"
         told = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
         self._waiting |= dict.fromkeys(best, (self.average.tensors() or tensors, told))
         if facts is not None and not progress.finished and self.idle() < SECONDS_WITHOUT_SAVING:
@@ -124,9 +128,26 @@ class Keeper:
     def restore(self, *, insist: bool) -> Progress:
         """Go back to the last checkpoint that is whole; the beginning, where there is none.
 
+        Of several processes rank 0 does, and the others take over from it what it has: a checkpoint knows nothing of
+        how many there were.
+
         Raises:
             RunError: There is none, and the user insists on going on.
         """
+        world = self.step.world
+        progress = self._restored(insist=insist) if world.leads else Progress()
+        if world.size == 1:
+            return progress
+        mine = {**{f"model.{name}": array for name, array in model_tensors(self.step.model).items()}, **self._state()}
+        about = json.dumps(progress.to_dict())
+        whole = load(world.bytes_of_first(tensors_as_bytes(mine) if world.leads else b""))
+        about = world.bytes_of_first(about.encode()).decode()
+        if world.leads:
+            return progress
+        tensors = {name.removeprefix("model."): array for name, array in whole.items() if name.startswith("model.")}
+        return self._take_back(Checkpoint(tensors=tensors, facts={"progress": json.loads(about)}, state=whole))
+
+    def _restored(self, *, insist: bool) -> Progress:
         sweep_parts(self.folder, *(path for path in self.folder.glob("*") if path.is_dir()))
         damage: list[str] = []
         for name in ("last", "previous"):

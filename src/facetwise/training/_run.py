@@ -30,10 +30,11 @@ from facetwise.metrics import evaluate
 from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
-from facetwise.training._assemble import assemble, make_bundle
+from facetwise.training._assemble import Assembled, assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
+from facetwise.training._distributed import ALONE, World
 from facetwise.training._learned import settled
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
@@ -145,6 +146,7 @@ def run_training(
     stop: Stopping | None = None,
     insist: bool = False,
     augment: Augmenter | None = None,
+    world: World = ALONE,
 ) -> Prepared:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
 
@@ -159,25 +161,33 @@ def run_training(
         stop: Asked between the steps of the training.
         insist: There has to be a checkpoint to continue from.
         augment: The user's own augmentation.
+        world: The processes that train together; rank 0 writes, and the others are back when it has written.
 
     Returns:
         The table; of a fine-tuned run with the features of the backbone that has learned.
     """
     made = assemble(prepared, config, augment=augment, report=report)
     schema, model, parts = prepared.schema, made.model, made.parts
-    write_text(folder / "schema.yaml", schema_to_yaml(schema))
-    with writing(folder / "split.csv"):
-        write_split(prepared.split, folder / "split.csv")
-    _same_environment(folder / "environment.json", report)
-    _write_issues(folder / "issues.parquet", prepared)
+    if world.leads:
+        write_text(folder / "schema.yaml", schema_to_yaml(schema))
+        with writing(folder / "split.csv"):
+            write_split(prepared.split, folder / "split.csv")
+        _same_environment(folder / "environment.json", report)
+        _write_issues(folder / "issues.parquet", prepared)
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
     report(Event("stage", "training"))
     fit(
         schema, model, made.objective, made.scales, config, train=parts["train"], val=parts["val"], folder=folder,
-        report=report, stop=stop, insist=insist,
+        report=report, stop=stop, insist=insist, world=world,
     )  # fmt: skip
+    with world.followers_wait() as leads:
+        return _conclude(prepared, config, folder, made, report=report) if leads else prepared
 
+
+def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled, *, report: Report) -> Prepared:
+    """What follows the training: thresholds, predictions, metrics, the bundle."""
+    schema, model, parts = prepared.schema, made.model, made.parts
     # The best checkpoint, its thresholds, and what it says about the validation and the test rows.
     report(Event("stage", "evaluating"))
     best = read_checkpoint(folder / "checkpoints" / "best_score")

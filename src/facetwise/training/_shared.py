@@ -4,22 +4,25 @@ from torch import Tensor, nn
 
 from facetwise.models import FacetModel, ModelOutput
 from facetwise.objectives import Objective, PackedHead, Shared
+from facetwise.training._distributed import ALONE, World
 
 __all__ = ["refresh_shared", "shared_of"]
 
 
-def shared_of(model: FacetModel, objective: Objective, *, watch: bool) -> Shared:
+def shared_of(model: FacetModel, objective: Objective, *, watch: bool, world: World = ALONE) -> Shared:
     """The model's parameters by who they belong to.
 
     Args:
         model: The model; what attributes share is what its trunk and adapters say.
         objective: The losses, which say what logits they read.
         watch: Whether to listen to forward passes, which makes Gramians cheap and costs nothing else.
+        world: The processes that train together.
     """
     everything, cut = model.shared_parameters(), model.shared_cut()
     common = {id(parameter) for parameter in everything}
     own = [p for p in model.parameters() if id(p) not in common and p.requires_grad]
-    shared = Shared(cut=_moving(cut), all=_moving(everything), own=own)
+    reduce = world.sum if world.size > 1 else None
+    shared = Shared(cut=_moving(cut), all=_moving(everything), own=own, reduce=reduce, processes=world.size)
     if watch:
         shared.watch(model)
         matrix = getattr(model.head, "matrix", None)

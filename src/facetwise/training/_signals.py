@@ -54,16 +54,18 @@ class Stopping:
         finally:
             self._deferred = False
 
-    def check(self, save: Callable[[], str]) -> None:
+    def check(self, save: Callable[[], str], *, agree: Callable[[int], int] = int) -> None:
         """Stop here if somebody has asked for it.
 
         Args:
             save: Called first; says where the work stands.
+            agree: What was asked of any of the processes that work together, from what was asked of this one.
 
         Raises:
             Interrupted: Somebody has.
         """
         self._between()
+        self.asked = agree(self.asked)
         if self.asked:
             raise Interrupted(f"stopped {save()}. {AGAIN}", code=128 + self.asked)
 

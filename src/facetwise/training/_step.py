@@ -9,8 +9,10 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from facetwise.errors import ConfigError
-from facetwise.models import FacetModel
+from facetwise.models import BatchNormBank, FacetModel
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
+from facetwise.training._dealing import banks_of, pooled
+from facetwise.training._distributed import ALONE, World
 from facetwise.training._finite import require_finite
 from facetwise.training._micro_batches import Room, reduced_in_parts
 from facetwise.training._optimizer import BlockAdamW
@@ -32,11 +34,17 @@ class Step:
     balancer: Balancer
     optimizer: BlockAdamW
     clip: float
+    world: World = ALONE
 
     @cached_property
     def shared(self) -> Shared:
         """Who the model's parameters belong to."""
-        return shared_of(self.model, self.objective, watch=self.balancer.needs != "losses")
+        return shared_of(self.model, self.objective, watch=self.balancer.needs != "losses", world=self.world)
+
+    @cached_property
+    def banks(self) -> list[BatchNormBank]:
+        """What has to be told whether it sees the global batch or a share of it."""
+        return banks_of(self.model) if self.world.size > 1 else []
 
     def check(self) -> None:
         """Raises `ConfigError` where the balancer cannot be used with these parameters."""
@@ -64,17 +72,25 @@ def gradients(
     targets: Targets,
     weights: ClassWeights,
     micro_batch: int,
+    *,
+    copied: bool,
 ) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
-    """Forward and one backward; losses, which attributes were active, and which blocks of logits were touched."""
+    """Forward and one backward; losses, which attributes were active, and which blocks of logits were touched.
+
+    Of several processes each goes backward from its part of the losses, and has the sum of the gradients in the end.
+    """
     step.shared.forget()  # what an attempt that ran out of memory left behind
     reduced = reduced_in_parts(
         step.model, step.objective, features, targets, weights, size=micro_batch, forget=step.shared.forget
     )
+    reduced = pooled(reduced, step.world, copied=copied)
     losses, active = reduced.mean()
-    require_finite(losses)
+    whole = step.world.sum(losses.detach())
+    require_finite(whole)
     step.optimizer.zero_grad()
     step.balancer.backward(losses, active, step.shared)
-    return losses.detach(), active, step.objective.touched(reduced)
+    step.world.add_gradients(step.model.parameters())
+    return whole, active, step.objective.touched(reduced)
 
 
 def training_step(
@@ -85,15 +101,18 @@ def training_step(
     *,
     room: Room | None = None,
     before: Callable[[], None] = lambda: None,
+    copied: bool = False,
 ) -> tuple[Vector, Told]:
     """Forward, one backward, one optimiser step; the attributes' losses and which of them were active.
 
     Args:
         step: The model and what teaches it.
-        features, targets: The batch; of a mixed one, twice as many targets as items.
+        features, targets: The batch (of several processes, this one's share of it); of a mixed one, twice as many
+            targets as items.
         weights: Of the classes.
         room: How many items go through the model at once; all if not given.
         before: Called before every attempt at the gradients (a second one, where the first ran out of memory).
+        copied: Every process has been given the whole batch.
 
     Raises:
         NotFiniteError: A loss or the gradient is not finite; no parameter has moved.
@@ -101,8 +120,10 @@ def training_step(
 
     def attempt(size: int) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
         before()
-        return gradients(step, features, targets, weights, size)
+        return gradients(step, features, targets, weights, size, copied=copied)
 
+    for bank in step.banks:
+        bank.total = None if copied else step.world.total
     losses, active, touched = attempt(len(features)) if room is None else room.run(attempt, len(features))
     if step.model.reader is not None:
         step.model.reader.settle()
@@ -116,5 +137,5 @@ def training_step(
         size = (room.size if room else 0) or len(features)
         with torch.no_grad():
             again = reduced_in_parts(step.model, step.objective, features, targets, weights, size=size)
-        step.balancer.look_again(again.mean()[0], step.shared)
+        step.balancer.look_again(pooled(again, step.world, copied=copied).mean()[0], step.shared)
     return losses, active

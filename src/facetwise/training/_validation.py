@@ -12,6 +12,7 @@ from facetwise.metrics import Evaluation, evaluate, score
 from facetwise.models import FacetModel
 from facetwise.objectives import ClassWeights, Objective, Outputs, Targets
 from facetwise.schema import Labels, Schema
+from facetwise.training._distributed import ALONE, World
 from facetwise.training._part import Part
 
 __all__ = ["Judgement", "judge", "plain_loss"]
@@ -66,6 +67,7 @@ def judge(
     val: Part,
     train: Labels,
     epoch: int,
+    world: World = ALONE,
 ) -> Judgement:
     """Measure the model on the validation rows.
 
@@ -75,11 +77,12 @@ def judge(
         val: The rows.
         train: Labels of the training rows, which tell frequent classes from rare ones.
         epoch: 1-based, for the message.
+        world: The processes that train together: they judge alike, to the last bit.
 
     Raises:
         RunError: A number ran away.
     """
-    logits = val.logits(model)
+    logits = val.logits(model, world)
     if not np.isfinite(logits).all():
         raise RunError(
             f"training keeps every number finite. Found infinity or NaN in epoch {epoch}. "
@@ -88,8 +91,8 @@ def judge(
     losses = plain_loss(schema, measure, logits, val.targets)
     decisions = decide(schema, *scores_from_logits(schema, scales, logits))
     evaluation = evaluate(schema, val.labels, decisions, train=train, floors=False)
-    return Judgement(
-        loss=float(np.nanmean(losses)) if np.isfinite(losses).any() else None,
-        score=score(evaluation, config.select_by),
-        evaluation=evaluation,
-    )
+    loss = float(np.nanmean(losses)) if np.isfinite(losses).any() else None
+    # Two kinds of processor may differ in the last bit, and then only one of them would stop early.
+    told = world.of_first([np.nan if one is None else one for one in (loss, score(evaluation, config.select_by))])
+    loss, selects = (None if np.isnan(one) else one for one in told)
+    return Judgement(loss=loss, score=selects, evaluation=evaluation)

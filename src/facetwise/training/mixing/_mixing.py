@@ -23,6 +23,8 @@ class Mixing(ABC):
 
     # Whether it makes sense of pixels alone.
     pixels_only: ClassVar[bool] = False
+    # Whether an item is changed by itself, so that a part of a batch can be mixed alone.
+    item_by_item: ClassVar[bool] = False
 
     @abstractmethod
     def mix(self, inputs: Tensor, targets: Targets, draw: np.random.Generator) -> tuple[Tensor, Targets]:

@@ -1,5 +1,7 @@
 """Items as they are."""
 
+from typing import ClassVar
+
 import numpy as np
 from torch import Tensor
 
@@ -11,6 +13,8 @@ __all__ = ["NoMixing"]
 
 class NoMixing(Mixing):
     """No change. Source: none needed."""
+
+    item_by_item: ClassVar[bool] = True
 
     def mix(self, inputs: Tensor, targets: Targets, draw: np.random.Generator) -> tuple[Tensor, Targets]:
         del draw

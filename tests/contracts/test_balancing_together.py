@@ -1,0 +1,27 @@
+"""Every balancer decides alike on every rank, and as one process does on the joint batch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facetwise.objectives import BALANCERS
+from ranks import together
+
+CASES = [f"{name}/layer" for name in BALANCERS] + ["equal/batch", "upgrad/batch", "famo/batch"]
+# They solve one linear system without a regulariser, whose condition multiplies the last bit (seen: 3e-10 and 1.4e-9).
+WORSE = {"imtl": 1e-7, "imtl_g": 1e-7}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("processes", [2, 4])
+def test_ranks_are_one(tmp_path: Path, processes: int) -> None:
+    """50 steps, float64, most cells unlabelled, batches that do not divide, one with fewer items than ranks."""
+    cases = CASES if processes == 2 else ["equal/layer", "upgrad/layer", "moco/layer", "equal/batch"]
+    [alone] = together(tmp_path / "one", 1, *cases)
+    ranks = together(tmp_path / "several", processes, *cases)
+    for name, expected in alone.items():
+        for rank in ranks[1:]:
+            np.testing.assert_array_equal(rank[name], ranks[0][name], err_msg=f"ranks drift apart: {name}")
+        near = WORSE.get(name.partition("/")[0], 1e-10)
+        np.testing.assert_allclose(ranks[0][name], expected, rtol=near, atol=near, err_msg=name)
