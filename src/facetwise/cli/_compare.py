@@ -13,6 +13,7 @@ from facetwise.cli._options import (
     Json,
     Overwrite,
     Quiet,
+    Recipe,
     SchemaFile,
     Settings,
     Workers,
@@ -79,6 +80,7 @@ def compare(
     schema: SchemaFile = None,
     features: Annotated[Path | None, typer.Option("--features", metavar="FILE", help="Ready features, by row.")] = None,
     config: ConfigFile = None,
+    recipe: Recipe = None,
     settings: Settings = None,
     device: Device = None,
     workers: Workers = None,
@@ -111,7 +113,7 @@ def compare(
             overwrite=overwrite,
             report=report,
             stop=stop,
-            **given(preset=beneath, device=device, workers=workers),
+            **given(recipe=recipe, preset=beneath, device=device, workers=workers),
         )
     _show(screen, found, studies.notes_of(found))
     screen.say()

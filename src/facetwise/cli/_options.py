@@ -16,6 +16,7 @@ __all__ = [
     "Overwrite",
     "Preset",
     "Quiet",
+    "Recipe",
     "Run",
     "SchemaFile",
     "Settings",
@@ -38,6 +39,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by its path; repeatable.")
 ]
 Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="fast, balanced (the defaults) or best.")]
+Recipe = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME", help="A configuration that ships; `facetwise recipes`.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that `train` has written.")]
 Checkpoint = Annotated[
     str, typer.Option("--checkpoint", metavar="NAME", help="last, best_score, best_loss or best_both.")

@@ -1,5 +1,6 @@
 """Config and a table to a run folder."""
 
+from facetwise.training._build import build
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
@@ -11,6 +12,7 @@ from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
+from facetwise.training._released import PreparedRelease, prepare_release
 from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
 from facetwise.training._step import Step, training_step
@@ -26,12 +28,14 @@ __all__ = [
     "ParameterGroup",
     "Part",
     "Prepared",
+    "PreparedRelease",
     "Run",
     "Step",
     "Stopping",
     "Structure",
     "Trial",
     "begin_run",
+    "build",
     "check_losses_of",
     "claim_folder",
     "environment",
@@ -45,6 +49,7 @@ __all__ = [
     "own_config",
     "parameter_groups",
     "prepare",
+    "prepare_release",
     "read_checkpoint",
     "read_structure",
     "refuse_untuned",
