@@ -13,6 +13,7 @@ import facetwise as fw
 from facetwise.cli import run
 from facetwise.config import RECIPE_FACTS, Config, load_config, read_recipe, recipe_names, resolve_config
 from facetwise.errors import ConfigError, UserError
+from facetwise.models.backbones import create_backbone
 from facetwise.schema import read_schema
 from facetwise.training import load
 
@@ -162,7 +163,8 @@ def test_build_takes_files_and_configurations_too(made: tuple[Path, Path], tmp_p
 
 def test_build_knows_the_widths_of_the_backbone(made: tuple[Path, Path]) -> None:
     model = fw.build("fishnet-linear", fw.inspect(made[0]).schema, backbone="lite0")
-    assert model.eval()(torch.zeros(1, 1280)).features.shape == (1, 2048), "the last level alone, as the recipe says"
+    last = create_backbone("lite0").levels[-1].width
+    assert model.eval()(torch.zeros(1, last)).features.shape == (1, 2048), "the last level alone, as the recipe says"
 
 
 def test_the_same_start_as_training(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A configuration from a preset, a recipe, a YAML file, `KEY=VALUE` settings and keywords; every mistake reported at once."""
+"""A configuration from preset, recipe, YAML file, `KEY=VALUE` settings and keywords; every mistake at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
