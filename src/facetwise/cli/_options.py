@@ -12,6 +12,7 @@ __all__ = [
     "ConfigFile",
     "Device",
     "Images",
+    "Jobs",
     "Json",
     "Overwrite",
     "Preset",
@@ -28,6 +29,7 @@ __all__ = [
 Images = Annotated[
     Path | None, typer.Option("--images", metavar="FOLDER", help="Folder that the table's image paths start from.")
 ]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", help="Processes that train side by side.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; words go to standard error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
