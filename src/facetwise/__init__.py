@@ -7,11 +7,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facetwise.api import Run, environment, extract, inspect, load, train
+    from facetwise.api import Run, build, compare, environment, extract, inspect, load, prepare, sweep, train
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "__version__", "environment", "extract", "inspect", "load", "train"]
+__all__ = [
+    "Run",
+    "__version__",
+    "build",
+    "compare",
+    "environment",
+    "extract",
+    "inspect",
+    "load",
+    "prepare",
+    "sweep",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

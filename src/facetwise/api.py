@@ -1,4 +1,4 @@
-"""What a notebook imports: inspect, extract, train, load; then `run.evaluate`, `run.predict`.
+"""What a notebook imports: inspect, extract, train, load, compare, sweep; then `run.evaluate`, `run.predict`.
 
 Example:
     >>> import facetwise as fw
@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from facetwise.config import Config, config_to_yaml, load_config
+from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
 from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
 from facetwise.errors import UserError
@@ -28,12 +28,16 @@ from facetwise.inference import describe_source, root_of, write_bytes, write_tex
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.schema import Schema, read_schema, schema_digest
+from facetwise.studies import compare as compare
+from facetwise.studies import sweep as sweep
 from facetwise.training import (
     Prepared,
+    PreparedRelease,
     Run,
     Stopping,
     Structure,
     begin_run,
+    build,
     claim_folder,
     environment,
     from_callable,
@@ -43,13 +47,28 @@ from facetwise.training import (
     joined,
     load,
     own_config,
-    prepare,
     read_structure,
     refuse_untuned,
     run_training,
 )
+from facetwise.training import prepare as prepare_rows
+from facetwise.training import prepare_release as prepare
 
-__all__ = ["ExtractionSummary", "Inspection", "Run", "environment", "extract", "inspect", "load", "train"]
+__all__ = [
+    "ExtractionSummary",
+    "Inspection",
+    "PreparedRelease",
+    "Run",
+    "build",
+    "compare",
+    "environment",
+    "extract",
+    "inspect",
+    "load",
+    "prepare",
+    "sweep",
+    "train",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,6 +212,7 @@ def train(
     schema: str | Path | Schema | None = None,
     config: str | Path | None = None,
     settings: Sequence[str] = (),
+    recipe: str | None = None,
     test: Any = None,
     split_from: str | Path | None = None,
     features: str | Path | None = None,
@@ -216,6 +236,7 @@ def train(
         schema: A schema or its file; inferred if not given.
         config: YAML file of the configuration.
         settings: `KEY=VALUE` into the configuration.
+        recipe: A configuration that ships, by name, beneath all that is said otherwise.
         test: A separate labelled table for the test side.
         split_from: An earlier run whose sides are kept.
         features: File of features, one row per row of the table, in place of pictures.
@@ -231,7 +252,7 @@ def train(
     Raises:
         UserError: Anything that the user can mend; before anything long begins where it can be known.
     """
-    tree = load_config(None if config is None else Path(config), settings, **options)
+    tree = load_config(None if config is None else Path(config), settings, recipe=recipe, **options)
     refuse_untuned(tree, augment=augment is not None)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
@@ -265,7 +286,7 @@ def train(
             plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite) if world.leads else None
             said: list[str] = []
             with world.in_turn():
-                prepared = prepare(
+                prepared = prepare_rows(
                     read, tree,
                     features=None if features is None else Path(features),
                     split_from=None if split_from is None else Path(split_from),
@@ -282,6 +303,7 @@ def train(
                 "test": _path(test),
                 "features": _path(features),
                 "corrections": _path(corrections),
+                "recipe": None if recipe is None else {"name": recipe, "digest": read_recipe(recipe).digest},
             }
             if plan is not None:
                 begin_run(folder, about, tree, plan=plan)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import multiprocessing
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from facetwise import studies
-from facetwise.errors import ConfigError, Interrupted, RunError
+from facetwise.errors import ConfigError, Interrupted, RunError, UserError
 from facetwise.events import Event
 from facetwise.studies import Comparison, comparison_csv, comparison_page, variants_of
 from facetwise.studies._variants import split_values
@@ -246,3 +247,48 @@ def test_the_csv_has_a_line_each_and_no_formula(whole: tuple[Path, Comparison]) 
     rows = list(csv.DictReader(comparison_csv(replace(found, variants=(odd, *found.variants[1:]))).splitlines()))
     assert [row["variant"] for row in rows] == ["'=HYPERLINK(1)", "balancing=uncertainty"]
     assert float(rows[1]["difference"]) == found.variants[1].difference
+
+
+def _told(out: Path) -> dict[str, Any]:
+    """What every cell holds, but for the time and the memory that it took."""
+    found = {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (out / "cells").iterdir()}
+    for cell in found.values():
+        cell["facts"] = {key: value for key, value in cell["facts"].items() if key not in ("seconds", "peak_megabytes")}
+    return found
+
+
+@pytest.mark.slow
+def test_two_processes_train_what_one_does(
+    made: tuple[Path, Path], whole: tuple[Path, Comparison], tmp_path: Path
+) -> None:
+    events: list[Event] = []
+    found = _compare(made, tmp_path / "out", jobs=2, report=events.append)
+    mine, known = _told(tmp_path / "out"), _told(whole[0])
+    assert len(mine) == 4
+    assert mine == {name: known[name] for name in mine}, "the same threads for each training give the same bits"
+    assert [one.mean for one in found.variants] == [one.mean for one in whole[1].variants]
+    assert [event.done for event in events if event.kind == "progress" and event.message == "trainings"] == [1, 2, 3, 4]
+
+
+@pytest.mark.slow
+def test_a_stop_ends_the_processes_and_keeps_what_is_done(made: tuple[Path, Path], tmp_path: Path) -> None:
+    stop, out = Stopping(), tmp_path / "out"
+
+    def after_one(event: Event) -> None:
+        if event.kind == "progress" and event.message == "trainings":
+            stop.asked = 15
+
+    with pytest.raises(Interrupted, match="are kept") as caught, stop.deferred():
+        _compare(made, out, jobs=2, seeds=6, report=after_one, stop=stop)
+    assert caught.value.code == 143
+    there = len(_told(out))
+    assert 1 <= there < 12
+    assert multiprocessing.active_children() == []
+    events: list[Event] = []
+    _compare(made, out, seeds=1, report=events.append)
+    assert any("are there already" in event.message for event in events)
+
+
+def test_a_process_needs_a_whole_number(made: tuple[Path, Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--jobs 2"):
+        _compare(made, tmp_path / "out", jobs=0)

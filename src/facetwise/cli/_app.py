@@ -23,6 +23,8 @@ from facetwise.cli._fill import fill
 from facetwise.cli._inspect import inspect
 from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
+from facetwise.cli._prepare import prepare
+from facetwise.cli._recipes import recipes
 from facetwise.cli._report import report
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
@@ -52,6 +54,7 @@ app = typer.Typer(
 
 for command in (
     demo,
+    prepare,
     inspect,
     train,
     compare,
@@ -69,10 +72,11 @@ for command in (
     diff,
     drift,
     backbones,
+    recipes,
     config,
     env,
 ):
-    app.command(no_args_is_help=command not in (demo, backbones, config, env))(command)
+    app.command(no_args_is_help=command not in (demo, backbones, recipes, config, env))(command)
 
 
 def _show_version(value: bool) -> None:

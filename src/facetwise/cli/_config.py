@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import ConfigFile, Json, Overwrite, Preset, Quiet, Settings
+from facetwise.cli._options import ConfigFile, Json, Overwrite, Preset, Quiet, Recipe, Settings
 from facetwise.cli._screen import Screen, clean
 from facetwise.errors import UserError
 
@@ -17,6 +17,7 @@ def config(
     file: ConfigFile = None,
     settings: Settings = None,
     preset: Preset = None,
+    recipe: Recipe = None,
     write: Annotated[
         Path | None, typer.Option("--write", metavar="FILE", help="Write a commented file to start from.")
     ] = None,
@@ -37,7 +38,7 @@ def config(
     if json_schema or data_schema:
         print(json.dumps(config_json_schema() if json_schema else data_json_schema(), indent=2, ensure_ascii=False))
         return
-    resolved = resolve_config(file, settings or (), preset=preset)
+    resolved = resolve_config(file, settings or (), recipe=recipe, preset=preset)
     if write is not None:
         if write.exists() and not overwrite:
             raise UserError(f"{write} is there already. Name another with --write FILE, or add --overwrite.")

@@ -12,10 +12,12 @@ __all__ = [
     "ConfigFile",
     "Device",
     "Images",
+    "Jobs",
     "Json",
     "Overwrite",
     "Preset",
     "Quiet",
+    "Recipe",
     "Run",
     "SchemaFile",
     "Settings",
@@ -27,6 +29,7 @@ __all__ = [
 Images = Annotated[
     Path | None, typer.Option("--images", metavar="FOLDER", help="Folder that the table's image paths start from.")
 ]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", help="Processes that train side by side.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; words go to standard error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]
@@ -38,6 +41,9 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Any option by its path; repeatable.")
 ]
 Preset = Annotated[str | None, typer.Option("--preset", metavar="NAME", help="fast, balanced (the defaults) or best.")]
+Recipe = Annotated[
+    str | None, typer.Option("--recipe", metavar="NAME", help="A configuration that ships; `facetwise recipes`.")
+]
 Run = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder that `train` has written.")]
 Checkpoint = Annotated[
     str, typer.Option("--checkpoint", metavar="NAME", help="last, best_score, best_loss or best_both.")

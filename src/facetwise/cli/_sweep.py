@@ -12,6 +12,7 @@ from facetwise.cli._options import (
     Json,
     Overwrite,
     Quiet,
+    Recipe,
     SchemaFile,
     Settings,
     Workers,
@@ -59,6 +60,7 @@ def sweep(
         str | None, typer.Option("--select-by", metavar="SCORE", help="Validation score that decides.")
     ] = None,
     config: ConfigFile = None,
+    recipe: Recipe = None,
     settings: Settings = None,
     device: Device = None,
     workers: Workers = None,
@@ -90,7 +92,13 @@ def sweep(
             overwrite=overwrite,
             report=report,
             stop=stop,
-            **given(preset=preset if preset in PRESETS else None, select_by=select_by, device=device, workers=workers),
+            **given(
+                recipe=recipe,
+                preset=preset if preset in PRESETS else None,
+                select_by=select_by,
+                device=device,
+                workers=workers,
+            ),
         )
     _show(screen, found)
     where = [] if images is None else ["--images", images]

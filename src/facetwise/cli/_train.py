@@ -13,6 +13,7 @@ from facetwise.cli._options import (
     Overwrite,
     Preset,
     Quiet,
+    Recipe,
     SchemaFile,
     Settings,
     Workers,
@@ -35,6 +36,7 @@ def train(
     config: ConfigFile = None,
     settings: Settings = None,
     preset: Preset = None,
+    recipe: Recipe = None,
     test: Annotated[
         Path | None, typer.Option("--test", metavar="FILE", rich_help_panel=DATA, help="A table kept for the test.")
     ] = None,
@@ -161,6 +163,7 @@ def train(
             schema=schema,
             config=config,
             settings=settings or (),
+            recipe=recipe,
             test=test,
             split_from=split_from,
             features=features,

@@ -8,7 +8,7 @@ from typing import Any
 from facetwise.config._components import Key, component_of
 from facetwise.config._presets import PRESETS
 from facetwise.config._tree import COMPONENT_LISTS, TEXT_FIELDS
-from facetwise.config._yaml import parse_yaml, read_yaml, shown
+from facetwise.config._yaml import Document, parse_yaml, read_yaml, shown
 from facetwise.errors import Complaint
 
 __all__ = ["Given", "Key"]
@@ -57,18 +57,21 @@ class Given:
 
     def add_file(self, path: Path) -> None:
         """Lay a YAML file over what is there."""
-        document = read_yaml(path, as_text=TEXT_FIELDS)
+        self.add_document(read_yaml(path, as_text=TEXT_FIELDS), str(path))
+
+    def add_document(self, document: Document, place: str) -> None:
+        """Lay what a text holds over what is there; `place` says where the text stands."""
         self.complaints += document.complaints
         if document.data is None:
             return
         if not isinstance(document.data, dict):
             fix = "write lines such as epochs: 20; a table is given as TABLE, not as a configuration"
             rule, found = "a configuration maps keys to values", shown(document.data)
-            self.complaints.append(Complaint(place=str(path), rule=rule, found=found, fix=fix))
+            self.complaints.append(Complaint(place=place, rule=rule, found=found, fix=fix))
             return
-        lines = {_full(key): f"{path}:{line}" for key, line in document.lines.items()}
+        lines = {_full(key): f"{place}:{line}" for key, line in document.lines.items()}
         for key, value in document.data.items():
-            self._lay((key,), value, lines.get((key,), str(path)))
+            self._lay((key,), value, lines.get((key,), place))
         self.places.update(lines)
 
     def add_options(self, options: Mapping[str, object]) -> None:

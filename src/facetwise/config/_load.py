@@ -1,4 +1,4 @@
-"""A configuration from a preset, a YAML file, `KEY=VALUE` settings and keywords; every mistake reported at once."""
+"""A configuration from preset, recipe, YAML file, `KEY=VALUE` settings and keywords; every mistake at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from facetwise.config._aliases import resolve_aliases
 from facetwise.config._complain import about_components, about_shares, about_values, by_line
 from facetwise.config._given import Given, Key
+from facetwise.config._recipes import read_recipe
 from facetwise.config._tree import COMPONENTS, Config
 from facetwise.errors import ConfigError
 
@@ -37,11 +38,14 @@ class Resolved:
         return "default"
 
 
-def resolve_config(path: Path | None = None, settings: Sequence[str] = (), **options: object) -> Resolved:
-    """The configuration and the place of every value: defaults, then the preset, the file, keywords, settings.
+def resolve_config(
+    path: Path | None = None, settings: Sequence[str] = (), *, recipe: str | None = None, **options: object
+) -> Resolved:
+    """The configuration and the place of every value: defaults, then preset, recipe, file, keywords, settings.
 
     Args:
         path: YAML file.
+        recipe: Name of a recipe that ships with the package.
         settings: `KEY=VALUE`, with dots into the tree: `trunk.width=512`.
         options: Fields by name; None means not given.
 
@@ -49,6 +53,8 @@ def resolve_config(path: Path | None = None, settings: Sequence[str] = (), **opt
         ConfigError: Everything that is wrong, at once, each with its place.
     """
     given = Given()
+    if recipe is not None:
+        given.add_document(read_recipe(recipe).document, f"recipe {recipe}")
     if path is not None:
         given.add_file(path)
     given.add_options(options)
@@ -68,13 +74,15 @@ def resolve_config(path: Path | None = None, settings: Sequence[str] = (), **opt
     return Resolved(config, dict(given.places))
 
 
-def load_config(path: Path | None = None, settings: Sequence[str] = (), **options: object) -> Config:
+def load_config(
+    path: Path | None = None, settings: Sequence[str] = (), *, recipe: str | None = None, **options: object
+) -> Config:
     """The configuration alone; see `resolve_config`.
 
     >>> load_config(settings=["epochs=5", "trunk.width=64"]).trunk.options
     {'width': 64}
     """
-    return resolve_config(path, settings, **options).config
+    return resolve_config(path, settings, recipe=recipe, **options).config
 
 
 def _name_components(given: Given) -> None:

@@ -170,6 +170,10 @@ class Config(_Strict):
         "declared",
         description="Answers keep the rules of the schema, or those too that every training row keeps.",
     )
+    hierarchy: Literal["off", "consistent", "roll_up"] = Field(
+        "off",
+        description="Parents and children: each by itself; together; or the parent alone where the child is unsure.",
+    )
     coverage: float = Field(0.9, gt=0, lt=1, description="Share of the cells whose set or interval holds the truth.")
 
     # The machine

@@ -6,6 +6,7 @@ import numpy as np
 
 from facetwise.decisions._calibration import calibrate
 from facetwise.decisions._decisions import ABSTAINED, Decisions
+from facetwise.decisions._hierarchy import implied, settle
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._rules import repair
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Labels, Schema
@@ -32,7 +33,8 @@ def decide(
 
     Calibration changes no decision, only its confidence: values and thresholds are about the scores. A value whose
     confidence lies below the least one that the policy asks for is left open. Values that break a rule are replaced by
-    the most probable ones that break none.
+    the most probable ones that break none. Each attribute of a hierarchy is decided by itself, and a child may then
+    contradict its parent, unless the policy's `hierarchy` says otherwise.
 
     Args:
         schema: The vocabulary.
@@ -44,6 +46,44 @@ def decide(
     """
     thresholds, policy = thresholds or {}, policy or Policy()
     chances, sure = calibrate(schema, policy.calibration, scores, applies)
+    index, members, number, confidence = _one_by_one(schema, scores, chances, thresholds, given)
+    state = np.where(applies >= EVEN, VALUE, NOT_APPLICABLE).astype(np.int8)
+    valued, opened = state == VALUE, np.zeros(state.shape, dtype=bool)
+    if policy.hierarchy != "off":
+        index, confidence, opened = settle(
+            schema, chances, valued, sure, index, confidence,
+            roll_up=policy.hierarchy == "roll_up", least=policy.least, given=given,
+        )  # fmt: skip
+    if rules := (*schema.rules, *policy.rules):
+        index = repair(schema, rules, index, valued & ~opened, chances, given=given).index
+        for place, block in enumerate(schema.layout().blocks):
+            if (index[:, place] >= 0).any():
+                told = np.take_along_axis(chances[:, block.scores], np.maximum(index[:, place : place + 1], 0), axis=1)
+                confidence[:, place] = np.where(index[:, place] >= 0, told[:, 0], confidence[:, place])
+    confidence = np.where(valued, sure * confidence, 1.0 - sure).astype(np.float32)
+    state[opened] = ABSTAINED
+    for place, attribute in enumerate(schema.attributes):
+        if (least := policy.least.get(attribute.id)) is not None:
+            low = (state[:, place] == VALUE) & (confidence[:, place] < least)
+            if given is not None:
+                low &= given.state[:, place] != VALUE
+            state[low, place] = ABSTAINED
+    if policy.hierarchy != "off":
+        state = implied(schema, state, ABSTAINED)
+    return Decisions(
+        scores=scores, applies=applies, state=state, index=index, members=members, number=number,
+        confidence=confidence, chances=chances,
+    )  # fmt: skip
+
+
+def _one_by_one(
+    schema: Schema,
+    scores: np.ndarray,
+    chances: np.ndarray,
+    thresholds: Mapping[str, tuple[float, ...]],
+    given: Labels | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """index, members, number and confidence of every attribute by itself, as if it applied."""
     items, width = len(scores), len(schema.attributes)
     index = np.full((items, width), -1, dtype=np.int32)
     members = np.zeros(scores.shape, dtype=np.uint8)
@@ -73,21 +113,4 @@ def decide(
             known = given.state[:, place] == VALUE
             index[known, place] = given.index[known, place]
         confidence[:, place] = np.take_along_axis(chance, index[:, place : place + 1], axis=1)[:, 0]
-    state = np.where(applies >= EVEN, VALUE, NOT_APPLICABLE).astype(np.int8)
-    if rules := (*schema.rules, *policy.rules):
-        index = repair(schema, rules, index, state == VALUE, chances, given=given).index
-        for place, block in enumerate(schema.layout().blocks):
-            if (index[:, place] >= 0).any():
-                told = np.take_along_axis(chances[:, block.scores], np.maximum(index[:, place : place + 1], 0), axis=1)
-                confidence[:, place] = np.where(index[:, place] >= 0, told[:, 0], confidence[:, place])
-    confidence = np.where(state == VALUE, sure * confidence, 1.0 - sure).astype(np.float32)
-    for place, attribute in enumerate(schema.attributes):
-        if (least := policy.least.get(attribute.id)) is not None:
-            low = (state[:, place] == VALUE) & (confidence[:, place] < least)
-            if given is not None:
-                low &= given.state[:, place] != VALUE
-            state[low, place] = ABSTAINED
-    return Decisions(
-        scores=scores, applies=applies, state=state, index=index, members=members, number=number,
-        confidence=confidence, chances=chances,
-    )  # fmt: skip
+    return index, members, number, confidence

@@ -1,6 +1,7 @@
 """Thresholds, calibration, abstention, sets and intervals: everything that is fitted on validation rows, in order."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -40,6 +41,7 @@ def fit_policy(
     calibration: str = "scaling",
     sets: str = "lac",
     coverage: float = 0.9,
+    hierarchy: str = "off",
 ) -> tuple[dict[str, tuple[float, ...]], Policy]:
     """Fit what stands between scores and answers.
 
@@ -54,6 +56,7 @@ def fit_policy(
         calibration: `scaling`, `isotonic` (curves for labels with enough rows) or `none`.
         sets: How strange a class is for an item.
         coverage: Share of the cells whose set or interval is to hold the truth.
+        hierarchy: How children and parents are decided.
 
     Returns:
         Thresholds of the scores by attribute id, and the rest.
@@ -85,7 +88,9 @@ def fit_policy(
         policy = Policy(calibration=fitted)
         for key, told in doubtful.items():
             flags[key] += told
-    decisions = decide(schema, scores, applies, thresholds=thresholds, policy=policy)
+    # Before anything is left open; what is asked of the confidences is asked of answers that agree.
+    together = replace(policy, hierarchy="off" if hierarchy == "off" else "consistent")
+    decisions = decide(schema, scores, applies, thresholds=thresholds, policy=together)
     least: dict[str, Cut] = {}
     for place, attribute in enumerate(schema.attributes):
         if attribute.id in asked and attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL):
@@ -106,4 +111,5 @@ def fit_policy(
         goals=asked,
         conformal=conformal,
         flags={key: tuple(told) for key, told in flags.items() if told},
+        hierarchy=hierarchy,
     )

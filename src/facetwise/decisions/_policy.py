@@ -22,6 +22,8 @@ class Policy:
         conformal: What decides sets and intervals.
         flags: What rests on too little to be trusted, in words.
         rules: Mined rules between attributes, which answers are repaired by beside those of the schema.
+        hierarchy: Children and parents: `off`, each by itself; `consistent`, together; `roll_up`, together, and where
+            the child is unsure the parent alone.
     """
 
     calibration: Calibration = field(default_factory=Calibration)
@@ -31,3 +33,4 @@ class Policy:
     conformal: Mapping[str, Conformal] = field(default_factory=dict)
     flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
+    hierarchy: str = "off"

@@ -7,6 +7,7 @@ from typing import Any
 from facetwise.decisions._calibration import Calibration
 from facetwise.decisions._conformal import SET_SCORES, Conformal
 from facetwise.decisions._goals import NEVER, Goal
+from facetwise.decisions._hierarchy import HIERARCHIES
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
 from facetwise.schema import Attribute, Kind, Rule, Schema, Transform, rule_from_dict, rule_to_dict
@@ -50,6 +51,7 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
         },
         "flags": {key: list(told) for key, told in policy.flags.items()},
         "rules": [rule_to_dict(rule) for rule in policy.rules],
+        "hierarchy": policy.hierarchy,
     }
 
 
@@ -186,6 +188,7 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
         conformal={k: _conformal(schema, by_id[k], v) for k, v in data["conformal"].items()},
         flags={k: tuple(str(told) for told in v) for k, v in data["flags"].items()},
         rules=_rules(schema, data.get("rules", [])),  # bundles from before there were rules have none
+        hierarchy=_hierarchy(data.get("hierarchy", "off")),  # nor did they settle hierarchies
     )
 
 
@@ -198,6 +201,12 @@ def _rules(schema: Schema, listed: Any) -> tuple[Rule, ...]:
             if column not in schema.index or not set(classes) <= set(schema.attribute(column).classes):
                 raise ValueError(f"its rule {str(rule)!r} is not about the schema's attributes and classes")
     return tuple(rule for rule in found if isinstance(rule, Rule))
+
+
+def _hierarchy(text: Any) -> str:
+    if text not in HIERARCHIES:
+        raise ValueError(f"its hierarchies are settled by one of {', '.join(HIERARCHIES)}. Found {text!r}")
+    return text
 
 
 def _goal(text: str) -> str:

@@ -1,7 +1,7 @@
 """Many configurations on the same splits, the same budget and the same seeds, against the first of them."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from facetwise.studies._cells import SCRATCH, Cell, cell_digest, claim_study, fa
 from facetwise.studies._compare_page import write_comparison
 from facetwise.studies._variants import READ_FIELDS, Variant, find_variant, variants_of
 from facetwise.studies._verdicts import Comparison, judge_cells
+from facetwise.studies._workers import in_processes
 from facetwise.training import (
     Prepared,
     Stopping,
@@ -61,6 +62,7 @@ def compare(
     seeds: int = 5,
     metric: str = "mean_macro_f1",
     baseline: str | None = None,
+    jobs: int = 1,
     overwrite: bool = False,
     report: Report = silent,
     stop: Stopping | None = None,
@@ -84,6 +86,8 @@ def compare(
         seeds: How many; from the configuration's own seed upwards. Each draws the split too, unless the table has one.
         metric: What is compared, on the test rows: any score that `select_by` takes.
         baseline: Name of the variant to compare with; the first one if not given.
+        jobs: Processes that train side by side; they share out the threads. In a script of your own, what calls this
+            stands under `if __name__ == "__main__":`, as for every program that starts processes.
         overwrite: Forget what is in the folder.
         report: Told about progress.
         stop: Asked between two steps.
@@ -99,6 +103,8 @@ def compare(
     reference = find_variant(chosen, baseline)
     if seeds < 1:
         raise UserError(f"--seeds is at least 1. Found {seeds}. Fix: write --seeds 5")
+    if jobs < 1:
+        raise UserError(f"--jobs is at least 1. Found {jobs}. Fix: write --jobs 2, or as many as there are cores")
     first = load_config(base, settings, **options)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     read = read_structure(table, images=None if images is None else Path(images), schema=given, config=first)
@@ -108,7 +114,7 @@ def compare(
     folder, repeated = Path(out), [first.seed + number for number in range(seeds)]
     with hold(folder):
         claim_study(folder, "comparison", FILES, overwrite=overwrite)
-        cells = _train_all(data, chosen, repeated, folder, facts, metric=metric, report=report, stop=stop)
+        cells = _train_all(data, chosen, repeated, folder, facts, metric=metric, jobs=jobs, report=report, stop=stop)
         found = judge_cells(chosen, cells, repeated, reference=reference, metric=metric)
         write_comparison(folder, found)
     return found
@@ -133,61 +139,92 @@ def _train_all(
     facts: Mapping[str, Any],
     *,
     metric: str,
+    jobs: int,
     report: Report,
     stop: Stopping | None,
 ) -> dict[tuple[str, int], Cell]:
     """Every cell, those that are there already read back; one seed's rows in memory at a time."""
-    found: dict[tuple[str, int], Cell] = {}
-    total, done = len(variants) * len(seeds), 0
+    names = {variant.name: variant for variant in variants}
     files = {
         (variant.name, seed): folder / CELLS / f"{cell_digest(_with_seed(variant.config, seed), facts)}.json"
-        for variant in variants
         for seed in seeds
+        for variant in variants
     }
-    there = sum((cell := read_cell(path)) is not None and cell.error is None for path in files.values())
-    if there:
-        told = {"code": "resumed", "cells": there}
-        report(Event("stage", f"{there} of {total} trainings are there already", data=told))
-    for number, seed in enumerate(seeds):
-        rows = _Rows(data, seed, report if number == 0 else silent, metric)
-        for variant in variants:
-            path, config = files[variant.name, seed], _with_seed(variant.config, seed)
-            cell = read_cell(path)
-            if cell is None or cell.error is not None:
-                try:
-                    _train(path, rows.of(config), config, folder, variant=variant, report=report, stop=stop)
-                except Interrupted as error:
-                    words = f"stopped; {done} of {total} trainings are kept in {folder}. The same command continues."
-                    raise Interrupted(words, code=error.code) from error
-                cell = read_cell(path)
-                assert cell is not None
-            found[variant.name, seed] = cell
+    missing = [key for key, path in files.items() if (cell := read_cell(path)) is None or cell.error is not None]
+    total, done = len(files), len(files) - len(missing)
+    if done:
+        told = {"code": "resumed", "cells": done}
+        report(Event("stage", f"{done} of {total} trainings are there already", data=told))
+    bench = _CompareBench(data=data, variants=names, files=files, folder=folder, metric=metric)
+    try:
+        for key, said in _worked(bench, missing, jobs=jobs, report=report, stop=stop):
+            if said is not None:
+                report(Event("notice", f"{key[0]}, seed {key[1]}: {said}", data={"code": "not_trained"}))
             done += 1
             report(Event("progress", "trainings", done, total))
-    return found
+    except Interrupted as error:
+        words = f"stopped; {done} of {total} trainings are kept in {folder}. The same command continues."
+        raise Interrupted(words, code=error.code) from error
+    found = {key: read_cell(path) for key, path in files.items()}
+    return {key: cell for key, cell in found.items() if cell is not None}
 
 
-def _train(
-    path: Path, prepared: Prepared, config: Config, folder: Path, *, variant: Variant, report: Report,
-    stop: Stopping | None,
-) -> None:  # fmt: skip
-    """One cell. What cannot be trained is a result too: the others go on."""
+def _worked(
+    bench: "_CompareBench", missing: Sequence[tuple[str, int]], *, jobs: int, report: Report, stop: Stopping | None
+) -> Iterator[tuple[tuple[str, int], str | None]]:
+    """Train what is missing, here or in several processes; yields what was done, and why it could not be."""
+    if jobs > 1 and len(missing) > 1:
+        yield from in_processes(bench, missing, jobs=jobs, stop=stop)
+        return
+    run = bench.begin(stop, report)
+    for key in missing:
+        yield key, run(key)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CompareBench:
+    """What a process needs to train any cell."""
+
+    data: _Data
+    variants: Mapping[str, Variant]
+    files: Mapping[tuple[str, int], Path]
+    folder: Path
+    metric: str
+
+    def begin(self, stop: Stopping | None = None, report: Report = silent) -> Callable[[tuple[str, int]], str | None]:
+        """Cells one after the other; the rows of one seed stay in memory."""
+        rows: list[_Rows] = []
+
+        def run(key: tuple[str, int]) -> str | None:
+            name, seed = key
+            config = _with_seed(self.variants[name].config, seed)
+            if not rows or rows[0].seed != seed:
+                told = report if not rows else silent
+                rows[:] = [_Rows(self.data, seed, told, self.metric)]
+            return _train(self.files[key], rows[0].of(config), config, self.folder, stop=stop)
+
+        return run
+
+
+def _train(path: Path, prepared: Prepared, config: Config, folder: Path, *, stop: Stopping | None) -> str | None:
+    """One cell, or why there is none. What cannot be trained is a result too: the others go on."""
     (folder / SCRATCH).mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder / SCRATCH, ignore_cleanup_errors=True) as scratch:
         try:
             trial = run_trial(prepared, config, scratch=Path(scratch), stop=stop)
         except (ConfigError, RunError) as error:
-            report(Event("notice", f"{variant.name}, seed {config.seed}: {error}", data={"code": "not_trained"}))
             write_cell(path, prepared, str(error), config)
-            return
+            return str(error)
     write_cell(path, prepared, trial, config)
+    return None
 
 
 class _Rows:
     """The rows of one seed, prepared once for all variants that read the same features."""
 
     def __init__(self, data: _Data, seed: int, report: Report, metric: str) -> None:
-        self._data, self._seed, self._report, self._metric = data, seed, report, metric
+        self.seed = seed
+        self._data, self._report, self._metric = data, report, metric
         self._known: dict[str, Prepared] = {}
         self._sides: tuple[np.ndarray, np.ndarray] | None = None
 

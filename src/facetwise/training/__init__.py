@@ -1,5 +1,6 @@
 """Config and a table to a run folder."""
 
+from facetwise.training._build import build
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._distributed import World, joined, rank_told
@@ -12,6 +13,7 @@ from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
+from facetwise.training._released import PreparedRelease, prepare_release
 from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
 from facetwise.training._step import Step, training_step
@@ -27,6 +29,7 @@ __all__ = [
     "ParameterGroup",
     "Part",
     "Prepared",
+    "PreparedRelease",
     "Run",
     "Step",
     "Stopping",
@@ -34,6 +37,7 @@ __all__ = [
     "Trial",
     "World",
     "begin_run",
+    "build",
     "check_losses_of",
     "claim_folder",
     "environment",
@@ -48,6 +52,7 @@ __all__ = [
     "own_config",
     "parameter_groups",
     "prepare",
+    "prepare_release",
     "rank_told",
     "read_checkpoint",
     "read_structure",

@@ -14,9 +14,10 @@ from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import Standardizer
 from facetwise.inference import Bundle
-from facetwise.models import FacetModel, build_model
+from facetwise.models import FacetModel
 from facetwise.objectives import Objective, count_classes, make_targets
 from facetwise.schema import VALUE, Kind, Labels, Schema
+from facetwise.training._build import model_of
 from facetwise.training._device import choose_device
 from facetwise.training._learned_backbone import begin_tuning, tunes
 from facetwise.training._part import Part
@@ -82,11 +83,7 @@ def assemble(
     features = standardizer(prepared.features)
     device = choose_device(config.device)
     parts = {side: make_part(schema, prepared, scales, features, rows).to(device) for side, rows in sides.items()}
-    model = build_model(
-        schema, levels=widths, adapters=[_choice(one) for one in config.adapters], trunk=config.trunk.name,
-        trunk_options=config.trunk.options, head=config.head.name, head_options=config.head.options,
-        depth=config.depth, input_dropout=config.input_dropout, views=prepared.features.ndim == 3, seed=config.seed,
-    ).to(device)  # fmt: skip
+    model = model_of(schema, config, widths, views=prepared.features.ndim == 3).to(device)
     if tunes(config):
         parts |= begin_tuning(prepared, config, model, parts, sides, standardizer, augment=augment, report=report)
     objective = Objective(

@@ -62,7 +62,7 @@ def fit_decisions(
     thresholds, policy = fit_policy(
         bundle.schema, scores, applies, prepared.labels.take(val), prepared.labels.take(sides["train"]),
         goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
-        sets=config.sets, coverage=config.coverage,
+        sets=config.sets, coverage=config.coverage, hierarchy=config.hierarchy,
     )  # fmt: skip
     if config.rules == "mined":
         mined = mine_rules(bundle.schema, prepared.labels.take(sides["train"]))

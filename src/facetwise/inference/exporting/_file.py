@@ -44,6 +44,11 @@ def check_exportable(bundle: Bundle, *, features_only: bool) -> None:
             "one exported file decides every attribute by itself. Found rules between attributes. "
             "Fix: train with rules=declared and none in the schema"
         )
+    if bundle.policy.hierarchy != "off" and any(one.parent is not None for one in bundle.schema.attributes):
+        raise UserError(
+            "one exported file decides every attribute by itself. Found parents and children that are decided together "
+            f"(hierarchy: {bundle.policy.hierarchy}). Fix: train with hierarchy=off, or answer with `facetwise predict`"
+        )
     if bundle.learnt:
         raise UserError(
             f"one exported file has the classes of its network. Found {len(bundle.learnt)} learnt afterwards. "

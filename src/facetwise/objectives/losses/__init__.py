@@ -14,6 +14,7 @@ from facetwise.objectives.losses._influence_balanced import InfluenceBalanced
 from facetwise.objectives.losses._ldam import Ldam
 from facetwise.objectives.losses._logit_adjustment import LogitAdjustment
 from facetwise.objectives.losses._loss import CellLosses, Loss
+from facetwise.objectives.losses._one_vs_rest import OneVsRest
 from facetwise.objectives.losses._robust_gaussian import RobustGaussian
 from facetwise.objectives.losses._smooth_l1 import SmoothL1
 from facetwise.objectives.losses._splc import Splc
@@ -31,6 +32,7 @@ LOSSES: dict[str, type[Loss]] = {
     "logit_adjustment": LogitAdjustment,
     "class_dependent_temperature": ClassDependentTemperature,
     "balanced_softmax": BalancedSoftmax,
+    "one_vs_rest": OneVsRest,
     "binary_cross_entropy": BinaryCrossEntropy,
     "binary_focal": BinaryFocal,
     "asymmetric": Asymmetric,
@@ -93,6 +95,7 @@ __all__ = [
     "Ldam",
     "LogitAdjustment",
     "Loss",
+    "OneVsRest",
     "RobustGaussian",
     "SmoothL1",
     "Splc",
