@@ -7,6 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from facetwise import __version__
+from facetwise.cli._add_attribute import add_attribute
 from facetwise.cli._audit import audit
 from facetwise.cli._backbones import backbones
 from facetwise.cli._compare import compare
@@ -66,6 +67,7 @@ for command in (
     audit,
     suggest,
     learn,
+    add_attribute,
     diff,
     drift,
     backbones,

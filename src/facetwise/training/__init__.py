@@ -1,5 +1,6 @@
 """Config and a table to a run folder."""
 
+from facetwise.training._adding import Added
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
@@ -20,6 +21,7 @@ from facetwise.training.augmentation import from_callable
 
 __all__ = [
     "LOCK",
+    "Added",
     "BlockAdamW",
     "Checkpoint",
     "Exported",

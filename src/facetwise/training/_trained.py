@@ -11,7 +11,7 @@ import numpy as np
 
 from facetwise.config import Config, load_config
 from facetwise.data import Table
-from facetwise.errors import RunError, UserError
+from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -21,7 +21,6 @@ from facetwise.inference import (
     Evidence,
     Filled,
     Predictor,
-    answers_from,
     describe_rows,
     read_bundle,
     write_text,
@@ -30,14 +29,16 @@ from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
-from facetwise.training._answering import evidence_for, fill_cells, predict_given, predict_pictures
+from facetwise.training._adding import Added, add_attribute
+from facetwise.training._again import prepare_again
+from facetwise.training._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
 from facetwise.training._learning import write_learnt
 from facetwise.training._own_backbone import own_backbone
-from facetwise.training._prepare import Prepared, prepare, read_structure
+from facetwise.training._prepare import Prepared
 from facetwise.training._reporting import report_of
 
 __all__ = ["Run", "Side", "load"]
@@ -202,16 +203,7 @@ class Run:
     @cached_property
     def _prepared(self) -> Prepared:
         """The run's own table again, from the cache; the sides are those that were saved."""
-        about = self.source()
-        read = read_structure(
-            about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"],
-            corrections=about["corrections"],
-        )  # fmt: skip
-        given = None if about["features"] is None else Path(about["features"])
-        # The sides are those of split.csv: what looks the same has had its say.
-        config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
-        tuned = None if self.bundle.network is None else self.backbone()
-        return prepare(read, config, features=given, split_from=self.path, backbone=tuned, report=silent)
+        return prepare_again(self, self.source())
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
@@ -361,17 +353,37 @@ class Run:
         """
         return load(write_learnt(self, column, name, pictures, Path(out), parent, report))
 
+    def add_attribute(
+        self,
+        table: str | Path,
+        column: str,
+        *,
+        out: str | Path,
+        images: str | Path | None = None,
+        schema: str | Path | None = None,
+        report: Report = silent,
+    ) -> Added:
+        """A copy of the run that answers one attribute more, every old answer the same to the last bit.
+
+        The attribute gets a model of its own on the run's features, in seconds; rows of the run keep their sides.
+
+        Args:
+            table: The run's table with the column, or another one with the same columns and more rows.
+            column: The new attribute, of any kind.
+            out: Folder of the new run.
+            images: Folder that the table's paths are relative to; the run's if not given.
+            schema: Schema file that declares the attribute; its kind and classes are read from the table if not given.
+            report: Told about progress.
+
+        Raises:
+            UserError: An attribute that is there already, columns that are missing, a folder that is not empty.
+        """
+        return add_attribute(self, table, column, images=images, schema=schema, out=Path(out), report=report)
+
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.
 
         Raises:
             UserError: Another width.
         """
-        width = len(self.bundle.standardizer.mean)
-        if features.ndim != 2 or features.shape[1] != width:
-            raise UserError(
-                f"features have shape (item, {width}). Found {features.shape}. Fix: extract with the same backbone"
-            )
-        names = [str(n) for n in range(len(features))]
-        decisions = self.predictor(checkpoint)(np.asarray(features, dtype=np.float32))
-        return answers_from(self.schema, names, [None] * len(names), decisions)
+        return predict_features(self, features, checkpoint)
