@@ -14,6 +14,7 @@ from facetwise.cli._compare import compare
 from facetwise.cli._config import config
 from facetwise.cli._demo import demo
 from facetwise.cli._diff import diff
+from facetwise.cli._distill import distill
 from facetwise.cli._door import enter
 from facetwise.cli._drift import drift
 from facetwise.cli._env import env
@@ -25,6 +26,7 @@ from facetwise.cli._inspect import inspect
 from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
 from facetwise.cli._report import report
+from facetwise.cli._soup import soup
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
@@ -68,6 +70,8 @@ for command in (
     suggest,
     learn,
     add_attribute,
+    soup,
+    distill,
     diff,
     drift,
     backbones,

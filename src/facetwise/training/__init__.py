@@ -1,8 +1,11 @@
 """Config and a table to a run folder."""
 
 from facetwise.training._adding import Added
+from facetwise.training._assemble import Assembled, make_part
 from facetwise.training._checkpoints import Checkpoint, read_checkpoint
+from facetwise.training._decisions import fit_decisions
 from facetwise.training._deployed import Exported, export_run, verify_run
+from facetwise.training._depth_report import depth_report
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
 from facetwise.training._learned_backbone import refuse_untuned
@@ -12,19 +15,25 @@ from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
+from facetwise.training._results import write_results
 from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
 from facetwise.training._step import Step, training_step
+from facetwise.training._teachers import Lesson, Teachers, check_teachers, describe_unlabelled
 from facetwise.training._trained import Run, load
 from facetwise.training._trial import Trial, run_trial
+from facetwise.training._validation import Judgement, judge
 from facetwise.training.augmentation import from_callable
 
 __all__ = [
     "LOCK",
     "Added",
+    "Assembled",
     "BlockAdamW",
     "Checkpoint",
     "Exported",
+    "Judgement",
+    "Lesson",
     "ParameterGroup",
     "Part",
     "Prepared",
@@ -32,18 +41,25 @@ __all__ = [
     "Step",
     "Stopping",
     "Structure",
+    "Teachers",
     "Trial",
     "begin_run",
     "check_losses_of",
+    "check_teachers",
     "claim_folder",
+    "depth_report",
+    "describe_unlabelled",
     "environment",
     "export_run",
     "fit",
+    "fit_decisions",
     "from_callable",
     "hold",
     "infer_structure",
     "is_finished",
+    "judge",
     "load",
+    "make_part",
     "own_config",
     "parameter_groups",
     "prepare",
@@ -55,4 +71,5 @@ __all__ = [
     "stopping_on_signals",
     "training_step",
     "verify_run",
+    "write_results",
 ]

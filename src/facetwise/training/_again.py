@@ -23,7 +23,9 @@ def prepare_again(run: FinishedRun, about: Mapping[str, Any]) -> Prepared:
         corrections=about["corrections"],
     )  # fmt: skip
     given = None if about["features"] is None else Path(about["features"])
-    # The sides are those of split.csv: what looks the same has had its say.
-    config = run.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
+    # The sides are those of split.csv: what looks the same has had its say. So have the columns that were chosen: the
+    # run's schema has those and no others.
+    done = {"near_duplicates": False, "group_near_duplicates": False, "attributes": None, "exclude": []}
+    config = run.config.model_copy(update=done)
     tuned = None if run.bundle.network is None else run.backbone()
     return prepare(read, config, features=given, split_from=run.path, backbone=tuned, report=silent)

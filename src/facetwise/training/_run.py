@@ -4,6 +4,7 @@ import io
 import json
 import os
 import platform
+from collections.abc import Callable
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,7 +27,7 @@ from facetwise.inference import (
 from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
-from facetwise.training._assemble import assemble, make_bundle
+from facetwise.training._assemble import Assembled, assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
@@ -141,6 +142,7 @@ def run_training(
     stop: Stopping | None = None,
     insist: bool = False,
     augment: Augmenter | None = None,
+    taught: Callable[[Assembled], Assembled] = lambda made: made,
 ) -> Prepared:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
 
@@ -155,11 +157,12 @@ def run_training(
         stop: Asked between the steps of the training.
         insist: There has to be a checkpoint to continue from.
         augment: The user's own augmentation.
+        taught: Puts a teacher beside the labels.
 
     Returns:
         The table; of a fine-tuned run with the features of the backbone that has learned.
     """
-    made = assemble(prepared, config, augment=augment, report=report)
+    made = taught(assemble(prepared, config, augment=augment, report=report))
     schema, model, parts = prepared.schema, made.model, made.parts
     write_text(folder / "schema.yaml", schema_to_yaml(schema))
     with writing(folder / "split.csv"):
