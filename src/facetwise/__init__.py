@@ -7,11 +7,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facetwise.api import Run, environment, extract, inspect, load, train
+    from facetwise.api import Run, environment, extract, from_pretrained, inspect, load, train
 
 __version__ = "0.1.0"
 
-__all__ = ["Run", "__version__", "environment", "extract", "inspect", "load", "train"]
+__all__ = ["Run", "__version__", "environment", "extract", "from_pretrained", "inspect", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

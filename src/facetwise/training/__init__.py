@@ -8,6 +8,7 @@ from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._depth_report import depth_report
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
+from facetwise.training._hub import fetch_pretrained
 from facetwise.training._learned_backbone import refuse_untuned
 from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
@@ -51,6 +52,7 @@ __all__ = [
     "describe_unlabelled",
     "environment",
     "export_run",
+    "fetch_pretrained",
     "fit",
     "fit_decisions",
     "from_callable",

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -30,12 +29,12 @@ from facetwise.models.backbones import Backbone
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
 from facetwise.training._adding import Added, add_attribute
-from facetwise.training._again import prepare_again
+from facetwise.training._again import predictor_of, prepare_again, source_of, summary_of
 from facetwise.training._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
-from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
+from facetwise.training._hub import push_pretrained, write_pretrained
 from facetwise.training._learning import write_learnt
 from facetwise.training._own_backbone import own_backbone
 from facetwise.training._prepare import Prepared
@@ -93,27 +92,11 @@ class Run:
 
     def summary(self) -> list[str]:
         """Where the results are, in a few lines."""
-        overall, floor = self.metrics["overall"], self.metrics["floors"]["majority"]["overall"]
-        lines = [f"run       {self.path}"]
-        for name, label in (("mean_macro_f1", "macro F1"), ("mean_accuracy", "accuracy")):
-            if overall.get(name) is not None:
-                lines.append(
-                    f"{label:<9} {overall[name]:.3f} on {self.metrics['split']} (majority floor {floor[name]:.3f})"
-                )
-        return lines
+        return summary_of(self.path, self.metrics)
 
     def predictor(self, checkpoint: str = "best_score") -> Predictor:
         """The bundle ready to answer, with the parameters of another checkpoint if asked."""
-        if checkpoint == "best_score":
-            return Predictor(self.bundle)
-        if self.bundle.network is not None:
-            raise RunError(
-                f"the bundle of a fine-tuned run has the backbone of its best_score. Found checkpoint {checkpoint!r}. "
-                "Fix: leave --checkpoint away"
-            )
-        saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
-        # The neighbours are described by the best checkpoint.
-        return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
+        return predictor_of(self.path, self.bundle, checkpoint)
 
     def backbone(self) -> Backbone:
         """The backbone whose features the run reads, with the same weights.
@@ -195,10 +178,7 @@ class Run:
         Raises:
             RunError: The run was trained on a frame.
         """
-        about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        if about["table"] is None:
-            raise RunError("this run was trained on a frame, not a file. Fix: give the labelled table to evaluate")
-        return {key: about.get(key) for key in ("table", "images", "test", "features", "corrections")}
+        return source_of(self.path)
 
     @cached_property
     def _prepared(self) -> Prepared:
@@ -379,6 +359,33 @@ class Run:
             UserError: An attribute that is there already, columns that are missing, a folder that is not empty.
         """
         return add_attribute(self, table, column, images=images, schema=schema, out=Path(out), report=report)
+
+    def save_pretrained(
+        self, folder: str | Path, *, name: str | None = None, licence: str | None = None, evidence: bool = False
+    ) -> Path:
+        """Write what another machine needs to answer: bundle, metrics, configuration and a model card.
+
+        Args:
+            folder: A new or an empty one.
+            name: What the card calls it.
+            licence: Of the model, for the card.
+            evidence: Keep the names of the training pictures, which `evidence` tells.
+        """
+        return write_pretrained(self, Path(folder), name=name, licence=licence, evidence=evidence)
+
+    def push_to_hub(self, repository: str, *, private: bool = True, token: str | None = None, **options: Any) -> str:
+        """Upload what `save_pretrained` writes, with its options, to OWNER/NAME on the Hugging Face hub; its address.
+
+        Args:
+            repository: Made if it is not there; private then, unless told otherwise.
+            private: Whether only its owner sees it.
+            token: For the hub; the one that `hf auth login` keeps if not given.
+            options: `licence`, `evidence`.
+
+        Raises:
+            UnavailableError: No network, or no right.
+        """
+        return push_pretrained(self, repository, private=private, token=token, **options)
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.
