@@ -7,7 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from facetwise.api import Run, build, compare, environment, extract, inspect, load, prepare, sweep, train
+    from facetwise.api import (
+        Run,
+        build,
+        compare,
+        environment,
+        extract,
+        from_pretrained,
+        inspect,
+        load,
+        prepare,
+        sweep,
+        train,
+    )
 
 __version__ = "0.1.0"
 
@@ -18,6 +30,7 @@ __all__ = [
     "compare",
     "environment",
     "extract",
+    "from_pretrained",
     "inspect",
     "load",
     "prepare",

@@ -40,6 +40,7 @@ from facetwise.training import (
     build,
     claim_folder,
     environment,
+    fetch_pretrained,
     from_callable,
     hold,
     infer_structure,
@@ -63,6 +64,7 @@ __all__ = [
     "compare",
     "environment",
     "extract",
+    "from_pretrained",
     "inspect",
     "load",
     "prepare",
@@ -317,6 +319,30 @@ def train(
     if world.leads:
         report(Event("summary", f"report      {run.report()}"))
     return run
+
+
+def from_pretrained(source: str | Path, *, revision: str | None = None, token: str | None = None) -> Run:
+    """A run that somebody has given away: a folder of `save_pretrained`, or a repository of the Hugging Face hub.
+
+    Only JSON, safetensors, YAML and the card are fetched, and every byte of the bundle is checked against its digests;
+    nothing in it is executed. The network is asked only for what is no folder here.
+
+    Args:
+        source: Folder, or OWNER/NAME.
+        revision: Branch, tag or commit of the repository.
+        token: For the hub.
+
+    Raises:
+        UnavailableError: No network, no such repository, or no right.
+        RunError, BundleError: There is no run in it, or not what was written.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        parts = str(source).split("/")
+        if isinstance(source, Path) or len(parts) != 2 or not all(parts) or parts[0] in (".", "..", "~"):
+            raise UserError(f"{source} is a folder, or OWNER/NAME on the hub. Found neither. Fix: check the path")
+        folder = fetch_pretrained(str(source), revision=revision, token=token)
+    return load(folder)
 
 
 def _overheard(report: Report, said: list[str]) -> Report:

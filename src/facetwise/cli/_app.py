@@ -7,12 +7,14 @@ import typer
 from typer.core import TyperGroup
 
 from facetwise import __version__
+from facetwise.cli._add_attribute import add_attribute
 from facetwise.cli._audit import audit
 from facetwise.cli._backbones import backbones
 from facetwise.cli._compare import compare
 from facetwise.cli._config import config
 from facetwise.cli._demo import demo
 from facetwise.cli._diff import diff
+from facetwise.cli._distill import distill
 from facetwise.cli._door import enter
 from facetwise.cli._drift import drift
 from facetwise.cli._env import env
@@ -26,6 +28,7 @@ from facetwise.cli._predict import predict
 from facetwise.cli._prepare import prepare
 from facetwise.cli._recipes import recipes
 from facetwise.cli._report import report
+from facetwise.cli._soup import soup
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
@@ -69,6 +72,9 @@ for command in (
     audit,
     suggest,
     learn,
+    add_attribute,
+    soup,
+    distill,
     diff,
     drift,
     backbones,

@@ -16,6 +16,7 @@ from facetwise.decisions._fit_policy import fit_policy
 from facetwise.decisions._fit_shares import fit_shares
 from facetwise.decisions._given import contradictions, hold_applicability, hold_values
 from facetwise.decisions._goals import NEVER, Cut, Goal, check_goals, goal_of, least_confidence, least_score
+from facetwise.decisions._grown import answers_digest, grow_labels, grow_neighbours, grow_policy, labels_of
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
 from facetwise.decisions._learnt import add_class, add_neighbours, before_learning, with_learnt
 from facetwise.decisions._mine_rules import Mined, mine_rules
@@ -58,6 +59,7 @@ __all__ = [
     "Repaired",
     "add_class",
     "add_neighbours",
+    "answers_digest",
     "applicability_table",
     "apply_isotonic",
     "apply_sigmoid",
@@ -80,9 +82,13 @@ __all__ = [
     "fit_temperature",
     "gather",
     "goal_of",
+    "grow_labels",
+    "grow_neighbours",
+    "grow_policy",
     "hold_applicability",
     "hold_values",
     "intervals",
+    "labels_of",
     "least_confidence",
     "least_score",
     "log_odds",

@@ -50,7 +50,7 @@ class Bundle:
         policy: Calibration, abstention, sets and intervals; bundles from before it have an empty one.
         neighbours: Training rows that vote beside the network; None where they were not asked for.
         model: adapters (none in early bundles), trunk, head, depth and views (their mean in early bundles), as
-            configured.
+            configured; "added": the same of every attribute that was added later, in order, by its id.
         levels: "all" or "last".
         backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
             are refused.
@@ -208,13 +208,22 @@ def _from_parts(folder: Path, data: dict[str, Any], files: dict[str, bytes]) -> 
         learnt=_learnt(schema, data),
         learnt_rows=int(data.get("learnt_rows", 0)),
         network=load(files[NETWORK]) if NETWORK in files else None,
-        model=data["model"],
+        model=_model(schema, data["model"]),
         levels=data["levels"],
         backbone=data["backbone"],
         metrics=data["metrics"],
         data=dict(data.get("data", {})),
         facetwise=data["facetwise"],
     )
+
+
+def _model(schema: Schema, data: dict[str, Any]) -> dict[str, Any]:
+    """How the model is built; attributes that were added later are the schema's, and not all of it."""
+    named = [one["attribute"] for one in data.get("added", ())]
+    known = {attribute.id for attribute in schema.attributes}
+    if len(set(named)) < len(named) or not set(named) < known:
+        raise ValueError(f"attributes that were added are some of the schema's. Found {named}")
+    return data
 
 
 def _learnt(schema: Schema, data: dict[str, Any]) -> dict[str, int]:

@@ -1,7 +1,9 @@
 """Features to decisions with a bundle: the one path that evaluate, predict and the server share."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,8 +21,8 @@ from facetwise.decisions import (
     with_learnt,
 )
 from facetwise.inference._bundle import Bundle
-from facetwise.models import FacetModel, build_model
-from facetwise.schema import Labels, Schema
+from facetwise.models import FacetModel, build_model, join_models
+from facetwise.schema import Labels, Schema, alone, without
 
 __all__ = ["Predictor", "logits_of", "read_features"]
 
@@ -95,9 +97,20 @@ class Predictor:
         """The model with the bundle's parameters."""
         if self._given is not None:
             return self._given
-        given = self.bundle.model
-        model = build_model(
-            self.schema,
+        given, schema = self.bundle.model, self.schema
+        added = given.get("added", ())
+        model = self._built(without(schema, [one["attribute"] for one in added]), given)
+        if added:
+            schemas = [alone(schema, one["attribute"]) for one in added]
+            parts = [self._built(own, one) for own, one in zip(schemas, added, strict=True)]
+            join_models(schema, model, dict(zip([one["attribute"] for one in added], parts, strict=True)))
+        model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.bundle.tensors.items()})
+        return model.eval()
+
+    def _built(self, schema: Schema, given: Mapping[str, Any]) -> FacetModel:
+        """A model as the bundle describes it, its parameters not yet set."""
+        return build_model(
+            schema,
             levels=self.bundle.standardizer.levels,
             adapters=[(one["name"], one["options"]) for one in given.get("adapters", ())],
             trunk=given["trunk"]["name"],
@@ -107,8 +120,6 @@ class Predictor:
             depth=given["depth"],
             views=given.get("views") == "attention",
         )
-        model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.bundle.tensors.items()})
-        return model.eval()
 
     def read(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (item, width) or (item, view, width) to logits and representation."""

@@ -2,6 +2,7 @@
 
 from facetwise.models._compose import build_model
 from facetwise.models._depth import Depth
+from facetwise.models._join import join_models
 from facetwise.models._model import FacetModel, ModelOutput
 from facetwise.models._norms import BatchNormBank
 from facetwise.models._picture_reader import PRECISIONS, PictureReader
@@ -19,4 +20,5 @@ __all__ = [
     "build_model",
     "depth_of_parameters",
     "depth_units",
+    "join_models",
 ]

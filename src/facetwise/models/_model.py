@@ -51,6 +51,7 @@ class FacetModel(nn.Module):
     """
 
     places: Tensor
+    order: Tensor
 
     def __init__(
         self,
@@ -76,6 +77,22 @@ class FacetModel(nn.Module):
         self.num_logits = num_logits
         self.num_attributes = attributes
         self.register_buffer("places", torch.tensor(places, dtype=torch.long), persistent=False)
+        self.added = nn.ModuleList()  # models of attributes that came later
+        self.register_buffer("order", torch.zeros(0, dtype=torch.long), persistent=False)
+
+    def grow(self, added: Sequence["FacetModel"], order: Sequence[int]) -> None:
+        """Join models of attributes that were added later; every one keeps products of its own.
+
+        A wider product would give the old logits other last bits in some shapes, so there is none: what this model says
+        of its attributes is computed as before and only copied to its place.
+
+        Args:
+            added: Models of the same features.
+            order: Of each logit of the whole, its place among this model's and then the others' logits.
+        """
+        self.added.extend(added)
+        self.order = torch.tensor(order, dtype=torch.long, device=self.order.device)
+        self.num_logits = len(order)
 
     def _adapted(
         self, features: Tensor, category: Int[Tensor, " batch"] | None
@@ -102,8 +119,14 @@ class FacetModel(nn.Module):
         """
         if self.reader is not None and features.ndim == 4:
             features = self.reader(features)
-        if features.ndim == 3:
-            return self._pooled(features, category)
+        told = self._pooled(features, category) if features.ndim == 3 else self._read(features, category)
+        if not len(self.added):
+            return told
+        logits = torch.cat([told.logits, *(part(features).logits for part in self.added)], dim=1)
+        return told._replace(logits=logits.index_select(1, self.order))
+
+    def _read(self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None) -> ModelOutput:
+        """One picture per item."""
         features = self.dropout(features)
         adapted, aux = self._adapted(features, category)
         representation, beside = self.trunk.represent(adapted)
@@ -121,7 +144,7 @@ class FacetModel(nn.Module):
         """Every picture by itself, then the pictures of each item together."""
         seen = ~features[:, :, 0].isnan()
         told = None if category is None else category[:, None].expand_as(seen)[seen]
-        each = self.forward(features[seen], told)
+        each = self._read(features[seen], told)
 
         def mean(values: Tensor) -> Tensor:
             count = seen.sum(dim=1).reshape(-1, *[1] * (values.ndim - 1))
@@ -200,7 +223,7 @@ class FacetModel(nn.Module):
             category = None if category is None else category[:, None].expand_as(seen)[seen]
             features = features[seen]
             if self.views is not None:
-                shares = self.views.shares(self.forward(features, category).features, seen)
+                shares = self.views.shares(self._read(features, category).features, seen)
                 mean = shares.sum(dim=0) / seen.sum(dim=0).clamp_min(1)[:, None]
                 told["views.share"] = mean.T.cpu().numpy()
         for number, adapter in enumerate(self.adapters):

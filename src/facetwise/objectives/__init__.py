@@ -10,6 +10,7 @@ from facetwise.objectives._class_weights import (
 from facetwise.objectives._objective import LossChoice, Objective, Reduced, about_losses_of, plain_objective
 from facetwise.objectives._segmented import segment_log_softmax, segment_logsumexp
 from facetwise.objectives._targets import Outputs, Targets, make_targets
+from facetwise.objectives._teaching import Teaching
 from facetwise.objectives.balancing import BALANCER_ALIASES, BALANCERS, Balancer, LooksAgain, PackedHead, Shared
 from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, Loss
 from facetwise.objectives.reweighting import REWEIGHTING, REWEIGHTING_ALIASES, Reweighting
@@ -34,6 +35,7 @@ __all__ = [
     "Reweighting",
     "Shared",
     "Targets",
+    "Teaching",
     "about_losses_of",
     "class_weights",
     "count_classes",

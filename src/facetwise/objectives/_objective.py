@@ -11,6 +11,7 @@ from torch.nn import functional
 from facetwise.errors import Complaint, ConfigError, nearest
 from facetwise.objectives._class_weights import ClassCounts, ClassWeights
 from facetwise.objectives._targets import Outputs, Targets
+from facetwise.objectives._teaching import Teaching
 from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, PLAIN_LOSSES, Loss
 from facetwise.schema import Kind, Schema
 
@@ -27,6 +28,7 @@ class Reduced(NamedTuple):
         total, applicability_total: Sums of cell losses.
         cells, applicability_cells: Labelled cells.
         divisor: What the total is divided by: the labelled cells, or what the loss says in their place.
+        taught_total, taught: Sums of a teacher's loss, and the weight of the cells that they are of.
     """
 
     total: Float[Tensor, " attribute"]
@@ -34,15 +36,19 @@ class Reduced(NamedTuple):
     applicability_total: Float[Tensor, " attribute"]
     applicability_cells: Float[Tensor, " attribute"]
     divisor: Float[Tensor, " attribute"]
+    taught_total: Float[Tensor, " attribute"]
+    taught: Float[Tensor, " attribute"]
 
     def mean(self) -> tuple[Float[Tensor, " attribute"], Bool[Tensor, " attribute"]]:
-        """L_a = Σ value losses / divisor + Σ applicability losses / cells whose applicability is known.
+        """L_a = Σ value losses / divisor + Σ applicability losses / cells whose applicability is known, and beside
+        them Σ what a teacher says / cells that it teaches.
 
         An attribute without any such cell is not active, and its loss is exactly 0.
         """
         value = self.total / torch.where(self.divisor > 0, self.divisor, 1.0)
         applicability = self.applicability_total / self.applicability_cells.clamp_min(1.0)
-        return value + applicability, (self.cells + self.applicability_cells) > 0
+        taught = self.taught_total / torch.where(self.taught > 0, self.taught, 1.0)
+        return value + applicability + taught, (self.cells + self.applicability_cells + self.taught) > 0
 
 
 def _resolved(choice: LossChoice) -> LossChoice:
@@ -143,6 +149,7 @@ class Objective(nn.Module):
         by_attribute: Mapping[str, LossChoice] | None = None,
     ) -> None:
         super().__init__()
+        self.teaching: Teaching | None = None  # where there is a teacher
         self.attributes = len(schema.attributes)
         self.names = [attribute.column for attribute in schema.attributes]
         chosen, complaints = _chosen(schema, losses, by_attribute or {})
@@ -223,14 +230,22 @@ class Objective(nn.Module):
 
         A label of a parent teaches through the logits of the finest attribute below it, so it touches those.
         """
-        values = torch.zeros_like(reduced.cells).index_add(0, self.bottoms, reduced.cells) > 0
-        applicability = reduced.applicability_cells > 0
+        values = torch.zeros_like(reduced.cells).index_add(0, self.bottoms, reduced.cells + reduced.taught) > 0
+        applicability = (reduced.applicability_cells + reduced.taught) > 0
         return torch.cat([values, applicability, values | applicability])
 
     def forward(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
         """Sums and counts of one batch; batches and processes add theirs before the mean is taken."""
         with torch.autocast(outputs.logits.device.type, enabled=False):
-            return self._reduce(outputs.full(), targets, weights)
+            reduced = self._reduce(outputs.full(), targets, weights)
+            if self.teaching is None or targets.teacher is None:
+                return reduced
+            total, taught = self.teaching(outputs.full(), targets)
+            share = self.teaching.share
+            return reduced._replace(
+                total=(1.0 - share) * reduced.total, taught_total=share * total, taught=taught,
+                applicability_total=(1.0 - share) * reduced.applicability_total,
+            )  # fmt: skip
 
     def _reduce(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
         results = [loss(outputs, targets, weights) for loss in self.losses]
@@ -253,7 +268,7 @@ class Objective(nn.Module):
             sums = torch.cat([part.to(zeros.dtype) for part in parts], dim=1).sum(dim=0)
             divisor = zeros.index_add(0, self.place_index, sums)
         if not len(self.columns):
-            return Reduced(total, counted, zeros, zeros, divisor)
+            return Reduced(total, counted, zeros, zeros, divisor, zeros, zeros)
         logits, sign = outputs.logits.index_select(1, self.columns), targets.sign.index_select(1, self.columns)
         mask = targets.sign_mask.index_select(1, self.columns)
         weight = torch.where(sign > 0.5, weights.positive[self.columns], weights.negative[self.columns])
@@ -262,7 +277,7 @@ class Objective(nn.Module):
             each = each * targets.weight[:, None]
         applies = zeros.index_add(0, self.owners, torch.where(mask, each, 0.0).sum(dim=0))
         known = zeros.index_add(0, self.owners, mask.sum(dim=0).to(zeros.dtype))
-        return Reduced(total, counted, applies, known, divisor)
+        return Reduced(total, counted, applies, known, divisor, zeros, zeros)
 
 
 def plain_objective(schema: Schema) -> Objective:

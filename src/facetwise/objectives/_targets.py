@@ -37,6 +37,9 @@ class Targets:
             multilabel, ordinal (column k: y > k, counted where y >= k) and applicability.
         number, number_mask: Standardised number and whether it counts, per attribute.
         weight: How much each row counts, with mean 1 over the training rows; None where all count alike.
+        teacher: Logits of a teacher; None where there is none.
+        taught: How much each cell is taught by it: 1, or how likely it is that the attribute applies.
+        guide: The teacher's representation.
     """
 
     index: Int[Tensor, "batch attribute"]
@@ -45,6 +48,9 @@ class Targets:
     number: Float[Tensor, "batch attribute"]
     number_mask: Bool[Tensor, "batch attribute"]
     weight: Float[Tensor, " batch"] | None = None
+    teacher: Float[Tensor, "batch logit"] | None = None
+    taught: Float[Tensor, "batch attribute"] | None = None
+    guide: Float[Tensor, "batch width"] | None = None
 
     def __len__(self) -> int:
         return len(self.index)
@@ -53,13 +59,18 @@ class Targets:
         """The targets of some items."""
         return Targets(**{name: tensor.index_select(0, rows) for name, tensor in self._tensors().items()})
 
+    def joined(self, other: "Targets") -> "Targets":
+        """These items, then others that are told about the same things."""
+        more = other._tensors()
+        return Targets(**{name: torch.cat([tensor, more[name]]) for name, tensor in self._tensors().items()})
+
     def _tensors(self) -> dict[str, Tensor]:
         return {name: getattr(self, name) for name in self.__slots__ if getattr(self, name) is not None}
 
     def to(self, device: torch.device, dtype: torch.dtype = torch.float32) -> "Targets":
         """The same targets elsewhere."""
         moved = {name: tensor.to(device) for name, tensor in self._tensors().items()}
-        real = {name: tensor.to(dtype) for name, tensor in moved.items() if name in ("sign", "number", "weight")}
+        real = {name: tensor.to(dtype) for name, tensor in moved.items() if tensor.is_floating_point()}
         return Targets(**{**moved, **real})
 
 

@@ -1,6 +1,7 @@
 """Numbers and pictures to one self-contained HTML file: no script, nothing loaded, every text of a stranger inert."""
 
 from facetwise.reports._album import SMALL
+from facetwise.reports._card import Carded, model_card
 from facetwise.reports._counts import Counted, count_cells
 from facetwise.reports._facts import Nearby, Reported, Unsure, value_text
 from facetwise.reports._gallery import Shown, choose_shown, gallery_page, gallery_png
@@ -11,6 +12,7 @@ from facetwise.reports._thumbnails import Pictures, Thumbnail, draw_batch, thumb
 
 __all__ = [
     "SMALL",
+    "Carded",
     "Counted",
     "Nearby",
     "Pictures",
@@ -23,6 +25,7 @@ __all__ = [
     "draw_batch",
     "gallery_page",
     "gallery_png",
+    "model_card",
     "page",
     "preview_page",
     "report_page",

@@ -1,6 +1,7 @@
 """The one vocabulary: attributes, kinds, classes, order, applicability, places. Plain Python and numpy."""
 
 from facetwise.schema._attribute import Attribute, Kind, Parent, Transform
+from facetwise.schema._grown import alone, free_id, without
 from facetwise.schema._labels import NOT_APPLICABLE, UNKNOWN, VALUE, Labels
 from facetwise.schema._layout import Block, Coding, Layout
 from facetwise.schema._rule import Rule, rule_from_dict, rule_to_dict
@@ -23,6 +24,8 @@ __all__ = [
     "Rule",
     "Schema",
     "Transform",
+    "alone",
+    "free_id",
     "read_schema",
     "rule_from_dict",
     "rule_to_dict",
@@ -30,4 +33,5 @@ __all__ = [
     "schema_from_dict",
     "schema_to_dict",
     "schema_to_yaml",
+    "without",
 ]

@@ -5,9 +5,11 @@ from facetwise.studies._audit_page import audit_page
 from facetwise.studies._compare import compare
 from facetwise.studies._compare_page import comparison_csv, comparison_page, notes_of
 from facetwise.studies._diff import AttributeDifference, Difference, diff
+from facetwise.studies._distill import Distilled, Pupil, distill
 from facetwise.studies._drift import AttributeDrift, Drift, drift, drift_of_features
 from facetwise.studies._findings import KINDS, Finding
 from facetwise.studies._search import SPACES, Dimension, dimension_of, space_of
+from facetwise.studies._soup import Ingredient, Soup, soup
 from facetwise.studies._statistics import holm, paired_difference, resampled_interval
 from facetwise.studies._suggest import Suggested, pictures_of, suggest, suggestions_csv, suggestions_page
 from facetwise.studies._sweep import Sweep, SweepTrial, sweep
@@ -25,8 +27,12 @@ __all__ = [
     "Comparison",
     "Difference",
     "Dimension",
+    "Distilled",
     "Drift",
     "Finding",
+    "Ingredient",
+    "Pupil",
+    "Soup",
     "Suggested",
     "Sweep",
     "SweepTrial",
@@ -39,6 +45,7 @@ __all__ = [
     "comparison_page",
     "diff",
     "dimension_of",
+    "distill",
     "drift",
     "drift_of_features",
     "holm",
@@ -48,6 +55,7 @@ __all__ = [
     "pictures_of",
     "queue_csv",
     "resampled_interval",
+    "soup",
     "space_of",
     "suggest",
     "suggestions_csv",

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from facetwise.data import read_spelled, read_table, tell
 from facetwise.errors import UserError
 from facetwise.events import Report
@@ -22,7 +24,7 @@ from facetwise.inference import (
 )
 from facetwise.training._finished import FinishedRun
 
-__all__ = ["evidence_for", "fill_cells", "predict_given", "predict_pictures"]
+__all__ = ["evidence_for", "fill_cells", "predict_features", "predict_given", "predict_pictures"]
 
 
 def predict_pictures(
@@ -96,3 +98,15 @@ def fill_cells(
     return fill_table(
         run.schema, table, known, decisions, good, issues, min_confidence=min_confidence, spelling=spelling
     )
+
+
+def predict_features(run: FinishedRun, features: np.ndarray, checkpoint: str) -> Answers:
+    """One row per row of features; see `Run.predict_features`."""
+    width = len(run.bundle.standardizer.mean)
+    if features.ndim != 2 or features.shape[1] != width:
+        raise UserError(
+            f"features have shape (item, {width}). Found {features.shape}. Fix: extract with the same backbone"
+        )
+    names = [str(n) for n in range(len(features))]
+    decisions = run.predictor(checkpoint)(np.asarray(features, dtype=np.float32))
+    return answers_from(run.schema, names, [None] * len(names), decisions)

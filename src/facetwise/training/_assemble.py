@@ -55,7 +55,12 @@ class Assembled:
 
 
 def assemble(
-    prepared: Prepared, config: Config, *, augment: Augmenter | None = None, report: Report = silent
+    prepared: Prepared,
+    config: Config,
+    *,
+    augment: Augmenter | None = None,
+    standardizer: Standardizer | None = None,
+    report: Report = silent,
 ) -> Assembled:
     """Fit what is fitted on training rows, code every side, build the model and the objective.
 
@@ -65,6 +70,7 @@ def assemble(
         prepared: The table.
         config: The configuration.
         augment: The user's own augmentation, after that of the configuration.
+        standardizer: How features are read; fitted on the training rows if not given.
         report: Told about what fine-tuning would do that may not be meant.
 
     Raises:
@@ -77,7 +83,7 @@ def assemble(
     widths = [level.width for level in prepared.levels]
     train_labels = labels.take(sides["train"])
     scales = fit_scales(schema, train_labels)
-    standardizer = Standardizer.fit(
+    standardizer = standardizer or Standardizer.fit(
         prepared.features[sides["train"]], widths, standardize=config.standardize, l2_normalize=config.l2_normalize
     )
     features = standardizer(prepared.features)

@@ -21,7 +21,8 @@ Plan = Literal["fresh", "continue", "replace"]
 _FOLDERS = ("bundle", "checkpoints", "predictions")
 _FILES = (
     "metrics.json", "evaluation.parquet", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet",
-    "preview.html", "report.html", "config.yaml", "schema.yaml", "split.csv", "environment.json", "run.json",
+    "preview.html", "report.html", "distillation.json", "config.yaml", "schema.yaml", "split.csv",
+    "environment.json", "run.json",
 )  # fmt: skip
 # What a process that died before its first file leaves behind.
 _NOTHING = re.compile(rf"{re.escape(LOCK)}|\.run\.json\.\d+\.part")

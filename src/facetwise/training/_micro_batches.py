@@ -88,7 +88,7 @@ class _ComputedTwice(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         ctx.part, ctx.forget, ctx.learned, ctx.random = part, forget, learned, _random_state(learned)
         found = tuple(tensor.clone() for tensor in part())
-        ctx.mark_non_differentiable(found[1], found[3], found[4])  # the counts
+        ctx.mark_non_differentiable(found[1], found[3], found[4], found[6])  # the counts
         return found
 
     @staticmethod

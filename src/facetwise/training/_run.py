@@ -4,8 +4,8 @@ import io
 import json
 import os
 import platform
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,11 @@ from facetwise.config import Config
 from facetwise.data import write_split
 from facetwise.events import Event, Report
 from facetwise.inference import (
-    write_bundle,
     write_bytes,
     write_json,
-    write_predictions,
     write_text,
     writing,
 )
-from facetwise.metrics import evaluate
 from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
@@ -39,7 +36,7 @@ from facetwise.training._learned import settled
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
-from facetwise.training._reporting import groups_of, write_evaluation
+from facetwise.training._results import write_results
 from facetwise.training._signals import Stopping
 from facetwise.training.augmentation import Augmenter
 
@@ -147,6 +144,7 @@ def run_training(
     insist: bool = False,
     augment: Augmenter | None = None,
     world: World = ALONE,
+    taught: Callable[[Assembled], Assembled] = lambda made: made,
 ) -> Prepared:
     """Train, pick the best checkpoint, tune thresholds, write bundle, predictions and metrics.
 
@@ -162,11 +160,12 @@ def run_training(
         insist: There has to be a checkpoint to continue from.
         augment: The user's own augmentation.
         world: The processes that train together; rank 0 writes, and the others are back when it has written.
+        taught: Puts a teacher beside the labels.
 
     Returns:
         The table; of a fine-tuned run with the features of the backbone that has learned.
     """
-    made = assemble(prepared, config, augment=augment, report=report)
+    made = taught(assemble(prepared, config, augment=augment, report=report))
     schema, model, parts = prepared.schema, made.model, made.parts
     if world.leads:
         write_text(folder / "schema.yaml", schema_to_yaml(schema))
@@ -204,19 +203,5 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
     write_json(
         folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
     )
-    images, metrics = np.array(prepared.images(), dtype=object), {}
-    for side in ("val", "test"):
-        rows = made.sides[side]
-        if not len(rows):
-            continue
-        truth, decisions = parts[side].labels, predictor(prepared.features[rows])
-        where = folder / "predictions" / f"{side}.parquet"
-        write_predictions(where, schema, prepared.rows[rows], list(images[rows]), truth, decisions)
-        groups = groups_of(schema, prepared.table, prepared.rows[rows])
-        metrics[side] = evaluate(schema, truth, decisions, train=made.train_labels, groups=groups)
-    shown = "test" if "test" in metrics else "val"
-    summary = {"split": shown, **metrics[shown].to_dict()}
-    write_json(folder / "metrics.json", summary)
-    write_evaluation(folder / "evaluation.parquet", metrics[shown])
-    write_bundle(folder / "bundle", replace(predictor.bundle, metrics={"split": shown, "overall": summary["overall"]}))
+    write_results(folder, predictor, prepared)
     return prepared

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +10,7 @@ import numpy as np
 
 from facetwise.config import Config, load_config
 from facetwise.data import Table
-from facetwise.errors import RunError, UserError
+from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -21,7 +20,6 @@ from facetwise.inference import (
     Evidence,
     Filled,
     Predictor,
-    answers_from,
     describe_rows,
     read_bundle,
     write_text,
@@ -30,14 +28,16 @@ from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
-from facetwise.training._answering import evidence_for, fill_cells, predict_given, predict_pictures
-from facetwise.training._checkpoints import read_checkpoint
+from facetwise.training._adding import Added, add_attribute
+from facetwise.training._again import predictor_of, prepare_again, source_of, summary_of
+from facetwise.training._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.training._deployed import Exported, Format, export_run, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
+from facetwise.training._hub import push_pretrained, write_pretrained
 from facetwise.training._learning import write_learnt
 from facetwise.training._own_backbone import own_backbone
-from facetwise.training._prepare import Prepared, prepare, read_structure
+from facetwise.training._prepare import Prepared
 from facetwise.training._reporting import report_of
 
 __all__ = ["Run", "Side", "load"]
@@ -92,27 +92,11 @@ class Run:
 
     def summary(self) -> list[str]:
         """Where the results are, in a few lines."""
-        overall, floor = self.metrics["overall"], self.metrics["floors"]["majority"]["overall"]
-        lines = [f"run       {self.path}"]
-        for name, label in (("mean_macro_f1", "macro F1"), ("mean_accuracy", "accuracy")):
-            if overall.get(name) is not None:
-                lines.append(
-                    f"{label:<9} {overall[name]:.3f} on {self.metrics['split']} (majority floor {floor[name]:.3f})"
-                )
-        return lines
+        return summary_of(self.path, self.metrics)
 
     def predictor(self, checkpoint: str = "best_score") -> Predictor:
         """The bundle ready to answer, with the parameters of another checkpoint if asked."""
-        if checkpoint == "best_score":
-            return Predictor(self.bundle)
-        if self.bundle.network is not None:
-            raise RunError(
-                f"the bundle of a fine-tuned run has the backbone of its best_score. Found checkpoint {checkpoint!r}. "
-                "Fix: leave --checkpoint away"
-            )
-        saved = read_checkpoint(self.path / "checkpoints" / checkpoint)
-        # The neighbours are described by the best checkpoint.
-        return Predictor(replace(self.bundle, tensors=saved.tensors, neighbours=None))
+        return predictor_of(self.path, self.bundle, checkpoint)
 
     def backbone(self) -> Backbone:
         """The backbone whose features the run reads, with the same weights.
@@ -194,24 +178,12 @@ class Run:
         Raises:
             RunError: The run was trained on a frame.
         """
-        about = json.loads((self.path / "run.json").read_text(encoding="utf-8"))
-        if about["table"] is None:
-            raise RunError("this run was trained on a frame, not a file. Fix: give the labelled table to evaluate")
-        return {key: about.get(key) for key in ("table", "images", "test", "features", "corrections")}
+        return source_of(self.path)
 
     @cached_property
     def _prepared(self) -> Prepared:
         """The run's own table again, from the cache; the sides are those that were saved."""
-        about = self.source()
-        read = read_structure(
-            about["table"], images=Path(about["images"]), schema=self.schema, config=self.config, test=about["test"],
-            corrections=about["corrections"],
-        )  # fmt: skip
-        given = None if about["features"] is None else Path(about["features"])
-        # The sides are those of split.csv: what looks the same has had its say.
-        config = self.config.model_copy(update={"near_duplicates": False, "group_near_duplicates": False})
-        tuned = None if self.bundle.network is None else self.backbone()
-        return prepare(read, config, features=given, split_from=self.path, backbone=tuned, report=silent)
+        return prepare_again(self, self.source())
 
     def report(self, out: str | Path | None = None) -> Path:
         """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
@@ -361,17 +333,64 @@ class Run:
         """
         return load(write_learnt(self, column, name, pictures, Path(out), parent, report))
 
+    def add_attribute(
+        self,
+        table: str | Path,
+        column: str,
+        *,
+        out: str | Path,
+        images: str | Path | None = None,
+        schema: str | Path | None = None,
+        report: Report = silent,
+    ) -> Added:
+        """A copy of the run that answers one attribute more, every old answer the same to the last bit.
+
+        The attribute gets a model of its own on the run's features, in seconds; rows of the run keep their sides.
+
+        Args:
+            table: The run's table with the column, or another one with the same columns and more rows.
+            column: The new attribute, of any kind.
+            out: Folder of the new run.
+            images: Folder that the table's paths are relative to; the run's if not given.
+            schema: Schema file that declares the attribute; its kind and classes are read from the table if not given.
+            report: Told about progress.
+
+        Raises:
+            UserError: An attribute that is there already, columns that are missing, a folder that is not empty.
+        """
+        return add_attribute(self, table, column, images=images, schema=schema, out=Path(out), report=report)
+
+    def save_pretrained(
+        self, folder: str | Path, *, name: str | None = None, licence: str | None = None, evidence: bool = False
+    ) -> Path:
+        """Write what another machine needs to answer: bundle, metrics, configuration and a model card.
+
+        Args:
+            folder: A new or an empty one.
+            name: What the card calls it.
+            licence: Of the model, for the card.
+            evidence: Keep the names of the training pictures, which `evidence` tells.
+        """
+        return write_pretrained(self, Path(folder), name=name, licence=licence, evidence=evidence)
+
+    def push_to_hub(self, repository: str, *, private: bool = True, token: str | None = None, **options: Any) -> str:
+        """Upload what `save_pretrained` writes, with its options, to OWNER/NAME on the Hugging Face hub; its address.
+
+        Args:
+            repository: Made if it is not there; private then, unless told otherwise.
+            private: Whether only its owner sees it.
+            token: For the hub; the one that `hf auth login` keeps if not given.
+            options: `licence`, `evidence`.
+
+        Raises:
+            UnavailableError: No network, or no right.
+        """
+        return push_pretrained(self, repository, private=private, token=token, **options)
+
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
         """Fill in every attribute from features (item, width) of the run's backbone and levels.
 
         Raises:
             UserError: Another width.
         """
-        width = len(self.bundle.standardizer.mean)
-        if features.ndim != 2 or features.shape[1] != width:
-            raise UserError(
-                f"features have shape (item, {width}). Found {features.shape}. Fix: extract with the same backbone"
-            )
-        names = [str(n) for n in range(len(features))]
-        decisions = self.predictor(checkpoint)(np.asarray(features, dtype=np.float32))
-        return answers_from(self.schema, names, [None] * len(names), decisions)
+        return predict_features(self, features, checkpoint)
