@@ -24,6 +24,7 @@ from facetwise.cli._inspect import inspect
 from facetwise.cli._learn import learn
 from facetwise.cli._predict import predict
 from facetwise.cli._report import report
+from facetwise.cli._serve import serve
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
@@ -62,6 +63,7 @@ for command in (
     fill,
     export,
     verify,
+    serve,
     extract,
     audit,
     suggest,

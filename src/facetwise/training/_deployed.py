@@ -1,5 +1,6 @@
 """A run out of the training machine: export to one file, and the proof on the run's own pictures."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
+from facetwise import __version__
 from facetwise.config import Config
 from facetwise.data import Table, boxes, encode, read_table, resolve_pictures
 from facetwise.errors import BundleError, RunError, UserError
@@ -32,7 +34,7 @@ from facetwise.runtime import Model, Precision, facts_from, load, read_contents
 from facetwise.schema import Schema
 from facetwise.training._prepare import Prepared
 
-__all__ = ["Exported", "Format", "export_run", "verify_run"]
+__all__ = ["Exported", "Format", "export_run", "exported_file", "verify_run"]
 
 Format = Literal["onnx", "torch-export"]
 # Pictures of the gate: as many as the bar asks for at least, and of the smaller batches enough to see a wrong shape.
@@ -238,6 +240,22 @@ def export_run(
         )
     write_bytes(out, data)
     return Exported(path=out, size=len(data), verification=found)
+
+
+def exported_file(run: Deployable, *, report: Report = silent) -> Path:
+    """The run as an ONNX file in the cache, written and proved where it is not there yet.
+
+    Its name comes from the bundle, which holds the digest of every file of the model, and from our version.
+
+    Raises:
+        UserError: What one file cannot hold, or pictures to prove it on that are not here.
+    """
+    bundle = (run.path / "bundle" / "bundle.json").read_bytes()
+    key = hashlib.sha256(bundle + __version__.encode()).hexdigest()[:16]
+    path = cache_root() / "exported" / f"{key}.onnx"
+    if not path.is_file():
+        export_run(run, path, report=report)
+    return path
 
 
 def verify_run(

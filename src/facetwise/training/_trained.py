@@ -32,7 +32,7 @@ from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
 from facetwise.training._answering import evidence_for, fill_cells, predict_given, predict_pictures
 from facetwise.training._checkpoints import read_checkpoint
-from facetwise.training._deployed import Exported, Format, export_run, verify_run
+from facetwise.training._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
 from facetwise.training._learning import write_learnt
@@ -281,6 +281,10 @@ class Run:
             self, Path(out), format=format, precision=precision, features_only=features_only, table=table,
             images=images, report=report,
         )  # fmt: skip
+
+    def exported(self, *, report: Report = silent) -> Path:
+        """The run as an ONNX file in the cache, written and proved at the first call; see `exported_file`."""
+        return exported_file(self, report=report)
 
     def verify(
         self,
