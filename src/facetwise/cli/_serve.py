@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,7 +12,8 @@ import typer
 from facetwise.cli._options import Quiet
 from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen
-from facetwise.errors import UnavailableError, UserError
+from facetwise.cli._tokens import TokenEnv, TokenFile, read_token
+from facetwise.errors import UnavailableError
 
 if TYPE_CHECKING:
     from facetwise.serving import Served
@@ -25,12 +25,8 @@ def serve(
     model: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run folder, or what `facetwise export` wrote.")],
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 = any that is free.")] = 8000,
-    token_file: Annotated[
-        Path | None, typer.Option("--token-file", metavar="FILE", help="Clients show what stands in it.")
-    ] = None,
-    token_env: Annotated[
-        str | None, typer.Option("--token-env", metavar="NAME", help="Clients show what this variable holds.")
-    ] = None,
+    token_file: TokenFile = None,
+    token_env: TokenEnv = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="No token beyond this machine; something in front of it has to ask.")
     ] = False,
@@ -55,7 +51,7 @@ def serve(
     """Answer over HTTP, with a page to try it on."""
     if missing := [name for name in ("fastapi", "uvicorn", "python_multipart") if find_spec(name) is None]:
         raise UnavailableError(f"serving needs {', '.join(missing)}. Fix: pip install 'facetwise[serve]'")
-    token = _token(token_file, token_env)
+    token = read_token(token_file, token_env)
     from facetwise import serving
 
     serving.check_exposure(host, token, insecure=insecure)
@@ -76,30 +72,6 @@ def serve(
         load, host=host, port=port, token=token, insecure=insecure, allow_hosts=tuple(allow_host or ()), limits=limits,
         watch=watched, every=watch, opened=opened,
     )  # fmt: skip
-
-
-def _token(file: Path | None, variable: str | None) -> str | None:
-    """What clients have to show.
-
-    Raises:
-        UserError: Two sources, or nothing in the one that was named.
-    """
-    if file is not None and variable is not None:
-        raise UserError("--token-file and --token-env exclude each other. Found both. Fix: leave one of them away")
-    if file is not None:
-        try:
-            token = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{file} cannot be read as the token. Fix: check the path and its permission") from error
-        if not token:
-            raise UserError(f"{file} holds no token. Found an empty file. Fix: write one into it")
-        return token
-    if variable is not None:
-        token = os.environ.get(variable, "").strip()
-        if not token:
-            raise UserError(f"the variable {variable} holds no token. Fix: export {variable}=TOKEN")
-        return token
-    return None
 
 
 def _source(path: Path, screen: Screen) -> tuple[Callable[[], "Served"], Path]:

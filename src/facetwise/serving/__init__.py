@@ -6,7 +6,7 @@ Needs the extra `serve` (FastAPI, uvicorn, python-multipart).
 from facetwise.serving._app import make_app
 from facetwise.serving._limits import Limits
 from facetwise.serving._metrics import Metrics
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 from facetwise.serving._run import check_exposure, serve
 from facetwise.serving._served import Holder, Served, load_served
 
@@ -14,7 +14,7 @@ __all__ = [
     "Holder",
     "Limits",
     "Metrics",
-    "Refusal",
+    "RefusedError",
     "Served",
     "check_exposure",
     "load_served",

@@ -22,7 +22,7 @@ from facetwise.serving._gate import LOOPBACK, Gate, Receive, Send, problem_of
 from facetwise.serving._limits import Limits
 from facetwise.serving._metrics import Metrics
 from facetwise.serving._page import page, page_policy
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 from facetwise.serving._served import Holder, Served
 
 __all__ = ["make_app"]
@@ -98,19 +98,20 @@ def make_app(
                 await batcher.stop()
 
     app = FastAPI(
-        title="facetwise", version=__version__, docs_url=None, redoc_url=None, lifespan=life, openapi_url="/openapi.json",
+        title="facetwise", version=__version__, docs_url=None, redoc_url=None, lifespan=life,
+        openapi_url="/openapi.json",
         description="A value, an open question or 'does not apply' for every attribute of every picture.",
     )  # fmt: skip
     _add_predict(app, holder, batcher, limits, metrics)
     _add_facts(app, holder, batcher, limits, metrics)
 
-    @app.exception_handler(Refusal)
-    async def refused(request: Request, refusal: Refusal) -> Response:
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, refusal: RefusedError) -> Response:
         return _refused(request, refusal)
 
     @app.exception_handler(HTTPException)
     async def unknown(request: Request, error: HTTPException) -> Response:
-        refusal = Refusal(error.status_code, "http", str(error.detail)[:200])
+        refusal = RefusedError(error.status_code, "http", str(error.detail)[:200])
         return _refused(request, refusal, headers=error.headers)
 
     return Gate(
@@ -120,7 +121,7 @@ def make_app(
 
 
 def _refused(
-    request: Request, refusal: Refusal, *, rows: list[dict[str, Any]] | None = None, headers: Any = None
+    request: Request, refusal: RefusedError, *, rows: list[dict[str, Any]] | None = None, headers: Any = None
 ) -> Response:
     added = dict(headers or {})
     if refusal.retry_after is not None:
@@ -147,7 +148,7 @@ def _add_predict(
     )  # fmt: skip
     async def predict(request: Request) -> Response:
         if not holder.ready:
-            raise Refusal(503, "not_ready", "the model is being loaded", retry_after=1)
+            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
         served = holder.current
         try:
             asked = await read_request(request, served, limits)
@@ -177,7 +178,7 @@ async def _finished(
     """The rows; None where the client has gone. What nobody waits for any more leaves the queue.
 
     Raises:
-        Refusal: 503, not in time; or the model failed.
+        RefusedError: 503, not in time; or the model failed.
     """
     whole = asyncio.gather(*futures)
     gone = asyncio.ensure_future(_disconnected(request))
@@ -189,7 +190,7 @@ async def _finished(
             metrics.count("facetwise_cancelled_total")
             return None
         message = f"no answer within {limits.deadline:g} s. Fix: try again later"
-        raise Refusal(503, "deadline", message, retry_after=1)
+        raise RefusedError(503, "deadline", message, retry_after=1)
     finally:
         gone.cancel()
         if not whole.done():
@@ -204,16 +205,14 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _answered(
-    request: Request, served: Served, asked: Asked, rows: list[dict[str, Any]], metrics: Metrics
-) -> Response:
+def _answered(request: Request, served: Served, asked: Asked, rows: list[dict[str, Any]], metrics: Metrics) -> Response:
     told = [{"image": name, **row} for name, row in zip(asked.names, rows, strict=True)]
     for row in rows:
         metrics.count("facetwise_pictures_total", outcome=row["issue"]["reason"] if row["issue"] else "answered")
     reasons = {row["issue"]["reason"] if row["issue"] else None for row in rows}
     if None not in reasons:
         status = 413 if reasons == {"too_large"} else 422
-        return _refused(request, Refusal(status, "pictures", "no picture could be read"), rows=told)
+        return _refused(request, RefusedError(status, "pictures", "no picture could be read"), rows=told)
     document = {"request_id": request.state.request_id, "model": served.digest, "rows": told}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return Response(text.encode("utf-8", "surrogatepass"), media_type="application/json")
@@ -256,7 +255,7 @@ def _add_facts(
     @app.get("/readyz", response_model=messages.Health, responses=_told(503), summary="Can it answer?")
     async def readyz() -> Response:
         if not holder.ready:
-            raise Refusal(503, "not_ready", "the model is being loaded", retry_after=1)
+            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
         return JSONResponse({"status": "ready"})
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_told(), summary="What it counts, for Prometheus")

@@ -17,7 +17,7 @@ from facetwise.serving._answering import Piece
 from facetwise.serving._given import check_known
 from facetwise.serving._limits import Limits
 from facetwise.serving._messages import Ask, Options
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 from facetwise.serving._served import Served
 
 __all__ = ["Asked", "read_request"]
@@ -40,7 +40,7 @@ async def read_request(request: Request, served: Served, limits: Limits) -> Aske
     """Parse and check.
 
     Raises:
-        Refusal: 400 not what it says it is, 413 too many pictures, 415 another kind of body, 422 wrong wishes.
+        RefusedError: 400 not what it says it is, 413 too many pictures, 415 another kind of body, 422 wrong wishes.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "multipart/form-data":
@@ -51,7 +51,7 @@ async def read_request(request: Request, served: Served, limits: Limits) -> Aske
         names, pictures, known, wishes = _json(body, limits) if read is None else await read
     else:
         message = "pictures come as multipart/form-data or application/json"
-        raise Refusal(415, "media_type", f"{message}. Found {kind[:100]!r}. Fix: set the header Content-Type")
+        raise RefusedError(415, "media_type", f"{message}. Found {kind[:100]!r}. Fix: set the header Content-Type")
     if len(pictures) > limits.most_pictures:
         raise _too_many(limits)
     for_all: dict[str, Any] = dict(wishes.known)
@@ -59,7 +59,7 @@ async def read_request(request: Request, served: Served, limits: Limits) -> Aske
         if served.schema.category is None:
             fix = "leave `category` out, or name the column under `known`"
             complaint = Complaint(place="category", rule="the schema has a category", found="none", fix=fix)
-            raise Refusal(422, "known_cells", "this model has no category", complaints=[complaint])
+            raise RefusedError(422, "known_cells", "this model has no category", complaints=[complaint])
         for_all[served.schema.category] = wishes.category
     check_known(served.schema, for_all, place="known")
     pattern = Piece(served=served, data=b"", sets=wishes.sets, scores=wishes.scores, evidence=wishes.evidence)
@@ -70,8 +70,8 @@ async def read_request(request: Request, served: Served, limits: Limits) -> Aske
     return Asked(names=names, pieces=pieces)
 
 
-def _too_many(limits: Limits) -> Refusal:
-    return Refusal(
+def _too_many(limits: Limits) -> RefusedError:
+    return RefusedError(
         413, "too_many_pictures", f"a request has at most {limits.most_pictures} pictures. Fix: send several requests"
     )
 
@@ -91,9 +91,9 @@ async def _multipart(request: Request, limits: Limits) -> _Parts:
     except MultiPartException as error:
         if "files" in error.message:
             raise _too_many(limits) from error
-        raise Refusal(400, "multipart", f"the form cannot be read: {error.message[:200]}") from error
+        raise RefusedError(400, "multipart", f"the form cannot be read: {error.message[:200]}") from error
     except (ValueError, KeyError, LookupError) as error:
-        raise Refusal(400, "multipart", "the form cannot be read: its headers are damaged") from error
+        raise RefusedError(400, "multipart", "the form cannot be read: its headers are damaged") from error
     try:
         names, pictures, told, complaints = [], [], {}, []
         for key, value in form.multi_items():
@@ -109,7 +109,7 @@ async def _multipart(request: Request, limits: Limits) -> _Parts:
             fix = "send each file as a part `images`"
             complaints.append(Complaint(place="images", rule="a request has pictures", found="none", fix=fix))
         if complaints:
-            raise Refusal(422, "request", "the request does not fit", complaints=complaints)
+            raise RefusedError(422, "request", "the request does not fit", complaints=complaints)
     finally:
         await form.close()
     if "known" in told:
@@ -117,7 +117,7 @@ async def _multipart(request: Request, limits: Limits) -> _Parts:
             told["known"] = json.loads(told["known"])
         except (ValueError, RecursionError) as error:
             complaint = Complaint(place="known", rule="it is a JSON object", found="other text", fix="write {}")
-            raise Refusal(422, "request", "the request does not fit", complaints=[complaint]) from error
+            raise RefusedError(422, "request", "the request does not fit", complaints=[complaint]) from error
     try:
         # Fields of a form are texts: "true" and "3" are read as what they say.
         wishes = Options.model_validate(told)
@@ -131,7 +131,7 @@ def _json(body: bytes, limits: Limits) -> _Parts:
         ask = Ask.model_validate_json(body)
     except ValidationError as error:
         if any(each["type"] == "json_invalid" for each in error.errors(include_url=False, include_input=False)):
-            raise Refusal(400, "json", "the body is no JSON document") from error
+            raise RefusedError(400, "json", "the body is no JSON document") from error
         raise _wrong(error) from error
     if len(ask.images) > limits.most_pictures:
         raise _too_many(limits)
@@ -145,14 +145,14 @@ def _json(body: bytes, limits: Limits) -> _Parts:
             where = f"images[{place}].data"
             complaints.append(Complaint(place=where, rule="it is Base64", found="other text", fix=fix))
     if complaints:
-        raise Refusal(422, "request", "the request does not fit", complaints=complaints)
+        raise RefusedError(422, "request", "the request does not fit", complaints=complaints)
     return names, pictures, [dict(image.known) for image in ask.images], ask
 
 
-def _wrong(error: ValidationError) -> Refusal:
+def _wrong(error: ValidationError) -> RefusedError:
     complaints = []
     for each in error.errors(include_url=False):
         where = ".".join(str(part) for part in each["loc"])[:200]
         found = repr(each.get("input"))[:100]
         complaints.append(Complaint(place=where, rule=each["msg"][:200], found=found, fix="see GET /openapi.json"))
-    return Refusal(422, "request", "the request does not fit", complaints=complaints[:40])
+    return RefusedError(422, "request", "the request does not fit", complaints=complaints[:40])

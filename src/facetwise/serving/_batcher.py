@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 
 __all__ = ["Batcher"]
 
@@ -71,10 +71,10 @@ class Batcher(Generic[Work, Result]):
         """Whole seconds until what waits now will have been done."""
         return max(1, math.ceil(len(self._waiting) / self._rate)) if self._rate else 1
 
-    def too_full(self) -> Refusal:
+    def too_full(self) -> RefusedError:
         """What a client is told whose work does not fit."""
         message = f"the queue holds {self._queue} pictures and is full. Fix: try again later"
-        return Refusal(429, "queue_full", message, retry_after=self.retry_after)
+        return RefusedError(429, "queue_full", message, retry_after=self.retry_after)
 
     def start(self) -> None:
         """Begin to work; called within the loop that submits."""
@@ -99,7 +99,7 @@ class Batcher(Generic[Work, Result]):
             key: Only pieces of equal key are done together.
 
         Raises:
-            Refusal: 429, they do not fit.
+            RefusedError: 429, they do not fit.
         """
         if len(self._waiting) + len(pieces) > self._queue:
             raise self.too_full()
@@ -157,11 +157,9 @@ class Batcher(Generic[Work, Result]):
             else:
                 LOG.error("the model failed", exc_info=error)
                 message = "the model failed on this picture. Fix: try again; if it fails again, report it"
-                job.future.set_exception(Refusal(503, "model_failed", message, retry_after=1))
+                job.future.set_exception(RefusedError(503, "model_failed", message, retry_after=1))
 
-    async def _attempt(
-        self, jobs: list[_Job[Work, Result]]
-    ) -> tuple[Sequence[Result] | None, BaseException | None]:
+    async def _attempt(self, jobs: list[_Job[Work, Result]]) -> tuple[Sequence[Result] | None, BaseException | None]:
         """Results, or what went wrong; the future tells, so that nothing has to be caught here."""
         loop = asyncio.get_running_loop()
         future = loop.run_in_executor(self._pool, self._run, [job.work for job in jobs])

@@ -9,9 +9,7 @@ from facetwise.serving._limits import Limits
 
 __all__ = ["guarded"]
 
-_BUSY = (
-    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n"
-)
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n"
 _BODY = b'{"request_id": "", "error": {"code": "connections", "message": "too many connections", "complaints": []}}'
 
 
@@ -26,8 +24,8 @@ class _Refused(asyncio.Protocol):
 def guarded(limits: Limits) -> Any:
     """What uvicorn makes a connection with.
 
-    uvicorn closes a connection that is idle after an answer; one that never finishes its first line, or sends one letter
-    a second, it keeps for ever. Here every connection is looked at from time to time: the request that it was busy
+    uvicorn closes a connection that is idle after an answer; one that never finishes its first line, or sends one
+    letter a second, it keeps for ever. Here every connection is looked at from time to time: the request that it was busy
     with must have changed, or an answer must still be on its way within its own time.
 
     Args:

@@ -13,7 +13,7 @@ from typing import Any
 
 from facetwise.serving._limits import Limits
 from facetwise.serving._metrics import Metrics
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 
 __all__ = ["LOOPBACK", "Gate", "problem_of"]
 
@@ -39,7 +39,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-def problem_of(refusal: Refusal, request_id: str, rows: list[dict[str, Any]] | None = None) -> dict[str, Any]:
+def problem_of(refusal: RefusedError, request_id: str, rows: list[dict[str, Any]] | None = None) -> dict[str, Any]:
     """The document of a refusal."""
     complaints = [
         {"place": each.place, "column": each.column, "rule": each.rule, "found": each.found, "fix": each.fix}
@@ -64,7 +64,7 @@ class Gate:
 
     def __init__(
         self, app: Callable[[Any, Receive, Send], Awaitable[None]], *, limits: Limits, metrics: Metrics,
-        token: str | None = None, hosts: Iterable[str] | None = LOOPBACK, busy: Callable[[], Refusal | None],
+        token: str | None = None, hosts: Iterable[str] | None = LOOPBACK, busy: Callable[[], RefusedError | None],
     ) -> None:  # fmt: skip
         self._app, self._limits, self._metrics, self._busy = app, limits, metrics, busy
         self._token = None if token is None else token.encode()
@@ -82,7 +82,7 @@ class Gate:
         """The bytes to set aside for the body.
 
         Raises:
-            Refusal: Everything that can be said before the body is read.
+            RefusedError: Everything that can be said before the body is read.
         """
         path, body = scope["path"], scope["method"] == "POST" and scope["path"] == "/v1/predict"
         self._check_host(headers)
@@ -92,9 +92,9 @@ class Gate:
             # Compared even where the scheme is wrong: how long it takes says nothing.
             same = hmac.compare_digest(secret.strip(), self._token)
             if scheme.lower() != b"bearer" or not same:
-                raise Refusal(401, "token", "a token is needed. Fix: send the header Authorization: Bearer TOKEN")
+                raise RefusedError(401, "token", "a token is needed. Fix: send the header Authorization: Bearer TOKEN")
         if headers.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-            raise Refusal(415, "content_encoding", "bodies are read as they are. Fix: send no Content-Encoding")
+            raise RefusedError(415, "content_encoding", "bodies are read as they are. Fix: send no Content-Encoding")
         length = headers.get(b"content-length")
         if length is not None and (not length.isdigit() or int(length[:19]) > self._limits.upload):
             raise self._too_large()
@@ -102,7 +102,7 @@ class Gate:
         if body:
             reserved = self._limits.upload if length is None else int(length)
             if self._held + reserved > max(self._limits.held, self._limits.upload):
-                raise Refusal(503, "memory", "other uploads fill the memory. Fix: try again later", retry_after=1)
+                raise RefusedError(503, "memory", "other uploads fill the memory. Fix: try again later", retry_after=1)
         elif length not in (None, b"0") or b"transfer-encoding" in headers:
             # Nobody but /v1/predict reads a body.
             reserved = 0
@@ -112,16 +112,18 @@ class Gate:
         told = headers.get(b"host", b"").decode("latin-1")
         found = _HOST.fullmatch(told)
         if found is None:
-            raise Refusal(400, "host", "the header Host is missing or damaged")
+            raise RefusedError(400, "host", "the header Host is missing or damaged")
         name = found[1].strip("[]").lower()
         if self._hosts is not None and name not in self._hosts:
-            raise Refusal(421, "host", "this server has another name. Fix: start it with --allow-host NAME")
+            raise RefusedError(421, "host", "this server has another name. Fix: start it with --allow-host NAME")
         origin = headers.get(b"origin")
         if origin is not None and origin.partition(b"://")[2].decode("latin-1").lower() != told.lower():
-            raise Refusal(403, "origin", "pages of other sites get no answers")
+            raise RefusedError(403, "origin", "pages of other sites get no answers")
 
-    def _too_large(self) -> Refusal:
-        return Refusal(413, "too_large", f"a request has at most {self._limits.upload:,} bytes. Fix: send fewer pictures")
+    def _too_large(self) -> RefusedError:
+        return RefusedError(
+            413, "too_large", f"a request has at most {self._limits.upload:,} bytes. Fix: send fewer pictures"
+        )
 
     @contextlib.contextmanager
     def hold(self, count: int) -> Any:
@@ -134,11 +136,11 @@ class Gate:
 
     # What a passage needs of the gate.
     @property
-    def parts(self) -> tuple[Any, Limits, Metrics, Callable[[], Refusal | None]]:
+    def parts(self) -> tuple[Any, Limits, Metrics, Callable[[], RefusedError | None]]:
         """Application, bounds, counters, queue."""
         return self._app, self._limits, self._metrics, self._busy
 
-    def refuse_size(self) -> Refusal:
+    def refuse_size(self) -> RefusedError:
         """A body that is longer than it said, or than it may be."""
         return self._too_large()
 
@@ -163,7 +165,7 @@ class _Passage:
             reserved = self._check()
             with self._gate.hold(reserved):
                 await self._app(self._scope, self._bounded, self._dressed)
-        except Refusal as refusal:
+        except RefusedError as refusal:
             await self._refuse(refusal)
         finally:
             self._tell()
@@ -171,7 +173,7 @@ class _Passage:
     def _check(self) -> int:
         for name in (b"host", b"content-length", b"authorization", b"content-encoding"):
             if sum(key == name for key, _ in self._scope["headers"]) > 1:
-                raise Refusal(400, "headers", f"the header {name.decode()} stands there twice")
+                raise RefusedError(400, "headers", f"the header {name.decode()} stands there twice")
         reserved = self._gate.check(self._scope, self._headers)
         if reserved and (refusal := self._busy()) is not None:
             raise refusal
@@ -185,7 +187,7 @@ class _Passage:
         try:
             message = await asyncio.wait_for(self._receive(), max(0.001, left))
         except TimeoutError as error:
-            raise Refusal(408, "slow", f"a body arrives within {self._limits.patience:g} s") from error
+            raise RefusedError(408, "slow", f"a body arrives within {self._limits.patience:g} s") from error
         if message["type"] == "http.request":
             self._read += len(message.get("body", b""))
             self._whole = not message.get("more_body", False)
@@ -201,7 +203,7 @@ class _Passage:
             message["headers"] = [*message["headers"], *(pair for pair in added if pair[0] not in own)]
         await self._send(message)
 
-    async def _refuse(self, refusal: Refusal) -> None:
+    async def _refuse(self, refusal: RefusedError) -> None:
         if self._status:  # half an answer has gone out; nothing can be added
             return
         if refusal.status in (429, 503):
@@ -221,7 +223,7 @@ class _Passage:
             while not self._whole:
                 if (await self._bounded())["type"] != "http.request":
                     return
-        except Refusal:
+        except RefusedError:
             return
 
     def _tell(self) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 
 from facetwise.errors import Complaint, nearest
 from facetwise.schema import NOT_APPLICABLE, VALUE, Attribute, Kind, Labels, Schema, Transform
-from facetwise.serving._refusal import Refusal
+from facetwise.serving._refusal import RefusedError
 
 __all__ = ["Known", "check_known", "labels_of"]
 
@@ -73,7 +73,7 @@ def check_known(schema: Schema, known: Known, *, place: str) -> Known:
         place: Where they stand, for messages.
 
     Raises:
-        Refusal: 422 with everything that is wrong.
+        RefusedError: 422 with everything that is wrong.
     """
     complaints = [
         Complaint(place=place, column=column, rule=rule, found=repr(found)[:200], fix=fix)
@@ -81,7 +81,7 @@ def check_known(schema: Schema, known: Known, *, place: str) -> Known:
         for rule, found, fix in _wrong(schema, column, told)
     ]
     if complaints:
-        raise Refusal(422, "known_cells", "what is known does not fit the schema", complaints=complaints)
+        raise RefusedError(422, "known_cells", "what is known does not fit the schema", complaints=complaints)
     return known
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["About", "Ask", "Answered", "AskedPicture", "Health", "Options", "Problem", "Schema"]
+__all__ = ["About", "Answered", "Ask", "AskedPicture", "Health", "Options", "Problem", "Schema"]
 
 KnownCells = dict[str, Annotated[str | float | list[str] | None, Field(union_mode="left_to_right")]]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)

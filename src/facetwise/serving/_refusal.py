@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from facetwise.errors import Complaint, FacetwiseError
 
-__all__ = ["Refusal"]
+__all__ = ["RefusedError"]
 
 
-class Refusal(FacetwiseError):
+class RefusedError(FacetwiseError):
     """Carries the status of HTTP, a short code for programs, and words for people.
 
     Args:

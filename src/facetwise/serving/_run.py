@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Collection, Generator
 from pathlib import Path
 from types import FrameType
 
@@ -53,7 +53,7 @@ def serve(
     port: int = 8000,
     token: str | None = None,
     insecure: bool = False,
-    allow_hosts: Iterable[str] = (),
+    allow_hosts: Collection[str] = (),
     limits: Limits | None = None,
     watch: Path | None = None,
     every: float = 0.0,
@@ -82,11 +82,7 @@ def serve(
     """
     check_exposure(host, token, insecure=insecure)
     limits, metrics = limits or Limits(), Metrics()
-    names = {*allow_hosts, *(() if allow_hosts and token is not None else LOOPBACK), host}
-    # Behind a token any name is fine: who has rebound a name has no token.
-    hosts = None if token is not None and not allow_hosts else names
-    if insecure and token is None and not allow_hosts and host not in LOOPBACK:
-        hosts = None
+    hosts = _names(host, token, allow_hosts)
     holder = Holder(load, batch=limits.batch)
     app = make_app(holder, limits=limits, token=token, hosts=hosts, metrics=metrics)
     sock = _listen(host, port)
@@ -99,6 +95,17 @@ def serve(
     )  # fmt: skip
     with _ending():
         asyncio.run(_answer(uvicorn.Server(config), sock, holder, metrics, watch if every else None, every))
+
+
+def _names(host: str, token: str | None, allowed: Collection[str]) -> set[str] | None:
+    """Names that the server answers to; None: any.
+
+    On this machine without a token its own: a page that rebinds its name to 127.0.0.1 must get nothing. Elsewhere any,
+    unless some are named: who has rebound a name has no token.
+    """
+    if allowed:
+        return {*allowed, *LOOPBACK, host}
+    return {*LOOPBACK, host} if token is None and host in LOOPBACK else None
 
 
 async def _answer(

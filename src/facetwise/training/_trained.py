@@ -293,10 +293,14 @@ class Run:
         table: Any = None,
         images: str | Path | None = None,
         limit: int = 1000,
+        against: str | None = None,
+        token: str | None = None,
         report: Report = silent,
     ) -> Verification:
         """Compare an exported file with the run, on pictures; arguments as of `verify_run`."""
-        return verify_run(self, Path(file), table=table, images=images, limit=limit, report=report)
+        return verify_run(
+            self, Path(file), table=table, images=images, limit=limit, against=against, token=token, report=report
+        )
 
     def evidence(
         self, source: Any, *, images: str | Path | None = None, count: int = 5, report: Report = silent
