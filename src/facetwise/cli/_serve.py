@@ -112,5 +112,6 @@ def _start_log() -> None:
     handler.setFormatter(_Lines())
     for name in ("facetwise.serving", "uvicorn.error"):
         log = logging.getLogger(name)
-        log.handlers, log.propagate = [handler], False
+        log.addHandler(handler)
+        log.propagate = False
         log.setLevel(logging.INFO)

@@ -25,8 +25,8 @@ def guarded(limits: Limits) -> Any:
     """What uvicorn makes a connection with.
 
     uvicorn closes a connection that is idle after an answer; one that never finishes its first line, or sends one
-    letter a second, it keeps for ever. Here every connection is looked at from time to time: the request that it was busy
-    with must have changed, or an answer must still be on its way within its own time.
+    letter a second, it keeps for ever. Here every connection is looked at from time to time: the request that it was
+    busy with must have changed, or an answer must still be on its way within its own time.
 
     Args:
         limits: The bounds.

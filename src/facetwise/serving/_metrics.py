@@ -27,7 +27,7 @@ class Metrics:
     def __init__(self) -> None:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._buckets: Counter[tuple[str, float]] = Counter()
-        self._sums: Counter[str] = Counter()
+        self._sums: dict[str, float] = {}
         self._lock = threading.Lock()
 
     def count(self, name: str, amount: int = 1, **labels: str) -> None:
@@ -39,7 +39,7 @@ class Metrics:
     def measure(self, name: str, seconds: float) -> None:
         """Add to a histogram."""
         with self._lock:
-            self._sums[name] += seconds
+            self._sums[name] = self._sums.get(name, 0.0) + seconds
             for edge in (*BUCKETS, float("inf")):
                 if seconds <= edge:
                     self._buckets[name, edge] += 1
@@ -69,7 +69,7 @@ class Metrics:
                     edges = [(f"{edge:g}", self._buckets[name, edge]) for edge in BUCKETS]
                     total = self._buckets[name, float("inf")]
                     lines += [f'{name}_bucket{{le="{edge}"}} {count}' for edge, count in (*edges, ("+Inf", total))]
-                    lines += [f"{name}_sum {self._sums[name]:.6f}", f"{name}_count {total}"]
+                    lines += [f"{name}_sum {self._sums.get(name, 0.0):.6f}", f"{name}_count {total}"]
                     continue
                 found = sorted((labels, count) for (own, labels), count in self._counts.items() if own == name)
                 lines += [f"{name}{{{labels}}} {count}" if labels else f"{name} {count}" for labels, count in found]
