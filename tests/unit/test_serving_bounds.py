@@ -109,8 +109,8 @@ def test_who_goes_away_frees_the_place() -> None:
                 await gone.wait()
                 return {"type": "http.disconnect"}
 
-            async def send(_: Any) -> None:
-                pass
+            async def send(message: Any) -> None:
+                sent.append(message)
 
             scope = {
                 "type": "http", "method": "POST", "path": "/v1/predict", "raw_path": b"/v1/predict", "scheme": "http",
@@ -122,8 +122,9 @@ def test_who_goes_away_frees_the_place() -> None:
             for _ in range(200):
                 if "facetwise_queue_pictures 2\n" in (await client.get("/metrics")).text:
                     break
+                await asyncio.sleep(0.01)
             else:
-                raise AssertionError("it never waited")
+                raise AssertionError(f"it never waited: {sent}")
             gone.set()
             await leaving
             assert "facetwise_queue_pictures 0\n" in (await client.get("/metrics")).text
