@@ -9,11 +9,14 @@ import numpy as np
 from facetwise.decisions import Calibration, Conformal, Policy, gather
 from facetwise.features import Standardizer
 from facetwise.inference import Bundle, Predictor
+from facetwise.inference.exporting import onnx_file
 from facetwise.models import build_model
 from facetwise.schema import Labels
 from made_facets import made_features, made_labels, made_scales, made_schema
+from tiny_backbone import TinyBackbone
+from tiny_graphs import tiny_graphs
 
-__all__ = ["POLICY", "THRESHOLDS", "made_predictor", "plain_predictor"]
+__all__ = ["POLICY", "THRESHOLDS", "made_file", "made_predictor", "plain_predictor"]
 
 POLICY = Policy(
     calibration=Calibration(
@@ -89,3 +92,12 @@ def made_predictor(
         predictor = Predictor(replace(bundle, neighbours=replace(voting, shares=SHARES)), model=network)
     new = np.random.default_rng(5).normal(0, 1.2, (40, sum(levels))).astype(np.float32)
     return predictor, new
+
+
+@cache
+def made_file() -> tuple[bytes, Predictor]:
+    """Everything as one file from pixels of 16 x 16, and what it was made from; seconds at the first call."""
+    about = {"mode": "referenced", "name": "tiny", "options": {}, "sha256": "a" * 64, "licence": "CC0-1.0"}
+    trained = np.random.default_rng(1).normal(0, 1, (150, 36)).astype(np.float32)
+    predictor, _ = made_predictor((8, 12, 16), backbone=about, features=trained)
+    return onnx_file(predictor, backbone=TinyBackbone(), cache=tiny_graphs()), predictor

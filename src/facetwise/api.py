@@ -315,7 +315,7 @@ def train(
                 augment=None if augment is None else from_callable(augment),
             )  # fmt: skip
     run = load(folder)
-    run.__dict__["_prepared"] = prepared
+    run.__dict__["prepared"] = prepared
     if world.leads:
         report(Event("summary", f"report      {run.report()}"))
     return run

@@ -13,20 +13,15 @@ from PIL import Image
 from facetwise.decisions import rows_from
 from facetwise.errors import BundleError
 from facetwise.images import decode, fit
-from facetwise.inference.exporting import onnx_file
 from facetwise.runtime import load, read_contents
-from made_export import made_predictor
+from made_export import made_file
 from tiny_backbone import TinyBackbone
-from tiny_graphs import tiny_graphs
 
 
 @pytest.fixture(scope="module")
 def made() -> tuple[bytes, object]:
     """A small file from pixels, and what it was made from."""
-    about = {"mode": "referenced", "name": "tiny", "options": {}, "sha256": "a" * 64, "licence": "CC0-1.0"}
-    trained = np.random.default_rng(1).normal(0, 1, (150, 36)).astype(np.float32)
-    predictor, _ = made_predictor((8, 12, 16), backbone=about, features=trained)
-    return onnx_file(predictor, backbone=TinyBackbone(), cache=tiny_graphs()), predictor
+    return made_file()
 
 
 def _pictures(folder: Path) -> list[Path]:

@@ -187,7 +187,7 @@ def test_evaluate_agrees_with_the_run(run: fw.Run) -> None:
 
 def test_a_loaded_run_reads_its_table_as_it_was(run: fw.Run) -> None:
     loaded = fw.load(run.path)
-    prepared, own = loaded._prepared, run._prepared
+    prepared, own = loaded.prepared, run.prepared
     assert prepared.schema == own.schema == run.schema
     assert (prepared.split.side == own.split.side).all() if hasattr(own.split, "side") else True
     for name in own.labels.__slots__:

@@ -28,6 +28,7 @@ from facetwise.cli._predict import predict
 from facetwise.cli._prepare import prepare
 from facetwise.cli._recipes import recipes
 from facetwise.cli._report import report
+from facetwise.cli._serve import serve
 from facetwise.cli._soup import soup
 from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
@@ -68,6 +69,7 @@ for command in (
     fill,
     export,
     verify,
+    serve,
     extract,
     audit,
     suggest,

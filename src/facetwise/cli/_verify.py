@@ -10,6 +10,7 @@ from facetwise.cli._progress import Reporter
 from facetwise.cli._proof import show_proof
 from facetwise.cli._runs import check_run
 from facetwise.cli._screen import Screen
+from facetwise.cli._tokens import TokenEnv, TokenFile, read_token
 from facetwise.errors import BundleError
 
 __all__ = ["verify"]
@@ -23,10 +24,16 @@ def verify(
     ] = None,
     images: Images = None,
     limit: Annotated[int, typer.Option("--limit", min=1, metavar="N", help="Pictures at most.")] = 1000,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="URL", help="Ask a running server of FILE instead.")
+    ] = None,
+    token_file: TokenFile = None,
+    token_env: TokenEnv = None,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Compare an exported file with its run, decision by decision."""
+    """Compare an exported file, or a server of it, with its run, decision by decision."""
+    token = read_token(token_file, token_env)
     check_run(run)
     from facetwise import api
     from facetwise.training import stopping_on_signals
@@ -34,9 +41,11 @@ def verify(
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
     with stopping_on_signals(), Reporter(screen) as report:
-        found = trained.verify(file, table=table, images=images, limit=limit, report=report)
+        found = trained.verify(
+            file, table=table, images=images, limit=limit, against=against, token=token, report=report
+        )
     show_proof(screen, found)
-    screen.document({"run": str(trained.path), "file": str(file), **found.to_dict()})
+    screen.document({"run": str(trained.path), "file": str(file), "against": against, **found.to_dict()})
     if not found.holds:
         what = "\n".join(f"  {line}" for line in found.complaints)
-        raise BundleError(f"{file} does not decide as {run} does:\n{what}\nFix: export it again")
+        raise BundleError(f"{against or file} does not decide as {run} does:\n{what}\nFix: export it again")

@@ -1,12 +1,16 @@
 """A run out of the training machine: export to one file, and the proof on the run's own pictures."""
 
+import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+from PIL import Image
 
 from facetwise.config import Config
 from facetwise.data import Table, boxes, encode, read_table, resolve_pictures
@@ -21,6 +25,7 @@ from facetwise.inference.exporting import (
     FileAnswering,
     Probe,
     ProgramAnswering,
+    ServerAnswering,
     Verification,
     check_exportable,
     onnx_file,
@@ -32,7 +37,7 @@ from facetwise.runtime import Model, Precision, facts_from, load, read_contents
 from facetwise.schema import Schema
 from facetwise.training._prepare import Prepared
 
-__all__ = ["Exported", "Format", "export_run", "verify_run"]
+__all__ = ["Exported", "Format", "export_run", "exported_file", "verify_run"]
 
 Format = Literal["onnx", "torch-export"]
 # Pictures of the gate: as many as the bar asks for at least, and of the smaller batches enough to see a wrong shape.
@@ -41,6 +46,8 @@ GATE, GATE_OF_BATCH = 512, 96
 GATE_INT8 = 5000
 # Training pictures that the ranges of int8 are measured on; more changed nothing.
 CALIBRATING, CALIBRATING_BATCH = 256, 16
+# Questions to a server at the same time: enough to see batches that others share, too few to fill its queue.
+ASKING = 2
 
 
 class Deployable(Protocol):
@@ -100,6 +107,15 @@ class _Pictures:
     paths: list[Path]
     parts: list[Box | None]
 
+    def files(self, places: np.ndarray) -> np.ndarray:
+        """(item,) bytes of the files, as a client of a server sends them; of a part that counts, that part."""
+        found = np.empty(len(places), dtype=object)
+        with quiet_decoder():
+            for item, place in enumerate(places.tolist()):
+                data, part = read_bytes(self.paths[place]), self.parts[place]
+                found[item] = data if part is None else _as_png(decode(data, box=part))
+        return found
+
     def pixels(self, backbone: Backbone, places: np.ndarray) -> np.ndarray:
         """uint8 (item, size, size, 3) as `predict` reads them."""
         normal = backbone.preprocessing
@@ -110,6 +126,13 @@ class _Pictures:
                     for n in places.tolist()
                 ]
             )
+
+
+def _as_png(picture: Image.Image) -> bytes:
+    """The same pixels as a file."""
+    sink = io.BytesIO()
+    picture.save(sink, "PNG")
+    return sink.getvalue()
 
 
 def _box(sides: np.ndarray) -> Box | None:
@@ -130,7 +153,14 @@ def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tu
 
 
 def _probe(
-    run: Deployable, backbone: Backbone | None, table: Any, images: str | Path | None, limit: int, *, report: Report
+    run: Deployable,
+    backbone: Backbone | None,
+    table: Any,
+    images: str | Path | None,
+    limit: int,
+    *,
+    report: Report,
+    as_files: bool = False,
 ) -> Probe:
     """Validation items of the run, or items of a labelled table.
 
@@ -162,7 +192,8 @@ def _probe(
             f"{run.path} has no picture below {root}. Fix: name its table and images: --table T --images DIR"
         )
     return Probe(
-        images=pictures.names, values=lambda places: pictures.pixels(backbone, places),
+        images=pictures.names,
+        values=pictures.files if as_files else lambda places: pictures.pixels(backbone, places),
         expected=predictor(features[kept]), truth=truth.take(kept),
     )  # fmt: skip
 
@@ -240,6 +271,22 @@ def export_run(
     return Exported(path=out, size=len(data), verification=found)
 
 
+def exported_file(run: Deployable, *, report: Report = silent) -> Path:
+    """The run as an ONNX file in the cache, written and proved where it is not there yet.
+
+    Its name comes from the bundle, which holds the digest of every file of the model, and from our version.
+
+    Raises:
+        UserError: What one file cannot hold, or pictures to prove it on that are not here.
+    """
+    bundle = (run.path / "bundle" / "bundle.json").read_bytes()
+    key = hashlib.sha256(bundle + version("facetwise").encode()).hexdigest()[:16]
+    path = cache_root() / "exported" / f"{key}.onnx"
+    if not path.is_file():
+        export_run(run, path, report=report)
+    return path
+
+
 def verify_run(
     run: Deployable,
     file: Path,
@@ -247,9 +294,11 @@ def verify_run(
     table: Any = None,
     images: str | Path | None = None,
     limit: int = 1000,
+    against: str | None = None,
+    token: str | None = None,
     report: Report = silent,
 ) -> Verification:
-    """Compare an exported file with its run, at batches of 1, 2, 7 and 32 pictures.
+    """Compare an exported file, or a server that speaks for it, with its run, at batches of 1, 2, 7 and 32 pictures.
 
     Args:
         run: The run.
@@ -257,15 +306,24 @@ def verify_run(
         table: A labelled table to try it on; the run's own validation rows if not given.
         images: Folder of its pictures.
         limit: Pictures at most.
+        against: Address of a server of the file; it is sent the pictures' own files.
+        token: What the server asks for.
         report: Told about progress.
 
     Raises:
-        BundleError: The file was refused, or is about other attributes.
+        BundleError: The file was refused, is about other attributes, or is not the one that is served.
+        UserError: The server does not answer.
     """
     model = load(file)
     if model.schema != run.schema:
         raise BundleError(f"{file} is a file of another run: its attributes are not those of {run.path}")
     backbone = run.backbone() if model.facts.size else None
-    probe = _probe(run, backbone, table, images, limit, report=report)
-    counts = dict.fromkeys(BATCHES, limit)
-    return verify(FileAnswering(model), probe, counts=counts, threads=available_cores(), report=report)
+    if against is None:
+        probe = _probe(run, backbone, table, images, limit, report=report)
+        counts = dict.fromkeys(BATCHES, limit)
+        return verify(FileAnswering(model), probe, counts=counts, threads=available_cores(), report=report)
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    server = ServerAnswering(against, facts=model.facts, digest=digest, token=token)
+    probe = _probe(run, backbone, table, images, limit, report=report, as_files=True)
+    counts = {size: limit for size in BATCHES if size <= server.most} or {1: limit}
+    return verify(server, probe, counts=counts, threads=ASKING, report=report)

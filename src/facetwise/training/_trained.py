@@ -31,7 +31,7 @@ from facetwise.schema import Labels, Schema
 from facetwise.training._adding import Added, add_attribute
 from facetwise.training._again import predictor_of, prepare_again, source_of, summary_of
 from facetwise.training._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
-from facetwise.training._deployed import Exported, Format, export_run, verify_run
+from facetwise.training._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.training._gallery import write_gallery
 from facetwise.training._hub import push_pretrained, write_pretrained
@@ -165,12 +165,7 @@ class Run:
     @property
     def train_labels(self) -> Labels:
         """What the training rows say."""
-        return self._prepared.labels.take(self._prepared.split.rows("train"))
-
-    @property
-    def prepared(self) -> Prepared:
-        """The run's own table as it was trained on: rows, sides, labels, features from the cache."""
-        return self._prepared
+        return self.prepared.labels.take(self.prepared.split.rows("train"))
 
     def source(self) -> dict[str, Any]:
         """Where the table, its pictures, a separate test table and corrections were; features where they were given.
@@ -181,8 +176,8 @@ class Run:
         return source_of(self.path)
 
     @cached_property
-    def _prepared(self) -> Prepared:
-        """The run's own table again, from the cache; the sides are those that were saved."""
+    def prepared(self) -> Prepared:
+        """The run's own table as it was trained on: rows, the sides that were saved, labels, features from the cache."""
         return prepare_again(self, self.source())
 
     def report(self, out: str | Path | None = None) -> Path:
@@ -254,6 +249,10 @@ class Run:
             images=images, report=report,
         )  # fmt: skip
 
+    def exported(self, *, report: Report = silent) -> Path:
+        """The run as an ONNX file in the cache, written and proved at the first call; see `exported_file`."""
+        return exported_file(self, report=report)
+
     def verify(
         self,
         file: str | Path,
@@ -261,10 +260,14 @@ class Run:
         table: Any = None,
         images: str | Path | None = None,
         limit: int = 1000,
+        against: str | None = None,
+        token: str | None = None,
         report: Report = silent,
     ) -> Verification:
         """Compare an exported file with the run, on pictures; arguments as of `verify_run`."""
-        return verify_run(self, Path(file), table=table, images=images, limit=limit, report=report)
+        return verify_run(
+            self, Path(file), table=table, images=images, limit=limit, against=against, token=token, report=report
+        )
 
     def evidence(
         self, source: Any, *, images: str | Path | None = None, count: int = 5, report: Report = silent

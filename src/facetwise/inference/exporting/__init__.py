@@ -3,6 +3,7 @@
 from facetwise.inference.exporting._compared import Change, Difference
 from facetwise.inference.exporting._file import check_exportable, onnx_file
 from facetwise.inference.exporting._program import ProgramAnswering, program_file
+from facetwise.inference.exporting._server import ServerAnswering
 from facetwise.inference.exporting._verify import (
     ALLOWED,
     BATCHES,
@@ -22,6 +23,7 @@ __all__ = [
     "FileAnswering",
     "Probe",
     "ProgramAnswering",
+    "ServerAnswering",
     "Verification",
     "check_exportable",
     "onnx_file",

@@ -1,0 +1,271 @@
+"""The application: routes, and how a request becomes answers."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from facetwise import __version__
+from facetwise.images import quiet_decoder
+from facetwise.schema import Schema, schema_to_dict
+from facetwise.serving import _messages as messages
+from facetwise.serving._answering import Piece, answer_pieces
+from facetwise.serving._asking import Asked, read_request
+from facetwise.serving._batcher import Batcher
+from facetwise.serving._gate import LOOPBACK, Gate, Receive, Send, problem_of
+from facetwise.serving._limits import Limits
+from facetwise.serving._metrics import Metrics
+from facetwise.serving._page import page, page_policy
+from facetwise.serving._refusal import RefusedError
+from facetwise.serving._served import Holder, Served
+
+__all__ = ["make_app"]
+
+Application = Callable[[Any, Receive, Send], Awaitable[None]]
+# Nobody is there to read it; the log calls it what nginx calls it.
+_GONE = 499
+_WHY = {
+    400: "It is not what it says it is.", 401: "A token is needed.", 403: "A page of another site asks.",
+    408: "The body came too slowly.", 413: "Too many bytes or pictures, or a picture of too many pixels.",
+    415: "Another kind of body.", 421: "Another name of this server.",
+    422: "Wishes that do not fit the schema, or no picture could be read; `rows` says why of each.",
+    429: "The queue is full.", 503: "Not in time, not ready, or the model failed.",
+}  # fmt: skip
+_EVERYWHERE = (400, 401, 403, 413, 415, 421)
+
+
+def _told(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """What is said in the OpenAPI document of requests that are not answered."""
+    wait = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 1}}}
+    return {
+        status: {"model": messages.Problem, "description": _WHY[status]} | ({"headers": wait} if status == 429 else {})
+        for status in sorted({*statuses, *_EVERYWHERE})
+    }
+
+
+def _form(most: int) -> dict[str, Any]:
+    pictures = {"type": "array", "minItems": 1, "maxItems": most, "items": {"type": "string", "format": "binary"}}
+    flag = {"type": "string", "enum": ["true", "false"]}
+    return {
+        "type": "object", "required": ["images"], "additionalProperties": False,
+        "properties": {
+            "images": pictures,
+            "known": {"type": "string", "description": "A JSON object: what is known of all pictures, by column."},
+            "category": {"type": "string"}, "sets": flag, "scores": flag,
+            "evidence": {"type": "integer", "minimum": 0, "maximum": 10},
+        },
+    }  # fmt: skip
+
+
+def make_app(
+    holder: Holder,
+    *,
+    limits: Limits | None = None,
+    token: str | None = None,
+    hosts: Iterable[str] | None = LOOPBACK,
+    metrics: Metrics | None = None,
+) -> Application:
+    """The application, with its gate.
+
+    Args:
+        holder: Holds the model.
+        limits: The bounds.
+        token: What clients show; None: nothing.
+        hosts: Names that the server is called by; None: any.
+        metrics: What is counted.
+    """
+    limits, metrics = limits or Limits(), metrics or Metrics()
+    batcher: Batcher[Piece, dict[str, Any]] = Batcher(
+        answer_pieces, threads=limits.most_threads, batch=limits.batch, queue=limits.queue, delay=limits.delay,
+        observe=metrics.batch,
+    )  # fmt: skip
+
+    @contextlib.asynccontextmanager
+    async def life(_: FastAPI) -> AsyncGenerator[None]:
+        with quiet_decoder():
+            batcher.start()
+            await holder.warm()
+            try:
+                yield
+            finally:
+                holder.ready = False
+                await batcher.stop()
+
+    app = FastAPI(
+        title="facetwise", version=__version__, docs_url=None, redoc_url=None, lifespan=life,
+        openapi_url="/openapi.json",
+        description="A value, an open question or 'does not apply' for every attribute of every picture.",
+    )  # fmt: skip
+    _add_predict(app, holder, batcher, limits, metrics)
+    _add_facts(app, holder, batcher, limits, metrics)
+
+    @app.exception_handler(RefusedError)
+    async def refused(request: Request, refusal: RefusedError) -> Response:
+        return _refused(request, refusal)
+
+    @app.exception_handler(HTTPException)
+    async def unknown(request: Request, error: HTTPException) -> Response:
+        refusal = RefusedError(error.status_code, "http", str(error.detail)[:200])
+        return _refused(request, refusal, headers=error.headers)
+
+    return Gate(
+        app, limits=limits, metrics=metrics, token=token, hosts=hosts,
+        busy=lambda: batcher.too_full() if batcher.full else None,
+    )  # fmt: skip
+
+
+def _refused(
+    request: Request, refusal: RefusedError, *, rows: list[dict[str, Any]] | None = None, headers: Any = None
+) -> Response:
+    added = dict(headers or {})
+    if refusal.retry_after is not None:
+        added["retry-after"] = str(refusal.retry_after)
+    return JSONResponse(problem_of(refusal, request.state.request_id, rows), refusal.status, headers=added)
+
+
+def _add_predict(
+    app: FastAPI, holder: Holder, batcher: Batcher[Piece, dict[str, Any]], limits: Limits, metrics: Metrics
+) -> None:
+    body = {
+        "required": True,
+        "content": {
+            "multipart/form-data": {"schema": _form(limits.most_pictures)},
+            "application/json": {"schema": messages.Ask.model_json_schema(ref_template="#/components/schemas/{model}")},
+        },
+    }
+    # The shapes of a request are read by hand, so that limits come first; the document is told of them here.
+    inner = body["content"]["application/json"]["schema"].pop("$defs", {})
+
+    @app.post(
+        "/v1/predict", response_model=messages.Answered, responses=_told(408, 422, 429, 503),
+        openapi_extra={"requestBody": body}, summary="Answer about some pictures",
+    )  # fmt: skip
+    async def predict(request: Request) -> Response:
+        if not holder.ready:
+            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
+        served = holder.current
+        try:
+            asked = await read_request(request, served, limits)
+        except ClientDisconnect:
+            metrics.count("facetwise_cancelled_total")
+            return Response(status_code=_GONE)
+        request.state.told = {"pictures": len(asked.pieces)}
+        futures = batcher.submit(asked.pieces, key=served)
+        rows = await _finished(request, futures, limits, metrics)
+        if rows is None:
+            return Response(status_code=_GONE)
+        return _answered(request, served, asked, rows, metrics)
+
+    usual = app.openapi
+
+    def document() -> dict[str, Any]:
+        told = usual()
+        told["components"]["schemas"] |= inner
+        return told
+
+    app.openapi = document
+
+
+async def _finished(
+    request: Request, futures: list[asyncio.Future[dict[str, Any]]], limits: Limits, metrics: Metrics
+) -> list[dict[str, Any]] | None:
+    """The rows; None where the client has gone. What nobody waits for any more leaves the queue.
+
+    Raises:
+        RefusedError: 503, not in time; or the model failed.
+    """
+    whole = asyncio.gather(*futures)
+    gone = asyncio.ensure_future(_disconnected(request))
+    try:
+        await asyncio.wait({whole, gone}, timeout=limits.deadline, return_when=asyncio.FIRST_COMPLETED)
+        if whole.done():
+            return whole.result()
+        if gone.done():
+            metrics.count("facetwise_cancelled_total")
+            return None
+        message = f"no answer within {limits.deadline:g} s. Fix: try again later"
+        raise RefusedError(503, "deadline", message, retry_after=1)
+    finally:
+        gone.cancel()
+        if not whole.done():
+            whole.cancel()
+        for future in futures:
+            future.cancel()
+        await asyncio.gather(whole, gone, return_exceptions=True)
+
+
+async def _disconnected(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _answered(request: Request, served: Served, asked: Asked, rows: list[dict[str, Any]], metrics: Metrics) -> Response:
+    told = [{"image": name, **row} for name, row in zip(asked.names, rows, strict=True)]
+    for row in rows:
+        metrics.count("facetwise_pictures_total", outcome=row["issue"]["reason"] if row["issue"] else "answered")
+    reasons = {row["issue"]["reason"] if row["issue"] else None for row in rows}
+    if None not in reasons:
+        status = 413 if reasons == {"too_large"} else 422
+        return _refused(request, RefusedError(status, "pictures", "no picture could be read"), rows=told)
+    document = {"request_id": request.state.request_id, "model": served.digest, "rows": told}
+    text = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    return Response(text.encode("utf-8", "surrogatepass"), media_type="application/json")
+
+
+def _about(served: Served, limits: Limits) -> dict[str, Any]:
+    schema: Schema = served.schema
+    facts = served.model.facts
+    attributes = [
+        {
+            "column": a.column, "id": a.id, "kind": str(a.kind), "classes": list(a.classes), "unit": a.unit,
+            "separator": a.separator, "applies_to": None if a.applies_to is None else list(a.applies_to),
+            "parent": None if a.parent is None else a.parent.column,
+            "thresholds": list(facts.thresholds.get(a.id, ())), "neighbours_share": facts.shares.get(a.id, 0.0),
+        }
+        for a in schema.attributes
+    ]  # fmt: skip
+    return {
+        "model": {
+            "name": served.name, "digest": served.digest, "precision": facts.precision, "size": facts.size,
+            "fit": facts.fit, "neighbours": served.neighbours is not None, "facetwise": __version__,
+        },
+        "image_columns": list(schema.images), "category": schema.category,
+        "not_applicable": list(schema.not_applicable), "attributes": attributes, "definition": schema_to_dict(schema),
+        "limits": {"pictures": limits.most_pictures, "upload": limits.upload, "deadline": limits.deadline},
+    }  # fmt: skip
+
+
+def _add_facts(
+    app: FastAPI, holder: Holder, batcher: Batcher[Piece, dict[str, Any]], limits: Limits, metrics: Metrics
+) -> None:
+    @app.get("/v1/schema", response_model=messages.Schema, responses=_told(), summary="What is answered about")
+    async def schema() -> Response:
+        return JSONResponse(_about(holder.current, limits))
+
+    @app.get("/healthz", response_model=messages.Health, responses=_told(), summary="Is the process alive?")
+    async def healthz() -> Response:
+        return JSONResponse({"status": "alive"})
+
+    @app.get("/readyz", response_model=messages.Health, responses=_told(503), summary="Can it answer?")
+    async def readyz() -> Response:
+        if not holder.ready:
+            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
+        return JSONResponse({"status": "ready"})
+
+    @app.get("/metrics", response_class=PlainTextResponse, responses=_told(), summary="What it counts, for Prometheus")
+    async def told() -> Response:
+        gauges = {
+            "facetwise_queue_pictures": float(len(batcher)), "facetwise_queue_limit": float(limits.queue),
+            "facetwise_ready": float(holder.ready), f'facetwise_model{{digest="{holder.current.digest}"}}': 1.0,
+        }  # fmt: skip
+        return PlainTextResponse(metrics.text(gauges), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/", response_class=HTMLResponse, responses=_told(), summary="A page to try it on")
+    async def front() -> Response:
+        return HTMLResponse(page(), headers={"content-security-policy": page_policy()})

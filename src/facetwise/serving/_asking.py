@@ -1,0 +1,158 @@
+"""A request to pictures and wishes: multipart or JSON, refused with everything that is wrong."""
+
+import asyncio
+import base64
+import binascii
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import Request
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from facetwise.errors import Complaint
+from facetwise.serving._answering import Piece
+from facetwise.serving._given import check_known
+from facetwise.serving._limits import Limits
+from facetwise.serving._messages import Ask, Options
+from facetwise.serving._refusal import RefusedError
+from facetwise.serving._served import Served
+
+__all__ = ["Asked", "read_request"]
+
+# A form has a handful of wishes beside its pictures, and none is longer than a table's row.
+FIELDS_MOST, FIELD_BYTES = 16, 256 * 1024
+# Bodies from here on are parsed on a thread, so that others are not kept waiting.
+LARGE = 256 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Names and pieces of a request, in order."""
+
+    names: list[str]
+    pieces: list[Piece]
+
+
+async def read_request(request: Request, served: Served, limits: Limits) -> Asked:
+    """Parse and check.
+
+    Raises:
+        RefusedError: 400 not what it says it is, 413 too many pictures, 415 another kind of body, 422 wrong wishes.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "multipart/form-data":
+        names, pictures, known, wishes = await _multipart(request, limits)
+    elif kind == "application/json":
+        body = await request.body()
+        read = asyncio.to_thread(_json, body, limits) if len(body) > LARGE else None
+        names, pictures, known, wishes = _json(body, limits) if read is None else await read
+    else:
+        message = "pictures come as multipart/form-data or application/json"
+        raise RefusedError(415, "media_type", f"{message}. Found {kind[:100]!r}. Fix: set the header Content-Type")
+    if len(pictures) > limits.most_pictures:
+        raise _too_many(limits)
+    for_all: dict[str, Any] = dict(wishes.known)
+    if wishes.category is not None:
+        if served.schema.category is None:
+            fix = "leave `category` out, or name the column under `known`"
+            complaint = Complaint(place="category", rule="the schema has a category", found="none", fix=fix)
+            raise RefusedError(422, "known_cells", "this model has no category", complaints=[complaint])
+        for_all[served.schema.category] = wishes.category
+    check_known(served.schema, for_all, place="known")
+    pattern = Piece(served=served, data=b"", sets=wishes.sets, scores=wishes.scores, evidence=wishes.evidence)
+    pieces = []
+    for place, (data, own) in enumerate(zip(pictures, known, strict=True)):
+        check_known(served.schema, own, place=f"images[{place}].known")
+        pieces.append(replace(pattern, data=data, known={**for_all, **own}))
+    return Asked(names=names, pieces=pieces)
+
+
+def _too_many(limits: Limits) -> RefusedError:
+    return RefusedError(
+        413, "too_many_pictures", f"a request has at most {limits.most_pictures} pictures. Fix: send several requests"
+    )
+
+
+_Parts = tuple[list[str], list[bytes], list[dict[str, Any]], Options]
+
+
+async def _multipart(request: Request, limits: Limits) -> _Parts:
+    most = limits.most_pictures
+    # One more than allowed, so that too many pictures are told apart from a damaged form.
+    parser = MultiPartParser(
+        request.headers, request.stream(), max_files=most + 1, max_fields=FIELDS_MOST, max_part_size=FIELD_BYTES
+    )
+    parser.spool_max_size = limits.upload + 1  # never onto the disk; the body's own limit bounds the memory
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        if "files" in error.message:
+            raise _too_many(limits) from error
+        raise RefusedError(400, "multipart", f"the form cannot be read: {error.message[:200]}") from error
+    except (ValueError, KeyError, LookupError) as error:
+        raise RefusedError(400, "multipart", "the form cannot be read: its headers are damaged") from error
+    try:
+        names, pictures, told, complaints = [], [], {}, []
+        for key, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                if key != "images":
+                    fix = "send it as `images`; the field may be repeated"
+                    complaints.append(Complaint(place=key[:100], rule="files are `images`", found=key[:100], fix=fix))
+                names.append((value.filename or "")[:1000])
+                pictures.append(await value.read())
+            else:
+                told[key] = value
+        if not pictures:
+            fix = "send each file as a part `images`"
+            complaints.append(Complaint(place="images", rule="a request has pictures", found="none", fix=fix))
+        if complaints:
+            raise RefusedError(422, "request", "the request does not fit", complaints=complaints)
+    finally:
+        await form.close()
+    if "known" in told:
+        try:
+            told["known"] = json.loads(told["known"])
+        except (ValueError, RecursionError) as error:
+            complaint = Complaint(place="known", rule="it is a JSON object", found="other text", fix="write {}")
+            raise RefusedError(422, "request", "the request does not fit", complaints=[complaint]) from error
+    try:
+        # Fields of a form are texts: "true" and "3" are read as what they say.
+        wishes = Options.model_validate(told)
+    except ValidationError as error:
+        raise _wrong(error) from error
+    return names, pictures, [{} for _ in pictures], wishes
+
+
+def _json(body: bytes, limits: Limits) -> _Parts:
+    try:
+        ask = Ask.model_validate_json(body)
+    except ValidationError as error:
+        if any(each["type"] == "json_invalid" for each in error.errors(include_url=False, include_input=False)):
+            raise RefusedError(400, "json", "the body is no JSON document") from error
+        raise _wrong(error) from error
+    if len(ask.images) > limits.most_pictures:
+        raise _too_many(limits)
+    names, pictures, complaints = [], [], []
+    for place, image in enumerate(ask.images):
+        names.append(image.name if image.name is not None else str(place))
+        try:
+            pictures.append(base64.b64decode(image.data, validate=True))
+        except (binascii.Error, ValueError):
+            fix = "encode the file's bytes, without a prefix or line breaks"
+            where = f"images[{place}].data"
+            complaints.append(Complaint(place=where, rule="it is Base64", found="other text", fix=fix))
+    if complaints:
+        raise RefusedError(422, "request", "the request does not fit", complaints=complaints)
+    return names, pictures, [dict(image.known) for image in ask.images], ask
+
+
+def _wrong(error: ValidationError) -> RefusedError:
+    complaints = []
+    for each in error.errors(include_url=False):
+        where = ".".join(str(part) for part in each["loc"])[:200]
+        found = repr(each.get("input"))[:100]
+        complaints.append(Complaint(place=where, rule=each["msg"][:200], found=found, fix="see GET /openapi.json"))
+    return RefusedError(422, "request", "the request does not fit", complaints=complaints[:40])

@@ -1,0 +1,60 @@
+"""Connections that take longer than a client may, or are too many, are closed."""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from facetwise.serving._limits import Limits
+
+__all__ = ["guarded"]
+
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\n"
+_BODY = b'{"request_id": "", "error": {"code": "connections", "message": "too many connections", "complaints": []}}'
+
+
+class _Refused(asyncio.Protocol):
+    """One connection too many: told so, and closed."""
+
+    def connection_made(self, transport: Any) -> None:
+        transport.write(_BUSY + b"content-length: %d\r\n\r\n" % len(_BODY) + _BODY)
+        transport.close()
+
+
+def guarded(limits: Limits) -> Any:
+    """What uvicorn makes a connection with.
+
+    uvicorn closes a connection that is idle after an answer; one that never finishes its first line, or sends one
+    letter a second, it keeps for ever. Here every connection is looked at from time to time: the request that it was
+    busy with must have changed, or an answer must still be on its way within its own time.
+
+    Args:
+        limits: The bounds.
+    """
+
+    def make(**parts: Any) -> asyncio.Protocol:
+        state = parts["server_state"]
+        if len(state.connections) >= limits.connections:
+            return _Refused()
+        protocol = H11Protocol(**parts)
+        loop = asyncio.get_running_loop()
+        # For its body, for its answer, and for the client to take it.
+        longest = 2 * limits.patience + limits.deadline
+
+        def look(before: Any, since: float) -> None:
+            transport = protocol.transport
+            if transport is None or transport.is_closing():
+                return
+            cycle, now = protocol.cycle, loop.time()
+            if cycle is not before:
+                since = now
+            idle = cycle is None or cycle.response_complete
+            if now - since >= (limits.patience if idle else longest):
+                transport.abort()
+                return
+            loop.call_later(limits.patience / 2, look, cycle, since)
+
+        loop.call_later(limits.patience / 2, look, None, loop.time())
+        return protocol
+
+    return make
