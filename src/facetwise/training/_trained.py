@@ -177,7 +177,7 @@ class Run:
 
     @cached_property
     def prepared(self) -> Prepared:
-        """The run's own table as it was trained on: rows, the sides that were saved, labels, features from the cache."""
+        """The run's own table as it was trained on: rows, sides that were saved, labels, features from the cache."""
         return prepare_again(self, self.source())
 
     def report(self, out: str | Path | None = None) -> Path:
