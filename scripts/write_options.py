@@ -24,6 +24,7 @@ from facetwise.training.augmentation import AUGMENTATIONS
 from facetwise.training.finetuning import FINETUNING, FINETUNING_ALIASES
 from facetwise.training.mixing import MIXING
 from facetwise.training.schedules import SCHEDULES
+from facetwise.training.tracking import TRACKERS
 
 TABLES: dict[str, dict[str, type]] = {
     # A family, whose name ends with a colon, and every short name too.
@@ -41,6 +42,7 @@ TABLES: dict[str, dict[str, type]] = {
     "AUGMENTATIONS": AUGMENTATIONS,
     "MIXING": MIXING,
     "SCHEDULES": SCHEDULES,
+    "TRACKERS": TRACKERS,
 }
 # Published names; those of losses are for every kind that the loss can score.
 ALIASES = {

@@ -31,6 +31,7 @@ from facetwise.schema import Schema, read_schema, schema_digest
 from facetwise.studies import compare as compare
 from facetwise.studies import sweep as sweep
 from facetwise.training import (
+    TRACKERS,
     Prepared,
     PreparedRelease,
     Run,
@@ -51,6 +52,7 @@ from facetwise.training import (
     read_structure,
     refuse_untuned,
     run_training,
+    tracked,
 )
 from facetwise.training import prepare as prepare_rows
 from facetwise.training import prepare_release as prepare
@@ -276,8 +278,9 @@ def train(
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
-    # How many threads read pictures decides nothing but the time.
-    decided = {"config": config_to_yaml(tree.model_copy(update={"workers": 0})), **facts}
+    # How many threads read pictures, and who listens, decide nothing of the result.
+    idle = {"workers": 0, "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True)}
+    decided = {"config": config_to_yaml(tree.model_copy(update=idle)), **facts}
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     with joined(report) as world:
         report = world.heard(report)
@@ -310,14 +313,16 @@ def train(
             if plan is not None:
                 begin_run(folder, about, tree, plan=plan)
                 _write_preview(folder, prepared, read, tree, notices=said, report=report)
-            prepared = run_training(
-                prepared, tree, folder, report=report, stop=stop, insist=resume, world=world,
-                augment=None if augment is None else from_callable(augment),
-            )  # fmt: skip
-    run = load(folder)
-    run.__dict__["prepared"] = prepared
-    if world.leads:
-        report(Event("summary", f"report      {run.report()}"))
+            tracker = TRACKERS[tree.tracker.name](folder=folder, **tree.tracker.options)
+            with tracked(tracker, folder, tree, report) if world.leads else nullcontext(report) as heard:
+                prepared = run_training(
+                    prepared, tree, folder, report=heard, stop=stop, insist=resume, world=world,
+                    augment=None if augment is None else from_callable(augment),
+                )  # fmt: skip
+                run = load(folder)
+                run.__dict__["prepared"] = prepared
+                if world.leads:
+                    report(Event("summary", f"report      {run.report()}"))
     return run
 
 

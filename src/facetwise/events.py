@@ -12,14 +12,15 @@ class Event:
     """One thing that happened.
 
     Args:
-        kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `notice`
-            (something the user should know), `summary` (lines about the model or the result).
+        kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `step` (now
+            and then in an epoch; data has the numbers), `notice` (something the user should know), `summary` (lines
+            about the model or the result).
         message: One line for people.
         done, total: Progress.
         data: Numbers for programs.
     """
 
-    kind: Literal["stage", "progress", "epoch", "notice", "summary"]
+    kind: Literal["stage", "progress", "epoch", "step", "notice", "summary"]
     message: str
     done: int = 0
     total: int = 0

@@ -13,7 +13,7 @@ import torch
 
 import facetwise as fw
 from facetwise.errors import RunError, UserError
-from facetwise.training import read_checkpoint
+from facetwise.training import _loop, read_checkpoint
 
 ITEMS, WIDTH = 240, 10
 
@@ -81,7 +81,9 @@ def run(made: Path, tmp_path_factory: pytest.TempPathFactory) -> fw.Run:
 
 
 def _lines(run: fw.Run) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (run.path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    """What the log says of the epochs; single steps have rows too."""
+    lines = [json.loads(line) for line in (run.path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [line for line in lines if "epochs" in line]
 
 
 def test_every_kind_is_learned(run: fw.Run) -> None:
@@ -355,3 +357,21 @@ def test_training_that_runs_away_is_said(made: Path, tmp_path: Path) -> None:
 def test_a_batch_larger_than_the_table(made: Path, tmp_path: Path) -> None:
     run = _train(made, tmp_path / "run", batch_size=10_000, epochs=1)
     assert len(_lines(run)) == 1
+
+
+def test_the_log_has_losses_and_weights_of_epochs_and_of_single_steps(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_loop, "STEPS_BETWEEN_ROWS", 2)
+    run = _train(made, tmp_path / "run", epochs=2)
+    lines = [json.loads(line) for line in (run.path / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    columns = {attribute.column for attribute in run.schema.attributes}
+    for line in lines:
+        assert set(line["losses"]) == set(line["weights"]) == columns
+        assert all(value >= 0 for value in line["weights"].values())
+    steps = [line for line in lines if "epochs" not in line]
+    assert steps
+    assert [line["step"] for line in steps] == [2 * (place + 1) for place in range(len(steps))]
+    first = next(line for line in lines if "epochs" in line)
+    told = [value for value in first["losses"].values() if value is not None]
+    assert first["train_loss"] == pytest.approx(sum(told) / len(columns), rel=1e-5)

@@ -181,6 +181,7 @@ class Config(_Strict):
         0, ge=0, le=LAST_SEED, description="Seed of the split, the initial parameters, the order and the dropout."
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
+    tracker: ComponentField = _named("none", "Where the numbers of the training are written besides the run folder.")
     workers: int = Field(0, ge=0, le=4096, description="Threads that read pictures; 0 chooses.")
 
 
@@ -196,6 +197,7 @@ COMPONENTS = {
     "finetune": "FINETUNING",
     "mixing": "MIXING",
     "schedule": "SCHEDULES",
+    "tracker": "TRACKERS",
     **{f"losses.{kind}": f"LOSSES.{kind}" for kind in Losses.model_fields},
 }
 # Fields that name a line per column of the table; of which kind its attribute is, the table decides.

@@ -28,9 +28,11 @@ from facetwise.training._trained import Run, load
 from facetwise.training._trial import Trial, run_trial
 from facetwise.training._validation import Judgement, judge
 from facetwise.training.augmentation import from_callable
+from facetwise.training.tracking import TRACKERS, tracked
 
 __all__ = [
     "LOCK",
+    "TRACKERS",
     "Added",
     "Assembled",
     "BlockAdamW",
@@ -80,6 +82,7 @@ __all__ = [
     "run_training",
     "run_trial",
     "stopping_on_signals",
+    "tracked",
     "training_step",
     "verify_run",
     "write_results",

@@ -18,11 +18,11 @@ __all__ = ["Plan", "begin_run", "claim_folder", "is_finished", "own_config", "re
 Plan = Literal["fresh", "continue", "replace"]
 
 # What a run writes, in the order in which it is removed: first what makes it look finished, last what makes it ours.
-_FOLDERS = ("bundle", "checkpoints", "predictions")
+_FOLDERS = ("bundle", "checkpoints", "predictions", "tensorboard", "wandb")
 _FILES = (
     "metrics.json", "evaluation.parquet", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet",
     "preview.html", "report.html", "distillation.json", "config.yaml", "schema.yaml", "split.csv",
-    "environment.json", "run.json",
+    "environment.json", "tracker.json", "run.json",
 )  # fmt: skip
 # What a process that died before its first file leaves behind.
 _NOTHING = re.compile(rf"{re.escape(LOCK)}|\.run\.json\.\d+\.part")

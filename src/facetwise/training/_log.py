@@ -34,12 +34,13 @@ class RunLog:
             with writing(self.path):
                 os.truncate(self.path, length)
 
-    def write(self, line: dict[str, Any]) -> None:
-        """Append one line and flush it to the disk."""
+    def write(self, line: dict[str, Any], *, now: bool = True) -> None:
+        """Append one line and, now or with the next one that is, flush it to the disk."""
         if not self.writes:
             return
         text = json.dumps(line, allow_nan=True) + "\n"
         with writing(self.path, needed=len(text)), self.path.open("a", encoding="utf-8") as file:
             file.write(text)
             file.flush()
-            os.fsync(file.fileno())
+            if now:
+                os.fsync(file.fileno())

@@ -33,6 +33,7 @@ from facetwise.training._resume import Keeper
 from facetwise.training._signals import Stopping
 from facetwise.training._step import Step, training_step
 from facetwise.training._step_seed import seed_step
+from facetwise.training._tally import Tally
 from facetwise.training._validation import judge, plain_loss
 from facetwise.training.schedules import create_schedule
 
@@ -40,6 +41,8 @@ __all__ = ["Part", "Step", "fit", "plain_loss", "training_step"]
 
 # An epoch that takes longer than this is saved in its middle too: the most that a killed run loses.
 SECONDS_BETWEEN_CHECKPOINTS = 600.0
+# Rows of single steps in the log: enough to see a loss run away, few enough not to be felt.
+STEPS_BETWEEN_ROWS = 50
 
 
 def fit(
@@ -101,9 +104,9 @@ def fit(
     )  # fmt: skip
     log = RunLog(folder / "log.jsonl", writes=world.leads)
     dealer = Dealer(world=world, whole=isinstance(train.features, torch.Tensor) or not blend.item_by_item)
-    sums = {name: torch.zeros(len(schema.attributes), device=device) for name in ("losses", "steps")}
+    tally = Tally([attribute.column for attribute in schema.attributes], device)
     keeper = Keeper(
-        folder=folder / "checkpoints", step=step, sums=sums, log=log, room=room, report=report, schedule=schedule,
+        folder=folder / "checkpoints", step=step, sums=tally.sums, log=log, room=room, report=report, schedule=schedule,
         average=average,
     )  # fmt: skip
     at = keeper.restore(insist=insist)
@@ -127,9 +130,9 @@ def fit(
                 except NotFiniteError as error:
                     raise ran_away(error, schema, model, train, places, config=config, at=at) from error
                 average.update()
-                sums["losses"] += torch.where(active, losses, 0.0)
-                sums["steps"] += active
+                tally.add(losses, step.said["weights"], active)
                 at.step += 1
+                _tell_step(step, tally, log, report, at.epoch * per_epoch + at.step, config.epochs * per_epoch)
                 stop.check(lambda: keeper.save(at), agree=world.most)
                 if keeper.idle() > save_every:
                     keeper.save(at)
@@ -140,18 +143,16 @@ def fit(
                               world=world)  # fmt: skip
             rate = step.optimizer.groups[0].learning_rate * schedule.factor((at.epoch + 1) * per_epoch - 1)
             schedule.observe(found.rank)
-            train_loss = float((sums["losses"] / sums["steps"].clamp_min(1)).mean())
+            train_loss, told = tally.close()
 
             # 3. Keep what is best, and where this is.
             better = at.trackers.update(score=found.rank, loss=found.numeric_loss)
             at.epoch, at.step = at.epoch + 1, 0
             at.finished = at.epoch == config.epochs or at.trackers.since >= config.patience
-            for total in sums.values():
-                total.zero_()
             line = {
                 "epoch": at.epoch, "epochs": config.epochs, "train_loss": train_loss, "val_loss": found.loss,
                 "score": found.score, "learning_rate": rate,
-                "seconds": keeper.seconds(), "best": list(better),
+                "seconds": keeper.seconds(), "best": list(better), "step": at.epoch * per_epoch, **told,
             }  # fmt: skip
             log.write(line)
             facts = {
@@ -162,6 +163,14 @@ def fit(
             report(Event("epoch", f"epoch {at.epoch}", at.epoch, config.epochs, line))
     stop.check(lambda: f"{at}; saved in {folder}", agree=world.most)
     return at.epoch
+
+
+def _tell_step(step: Step, tally: Tally, log: RunLog, report: Report, done: int, total: int) -> None:
+    """Now and then, the numbers of a single step."""
+    if done % STEPS_BETWEEN_ROWS == 0:
+        row = {"step": done, "learning_rate": step.learning_rate(), **tally.row()}
+        log.write(row, now=False)
+        report(Event("step", f"step {done}", done, total, row))
 
 
 def _first_step(schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World) -> Step:

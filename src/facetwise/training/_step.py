@@ -1,7 +1,7 @@
 """One optimiser step: forward, backward, update."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
@@ -35,6 +35,8 @@ class Step:
     optimizer: BlockAdamW
     clip: float
     world: World = ALONE
+    # What the last step would say of itself: the balancer's weights (attribute).
+    said: dict[str, Tensor] = field(default_factory=dict)
 
     @cached_property
     def shared(self) -> Shared:
@@ -45,6 +47,10 @@ class Step:
     def banks(self) -> list[BatchNormBank]:
         """What has to be told whether it sees the global batch or a share of it."""
         return banks_of(self.model) if self.world.size > 1 else []
+
+    def learning_rate(self) -> float:
+        """Of the first group of parameters, now."""
+        return self.optimizer.groups[0].learning_rate * self.optimizer.scale
 
     def check(self) -> None:
         """Raises `ConfigError` where the balancer cannot be used with these parameters."""
@@ -88,7 +94,7 @@ def gradients(
     whole = step.world.sum(losses.detach())
     require_finite(whole)
     step.optimizer.zero_grad()
-    step.balancer.backward(losses, active, step.shared)
+    step.said["weights"] = step.balancer.backward(losses, active, step.shared).detach()
     step.world.add_gradients(step.model.parameters())
     return whole, active, step.objective.touched(reduced)
 
@@ -130,7 +136,7 @@ def training_step(
     if step.clip:
         require_finite(losses, norm=nn.utils.clip_grad_norm_(step.model.parameters(), step.clip))
     step.optimizer.step(touched)
-    rate = step.optimizer.groups[0].learning_rate * step.optimizer.scale
+    rate = step.learning_rate()
     step.model.proximal_step(rate, touched[2 * len(losses) :])
     if isinstance(step.balancer, LooksAgain):
         before()  # the same dropout
