@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,16 +84,16 @@ def _curve(name: str, folder: Path, own: str) -> Mapping[int, float]:
         assert run.data.metrics["test/mean_accuracy"] == 0.75
         assert {one.path for one in client.list_artifacts(own)} == {"metrics.json", "config.yaml"}
         return {one.step: one.value for one in client.get_metric_history(own, _allowed(f"losses/{ODD}"))}
-    # Its files have no reader in Python; the text of a number follows its name, a few bytes later.
-    files = sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
+    # Its files have no reader in Python; the text of a number follows its name, a few bytes later. A process of its own
+    # writes them, a moment later; each number is there in the history and in the summary.
+    number = re.compile(rb"losses/" + re.escape(ODD.encode()) + rb".{1,8}?([01](?:\.[0-9]+)?)", re.DOTALL)
+    until, values = time.monotonic() + 60, set[float]()
+    while len(values) < 3 and time.monotonic() < until:
+        files = sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
+        values = {float(text) for file in files for text in number.findall(file.read_bytes())}
+        time.sleep(0.1)
     assert {file.stem for file in files} == {f"run-{own}"}
-    found = re.findall(
-        rb"losses/" + re.escape(ODD.encode()) + rb".{1,8}?([01](?:\.[0-9]+)?)",
-        b"".join(map(Path.read_bytes, files)),
-        re.DOTALL,
-    )
-    # Each is there in the history and in the summary.
-    return dict(zip([10, 20, 30], sorted({float(value) for value in found}, reverse=True), strict=True))
+    return dict(zip([10, 20, 30], sorted(values, reverse=True), strict=True))
 
 
 class Broken(NoTracker):
