@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from facetwise.config import Config, load_config, recipe_names
 from facetwise.errors import UserError, nearest
@@ -34,7 +35,7 @@ def build(
     *,
     levels: Sequence[int] | None = None,
     settings: Sequence[str] = (),
-    **options: object,
+    **options: Any,
 ) -> FacetModel:
     """An `nn.Module` from standardised features (batch, width) to packed logits, for a training loop of your own.
 
