@@ -194,7 +194,8 @@ def main() -> None:
         about = fw.environment()
         target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-trunks.md"
         target.parent.mkdir(exist_ok=True)
-        told = ", ".join(f"{key} {about[key]}" for key in ("facetwise", "torch", "python") if key in about)
+        versions = {"python": about["python"], **about["packages"]}
+        told = ", ".join(f"{key} {versions.get(key)}" for key in ("facetwise", "torch", "python"))
         head = f"# Trunks at equal budget, {date.today().isoformat()}\n\n`python benchmarks/trunks.py`; {told}; "
         head += f"{torch.get_num_threads()} thread(s); {arguments.epochs} epochs of batches of {BATCH}.\n"
         target.write_text("\n\n".join([head, *tables]) + "\n", encoding="utf-8")
