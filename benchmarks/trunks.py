@@ -137,6 +137,20 @@ def read_cells(path: Path) -> dict[tuple[str, str, int], dict[str, object]]:
     return {(cell["table"], cell["trunk"], cell["seed"]): cell for cell in cells}
 
 
+def rows_of(scores: dict[str, list[float]], sizes: dict[str, int], times: dict[str, float]) -> list[str]:
+    """The table of one data set: means with intervals, differences from the reference seed by seed."""
+    found = ["| trunk | macro-F1 | ± 95 % | from mmoe, ± 95 % | parameters | ms a step |", "|---|---|---|---|---|---|"]
+    for line, values in scores.items():
+        if not values:
+            continue
+        apart = [value - other for value, other in zip(values, scores.get(REFERENCE, values), strict=True)]
+        found.append(
+            f"| {line} | {mean(values):.4f} | {interval(values):.4f} | {mean(apart):+.4f} ± {interval(apart):.4f} | "
+            f"{sizes[line]:,} | {times[line]:.1f} |"
+        )
+    return found
+
+
 def main() -> None:
     """Run what is missing, print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -147,10 +161,11 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--trunks", nargs="*", help="lines to run; all if not given")
     parser.add_argument("--results", type=Path, default=Path("trunks.jsonl"), help="finished cells; read and added to")
-    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-trunks.json")
+    parser.add_argument("--table-only", action="store_true", help="train nothing; the table of what is finished")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-trunks.md")
     arguments = parser.parse_args()
     levels = [level.width for level in create_backbone("lite0").levels]
-    summary: dict[str, dict[str, dict[str, float]]] = {}
+    tables: list[str] = []
     for table in arguments.tables:
         name = table.resolve().parent.name
         fw.extract(table, images=table.parent)  # fills the cache, so that no cell pays for it
@@ -158,7 +173,7 @@ def main() -> None:
         lines = lines_of(schema, levels)
         wanted = {line: told for line, told in lines.items() if not arguments.trunks or line in arguments.trunks}
         sizes = {line: parameters(schema, levels, told["name"], told["options"]) for line, told in wanted.items()}
-        for seed in range(arguments.seeds):
+        for seed in range(0 if arguments.table_only else arguments.seeds):
             for line, told in wanted.items():
                 if (name, line, seed) in read_cells(arguments.results):
                     continue
@@ -169,26 +184,21 @@ def main() -> None:
                     f"{name} {line} seed {seed}: macro-F1 {cell['macro_f1']:.4f}, {cell['seconds']:.0f} s", flush=True
                 )
         times, cells = step_times(schema, levels, wanted), read_cells(arguments.results)
-        summary[name] = {}
-        print(f"\n{name}\n| trunk | macro-F1 | ± 95 % | parameters | ms a step |\n|---|---|---|---|---|")
-        for line in wanted:
-            scores = [cells[name, line, seed]["macro_f1"] for seed in range(arguments.seeds)]
-            found = {"macro_f1": mean(scores), "interval": interval(scores)}
-            found |= {"parameters": sizes[line], "step_ms": times[line]}
-            summary[name][line] = found
-            print(
-                f"| {line} | {found['macro_f1']:.4f} | {found['interval']:.4f} | {sizes[line]:,} | {times[line]:.1f} |"
-            )
+        whole = [seed for seed in range(arguments.seeds) if all((name, line, seed) in cells for line in wanted)]
+        lines = rows_of(
+            {line: [cells[name, line, seed]["macro_f1"] for seed in whole] for line in wanted}, sizes, times
+        )
+        tables.append("\n".join([f"## {name}, {len(whole)} seeds", "", *lines]))
+        print(f"\n{tables[-1]}")
     if arguments.save:
-        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-trunks.json"
+        about = fw.environment()
+        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-trunks.md"
         target.parent.mkdir(exist_ok=True)
-        told = {
-            "environment": fw.environment(),
-            "seeds": arguments.seeds,
-            "epochs": arguments.epochs,
-            "results": summary,
-        }
-        target.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+        versions = {"python": about["python"], **about["packages"]}
+        told = ", ".join(f"{key} {versions.get(key)}" for key in ("facetwise", "torch", "python"))
+        head = f"# Trunks at equal budget, {date.today().isoformat()}\n\n`python benchmarks/trunks.py`; {told}; "
+        head += f"{torch.get_num_threads()} thread(s); {arguments.epochs} epochs of batches of {BATCH}.\n"
+        target.write_text("\n\n".join([head, *tables]) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

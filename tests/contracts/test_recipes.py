@@ -15,6 +15,8 @@ from facetwise.config import RECIPE_FACTS, Config, load_config, read_recipe, rec
 from facetwise.errors import ConfigError, UserError
 from facetwise.models.backbones import create_backbone
 from facetwise.schema import read_schema
+from facetwise.studies import space_of, variants_of
+from facetwise.studies._search import check_space
 from facetwise.training import load
 
 EXPECTED = {
@@ -147,6 +149,16 @@ def test_build_gives_a_bare_module(name: str, made: tuple[Path, Path], tmp_path:
     logits = model.eval()(torch.randn(3, 12)).logits
     assert logits.shape == (3, schema.layout().num_logits)
     logits.sum().backward()
+
+
+def test_comparisons_and_sweeps_lie_over_a_recipe() -> None:
+    given = {"recipe": "fishnet-linear", "backbone": "lite0"}
+    found = variants_of(config=None, settings=["trunk.width=8"], options=given, vary=["epochs=1,2"])
+    assert [one.config.epochs for one in found] == [1, 2]
+    assert {one.config.trunk.options["dropout"] for one in found} == {0.2}
+    assert {one.config.trunk.options["width"] for one in found} == {8}
+    for name in (one for one in recipe_names() if one.startswith("sweep-")):
+        check_space(space_of([], "fishnet"), config=None, settings=[], options={"recipe": name})
 
 
 def test_build_takes_files_and_configurations_too(made: tuple[Path, Path], tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
 
 def test_all_five_systems_are_there() -> None:
     assert len(re.findall("^## ", TEXT, re.MULTILINE)) == 5
-    assert len(COMMANDS) == 7
-    assert len(PROGRAMS) == 3
+    assert len(COMMANDS) == 8
+    assert len(PROGRAMS) == 4
 
 
 @pytest.mark.parametrize("line", COMMANDS)

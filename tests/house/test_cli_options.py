@@ -38,6 +38,7 @@ def test_every_option_of_train_is_a_field() -> None:
         "out",
         "schema",
         "config",
+        "recipe",
         "settings",
         "test",
         "split_from",

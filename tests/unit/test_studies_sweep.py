@@ -9,10 +9,11 @@ import torch
 
 from facetwise import studies
 from facetwise.config import load_config
-from facetwise.errors import ConfigError, Interrupted, RunError, UnavailableError
-from facetwise.events import Event
+from facetwise.errors import ConfigError, Interrupted, RunError, UnavailableError, UserError
+from facetwise.events import Event, silent
 from facetwise.studies import Dimension, Sweep, dimension_of, space_of
-from facetwise.training import Stopping
+from facetwise.studies._sweep_together import hopeless_below
+from facetwise.training import Stopping, prepare, read_structure, run_trial
 from made_table import TINY, write_table
 
 
@@ -181,3 +182,29 @@ def test_without_optuna_it_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "optuna", None)
     with pytest.raises(UnavailableError, match=r"facetwise\[sweep\]"):
         studies.sweep(made[0], features=made[1], out=tmp_path / "x", search=SEARCH)
+
+
+@pytest.mark.slow
+def test_trials_side_by_side(made: tuple[Path, Path], tmp_path: Path) -> None:
+    found = _sweep(made, tmp_path / "x", trials=4, jobs=2)
+    assert [one.state for one in found.trials] == ["done"] * 4
+    assert found.validation == max(one.score for one in found.trials if one.score is not None)
+    assert len({one.settings for one in found.trials}) > 2
+    best = load_config(tmp_path / "x" / "best.yaml")
+    assert best == load_config(settings=[*TINY, *found.best.settings])
+    # What a process has found is what this one finds.
+    read = read_structure(made[0], images=None, schema=None, config=best)
+    rows = prepare(read, best, features=made[1], split_from=None, report=silent)
+    assert run_trial(rows, best, side="val").selected == found.validation
+    events: list[Event] = []
+    more = _sweep(made, tmp_path / "x", trials=5, jobs=2, report=events.append)
+    assert [one.score for one in more.trials[:4]] == [one.score for one in found.trials]
+    assert any("4 of 5 trials are there already" in event.message for event in events)
+    with pytest.raises(UserError, match="--jobs 2"):
+        _sweep(made, tmp_path / "z", jobs=0)
+
+
+def test_a_trial_is_given_up_below_the_median_of_the_others() -> None:
+    courses = [{1: 0.1, 3: 0.2}, {1: 0.2, 3: 0.4}, {3: 0.6}, {3: 0.8}]
+    assert hopeless_below(courses, first_whole=4, first_epochs=2) == {3: pytest.approx(0.5)}
+    assert hopeless_below(courses[:3], first_whole=4, first_epochs=2) == {}

@@ -9,6 +9,7 @@ from facetwise.cli._options import (
     ConfigFile,
     Device,
     Images,
+    Jobs,
     Json,
     Overwrite,
     Quiet,
@@ -54,6 +55,7 @@ def sweep(
         ),
     ] = None,
     trials: Annotated[int, typer.Option("--trials", metavar="N", rich_help_panel=WHAT, help="How many, in all.")] = 50,
+    jobs: Jobs = 1,
     schema: SchemaFile = None,
     features: Annotated[Path | None, typer.Option("--features", metavar="FILE", help="Ready features, by row.")] = None,
     select_by: Annotated[
@@ -84,6 +86,7 @@ def sweep(
             search=search or (),
             space=preset if preset in studies.SPACES else None,
             trials=trials,
+            jobs=jobs,
             images=images,
             schema=schema,
             features=features,

@@ -17,7 +17,7 @@ from facetwise.studies._cells import SCRATCH, Cell, cell_digest, claim_study, fa
 from facetwise.studies._compare_page import write_comparison
 from facetwise.studies._variants import READ_FIELDS, Variant, find_variant, variants_of
 from facetwise.studies._verdicts import Comparison, judge_cells
-from facetwise.studies._workers import in_processes
+from facetwise.studies._workers import Workers
 from facetwise.training import (
     Prepared,
     Stopping,
@@ -174,7 +174,8 @@ def _worked(
 ) -> Iterator[tuple[tuple[str, int], str | None]]:
     """Train what is missing, here or in several processes; yields what was done, and why it could not be."""
     if jobs > 1 and len(missing) > 1:
-        yield from in_processes(bench, missing, jobs=jobs, stop=stop)
+        with Workers(bench, jobs=min(jobs, len(missing)), stop=stop) as workers:
+            yield from workers.run(missing)
         return
     run = bench.begin(stop, report)
     for key in missing:

@@ -11,16 +11,17 @@ from facetwise.studies._variants import PAIRED_FIELDS, split_values
 
 __all__ = ["SPACES", "Dimension", "check_space", "dimension_of", "space_of"]
 
-# The grid of the FishNet system's README: learning rate, batch, dropout, hidden width, schedule, class weights, label
-# smoothing. Source: FishNet Mixture of Experts, README, "Hyperparameter tuning". Its choice between cosine, linear and
-# step schedules and its MixUp have no field here; warm-up has.
+# The grid of the FishNet system's README: learning rate, batch, dropout, hidden width, schedule with warm-up, MixUp,
+# class weights, label smoothing. Source: FishNet Mixture of Experts, README, "Hyperparameter tuning".
 SPACES: dict[str, tuple[str, ...]] = {
     "fishnet": (
         "learning_rate=1e-4,5e-4,1e-3,2e-3",
         "batch_size=128,256,512",
         "trunk.dropout=0,0.1,0.2,0.3",
         "trunk.width=1024,2048,4096",
+        "schedule=cosine,linear,step",
         "warmup=0,0.1",
+        "mixing=none,mixup",
         "reweighting=none,balanced",
         "losses.categorical.label_smoothing=0,0.1",
     )

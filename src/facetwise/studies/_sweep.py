@@ -6,6 +6,7 @@ import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from facetwise.metrics import score
 from facetwise.schema import Schema, read_schema
 from facetwise.studies._cells import SCRATCH, claim_study, facts_of
 from facetwise.studies._search import Dimension, check_space, space_of
+from facetwise.studies._sweep_together import SweepBench, SweepTask, hopeless_below, tell
 from facetwise.studies._variants import READ_FIELDS
+from facetwise.studies._workers import Workers
 from facetwise.training import Prepared, Stopping, check_losses_of, hold, prepare, read_structure, run_trial
 
 __all__ = ["Sweep", "SweepTrial", "sweep"]
@@ -92,6 +95,7 @@ def sweep(
     search: Sequence[str] = (),
     space: str | None = None,
     trials: int = 50,
+    jobs: int = 1,
     images: str | Path | None = None,
     schema: str | Path | Schema | None = None,
     features: str | Path | None = None,
@@ -117,6 +121,8 @@ def sweep(
         search: `KEY=VALUE,VALUE`, `KEY=LOW..HIGH` or `KEY=log:LOW..HIGH`.
         space: A line of `SPACES`.
         trials: How many, in all.
+        jobs: Processes; so many trials are proposed together, trained side by side and then told, so that the same
+            number of jobs finds the same. As of `compare` otherwise.
         overwrite: Forget what is in the folder.
         report: Told about progress.
         stop: Asked between two steps.
@@ -132,6 +138,8 @@ def sweep(
     check_space(dimensions, config=base, settings=settings, options=options)
     if trials < 1:
         raise UserError(f"--trials is at least 1. Found {trials}. Fix: write --trials 50")
+    if jobs < 1:
+        raise UserError(f"--jobs is at least 1. Found {jobs}. Fix: write --jobs 2, or as many as there are cores")
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     read = read_structure(table, images=None if images is None else Path(images), schema=given, config=first)
     check_losses_of(read.structure, first)
@@ -146,7 +154,8 @@ def sweep(
             prepared=lambda tree: prepare(read, tree, features=ready, split_from=None, report=report),
             tree=lambda own: load_config(base, [*settings, *own], **options),
         )  # fmt: skip
-        found = work.finish(work.search(trials), first.select_by)
+        bench = SweepBench(read=read, features=ready, folder=folder)
+        found = work.finish(work.search(trials, jobs=jobs, bench=bench), first.select_by)
         write_json(folder / "result.json", found.to_dict())
         write_text(folder / "trials.csv", _csv(found))
     return found
@@ -186,7 +195,7 @@ class _Work:
     tree: Callable[[Sequence[str]], Config]
     _rows: dict[str, Prepared] = field(default_factory=dict)
 
-    def search(self, trials: int) -> Any:
+    def search(self, trials: int, *, jobs: int, bench: SweepBench) -> Any:
         """The study with so many finished trials."""
         study, state = self._study(), self.optuna.trial.TrialState
         for one in study.get_trials(deepcopy=False, states=[state.RUNNING]):  # of a process that died
@@ -195,17 +204,50 @@ class _Work:
         if done:
             told = {"code": "resumed", "trials": done}
             self.report(Event("stage", f"{min(done, trials)} of {trials} trials are there already", data=told))
-        while done < trials:
-            # Proposals depend on the seed and on what was finished, not on how often the search was stopped.
-            study.sampler = self.optuna.samplers.TPESampler(seed=self.tree(()).seed + done)
-            try:
-                self._one(study, study.ask())
-            except Interrupted as error:
-                words = f"stopped; {done} of {trials} trials are kept in {self.folder}. The same command continues."
-                raise Interrupted(words, code=error.code) from error
-            done += 1
-            self.report(Event("progress", "trials", done, trials))
+        with ExitStack() as stack:
+            workers = None
+            if jobs > 1 and done < trials:
+                workers = stack.enter_context(Workers(bench, jobs=min(jobs, trials - done), stop=self.stop))
+            while done < trials:
+                # Proposals depend on the seed and on what was finished, not on how often the search was stopped.
+                study.sampler = self.optuna.samplers.TPESampler(
+                    seed=self.tree(()).seed + done, constant_liar=workers is not None
+                )
+                try:
+                    if workers is None:
+                        self._one(study, study.ask())
+                        done += 1
+                    else:
+                        asked = [study.ask() for _ in range(min(jobs, trials - done))]
+                        self._round(study, asked, workers)
+                        done += len(asked)
+                except Interrupted as error:
+                    words = f"stopped; {done} of {trials} trials are kept in {self.folder}. The same command continues."
+                    raise Interrupted(words, code=error.code) from error
+                self.report(Event("progress", "trials", done, trials))
         return study
+
+    def _round(self, study: Any, asked: Sequence[Any], workers: Workers) -> None:
+        """Trials that were proposed together: trained side by side, told in their order."""
+        done = [one for one in study.get_trials(deepcopy=False) if one.state.name == "COMPLETE"]
+        limits = hopeless_below(
+            [one.intermediate_values for one in done], first_whole=FIRST_WHOLE, first_epochs=FIRST_EPOCHS
+        )
+        tasks: dict[int, SweepTask] = {}
+        for trial in asked:
+            settings = self._suggest(trial)
+            trial.set_user_attr("settings", settings)
+            if (known := _same(study, settings)) is not None:
+                _again(study, trial, known)
+            else:
+                tasks[trial.number] = SweepTask(number=trial.number, config=self.tree(settings), hopeless=limits)
+        outcomes = {task.number: outcome for task, outcome in workers.run(list(tasks.values()))}
+        for trial in asked:
+            if (outcome := outcomes.get(trial.number)) is None:
+                continue
+            if outcome.error is not None:
+                self.report(Event("notice", f"trial {trial.number}: {outcome.error}", data={"code": "not_trained"}))
+            tell(study, trial, outcome, self.optuna.trial.TrialState)
 
     def _study(self) -> Any:
         path, optuna = self.folder / JOURNAL, self.optuna
@@ -239,9 +281,7 @@ class _Work:
         settings = self._suggest(trial)
         trial.set_user_attr("settings", settings)
         if (known := _same(study, settings)) is not None:  # the same seed would give the same model
-            for name, value in {"epochs": known.user_attrs["epochs"], "finished": True, "again": True}.items():
-                trial.set_user_attr(name, value)
-            study.tell(trial, known.value)
+            _again(study, trial, known)
             return
 
         def watch(event: Event) -> None:
@@ -327,6 +367,13 @@ def _same(study: Any, settings: Sequence[str]) -> Any | None:
     """A trial with the same settings that was trained to its end."""
     done = (one for one in study.get_trials(deepcopy=False) if one.state.name == "COMPLETE")
     return next((one for one in done if one.user_attrs["settings"] == list(settings)), None)
+
+
+def _again(study: Any, trial: Any, known: Any) -> None:
+    """The same settings came up before: the same score, without training."""
+    for name, value in {"epochs": known.user_attrs["epochs"], "finished": True, "again": True}.items():
+        trial.set_user_attr(name, value)
+    study.tell(trial, known.value)
 
 
 def _told(one: Any) -> SweepTrial:

@@ -25,18 +25,19 @@ READ_FIELDS = ("backbone", "levels", "views", "near_duplicates", "device", "work
 Axis = list[tuple[str, list[str]]]
 
 _PLAIN = {
-    "levels": "last", "depth": False, "standardize": False, "reweighting": "none", "warmup": 0, "input_dropout": 0,
+    "levels": "last", "depth": False, "standardize": False, "reweighting": "none", "warmup": 0, "schedule": "none",
+    "input_dropout": 0,
     "trunk": {"name": "shared", "width": 2048, "norm": "none", "dropout": 0},
 }  # fmt: skip
 _BALANCED = {**_PLAIN, "standardize": True, "reweighting": "balanced"}
-_WARM = {**_BALANCED, "warmup": 0.1}
+_WARM = {**_BALANCED, "warmup": 0.1, "schedule": "cosine"}
 _REGULAR = {**_WARM, "trunk": {"name": "shared", "width": 2048, "norm": "layer", "dropout": 0.2}}
 # Named variants, each step on top of the one before. Source: the README of the FishNet system (DINOv3, linear head).
 LADDERS: dict[str, dict[str, dict[str, Any]]] = {
     "fishnet-ladder": {
         "plain": _PLAIN,
         "+ balanced, standardised": _BALANCED,
-        "+ warm-up": _WARM,
+        "+ warm-up, schedule": _WARM,
         "+ LayerNorm, dropout": _REGULAR,
     }
 }

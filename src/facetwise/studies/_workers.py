@@ -5,14 +5,14 @@ import os
 import queue
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 
 from facetwise.errors import Interrupted, RunError, UserError
 from facetwise.training import Stopping
 
-__all__ = ["Bench", "in_processes"]
+__all__ = ["Bench", "Workers"]
 
 # Seconds between two looks at whether somebody wants a stop or a process has died.
 LOOK = 0.2
@@ -26,59 +26,63 @@ class Bench(Protocol):
         ...
 
 
-def in_processes(bench: Bench, tasks: Sequence[Any], *, jobs: int, stop: Stopping | None) -> Iterator[tuple[Any, Any]]:
-    """Work the tasks off in `jobs` processes; yields (task, what is told of it) as they are done.
+class Workers:
+    """Processes that work tasks off, one each at a time; used as a context, and gone at its end.
 
     The threads of this process are shared out among them: with two threads and two jobs each computes with one. A
     process whose parent is gone stops at its next step.
 
     Args:
         bench: What they work with.
-        tasks: Plain data, one after the other; neighbours share what a process keeps.
         jobs: Processes.
         stop: Asked between two looks.
-
-    Raises:
-        RunError: A process met an error that the user can mend, or died.
-        Interrupted: Somebody has asked for a stop; tasks in work are lost, and the others are not begun.
     """
-    context = multiprocessing.get_context("spawn")
-    waiting, told = context.Queue(), context.Queue()
-    for task in tasks:
-        waiting.put(task)
-    threads = max(1, torch.get_num_threads() // jobs)
-    workers = [
-        context.Process(target=_work, args=(bench, waiting, told, threads, os.getpid()), daemon=True)
-        for _ in range(min(jobs, len(tasks)))
-    ]
-    try:
-        for worker in workers:
-            waiting.put(None)
-            worker.start()
+
+    def __init__(self, bench: Bench, *, jobs: int, stop: Stopping | None) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._waiting, self._told, self._stop = context.Queue(), context.Queue(), stop
+        threads = max(1, torch.get_num_threads() // jobs)
+        given = (bench, self._waiting, self._told, threads, os.getpid())
+        self._processes = [context.Process(target=_work, args=given, daemon=True) for _ in range(jobs)]
+
+    def __enter__(self) -> Self:
+        for process in self._processes:
+            process.start()
+        return self
+
+    def __exit__(self, *about: object) -> None:
+        for process in self._processes:
+            if process.is_alive():
+                process.terminate()
+        for process in self._processes:
+            process.join()
+
+    def run(self, tasks: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+        """Yields (task, what is told of it) as they are done; neighbours among the tasks share what a process keeps.
+
+        Raises:
+            RunError: A process met an error that the user can mend, or died.
+            Interrupted: Somebody has asked for a stop; tasks in work are lost, and the others are not begun.
+        """
+        for task in tasks:
+            self._waiting.put(task)
         left = len(tasks)
         while left:
             try:
-                task, result, error = told.get(timeout=LOOK)
+                task, result, error = self._told.get(timeout=LOOK)
             except queue.Empty:
-                _look(workers, stop)
+                _look(self._processes, self._stop)
                 continue
             if error is not None:
                 raise RunError(error)
             left -= 1
             yield task, result
-    finally:
-        for worker in workers:
-            if worker.is_alive():
-                worker.terminate()
-        for worker in workers:
-            if worker.pid is not None:
-                worker.join()
 
 
-def _look(workers: Sequence[Any], stop: Stopping | None) -> None:
+def _look(processes: Sequence[Any], stop: Stopping | None) -> None:
     if stop is not None:
         stop.check(lambda: "between two trainings")
-    dead = [worker.exitcode for worker in workers if worker.exitcode not in (None, 0)]
+    dead = [process.exitcode for process in processes if process.exitcode not in (None, 0)]
     if dead:
         raise RunError(
             f"a process that trained has ended with code {dead[0]} (a negative one is a signal; 9 is often memory). "
@@ -96,7 +100,8 @@ def _work(bench: Bench, waiting: Any, told: Any, threads: int, parent: int) -> N
             raise Interrupted("the process that asked for this is gone", code=1)
 
     run = bench.begin(Stopping(between=orphaned))
-    while (task := waiting.get()) is not None:
+    while True:
+        task = waiting.get()
         try:
             told.put((task, run(task), None))
         except Interrupted:
