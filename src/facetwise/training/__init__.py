@@ -11,6 +11,7 @@ from facetwise.training._loop import fit
 from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
+from facetwise.training._predicted_shard import predict_shard, shard_file
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
 from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
@@ -47,6 +48,7 @@ __all__ = [
     "load",
     "own_config",
     "parameter_groups",
+    "predict_shard",
     "prepare",
     "rank_told",
     "read_checkpoint",
@@ -54,6 +56,7 @@ __all__ = [
     "refuse_untuned",
     "run_training",
     "run_trial",
+    "shard_file",
     "stopping_on_signals",
     "training_step",
     "verify_run",
