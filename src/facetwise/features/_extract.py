@@ -1,7 +1,7 @@
 """Pictures to features, each content once and never again."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +129,7 @@ def extract(
 class OpenFeatures:
     """What stays the same from one extraction to the next: the rows that are known, and the engine once it is built."""
 
+    key: Mapping[str, object]
     store: FeatureStore
     engine: Callable[[], Engine]
     batch_size: int
@@ -137,8 +138,9 @@ class OpenFeatures:
 def open_features(backbone: Backbone, *, cache: Path, device: str = "auto", draft: bool = False) -> OpenFeatures:
     """The cache of one kind of features, and the engine that adds to it; arguments as of `extract`."""
     plan = plan_engine(backbone, cache=cache, device=device)
-    store = FeatureStore(cache, key=feature_key(backbone, plan, draft=draft), width=backbone.width)
-    return OpenFeatures(store=store, engine=_Once(plan.build), batch_size=plan.batch_size)
+    key = feature_key(backbone, plan, draft=draft)
+    store = FeatureStore(cache, key=key, width=backbone.width)
+    return OpenFeatures(key=key, store=store, engine=_Once(plan.build), batch_size=plan.batch_size)
 
 
 class _Once:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from facetwise.errors import UnavailableError, UserError
-from facetwise.features._shards import Ledger, ShardDone, ShardTask
+from facetwise.features._shards import ATTEMPTS, Ledger, ShardDone, ShardTask
 from facetwise.features._worker import ShardWorker, WorkerPlan
 
 __all__ = ["check_address", "run_in_ray"]
@@ -111,37 +111,56 @@ class _Crew:
         self._ray, self._plan, self._told, self._warn = ray, plan, told, warn
         cards = plan.device not in ("cpu", "torch:cpu") and ray.cluster_resources().get("GPU", 0) >= 1
         self._kind = ray.remote(num_gpus=1 if cards else 0, num_cpus=CORES_PER_ACTOR, max_restarts=0)(ShardWorker)
+        self._busy: dict[Any, tuple[Any, ShardTask | None]] = {}
+        self._idle: list[Any] = []
+        self._stillborn = 0
         self._places = int(ray.cluster_resources().get("GPU" if cards else "CPU", 1))
 
     def run(self, tasks: Sequence[ShardTask], actors: int) -> list[ShardDone]:
         """All tasks."""
-        ray, ledger = self._ray, Ledger(tasks)
-        crew = [self._kind.remote(self._plan) for _ in range(min(actors or self._places, len(tasks)))]
-        self._same_cache(crew[0])
-        busy: dict[Any, tuple[Any, ShardTask]] = {}
-        for actor in crew:
-            self._give(actor, ledger, busy)
+        ledger = Ledger(tasks)
+        self._same_cache(self._hire())
+        for _ in range(min(actors or self._places, len(tasks)) - 1):
+            self._hire()
         while ledger:
-            [ready], _ = ray.wait(list(busy), num_returns=1)
-            actor, task = busy.pop(ready)
+            [ready], _ = self._ray.wait(list(self._busy), num_returns=1)
+            actor, task = self._busy.pop(ready)
             try:
-                done = ray.get(ready)
-            except ray.exceptions.RayActorError as error:
-                self._warn(f"an actor died; shard {task.shard} is done again")
-                ledger.fail(task, str(error).splitlines()[0])
-                actor = self._kind.remote(self._plan)
-            except ray.exceptions.RayTaskError as error:
+                done = self._ray.get(ready)
+            except self._ray.exceptions.RayActorError as error:
+                self._bury(task, ledger, str(error).splitlines()[0])
+            except self._ray.exceptions.RayTaskError as error:
                 raise _cause(error) from error
             else:
-                ledger.finish(done)
-                self._told(done)
-            self._give(actor, ledger, busy)
+                self._idle.append(actor)
+                if task is not None:
+                    ledger.finish(done)
+                    self._told(done)
+            while self._idle and ledger.pending:
+                actor, task = self._idle.pop(), ledger.pending.popleft()
+                self._busy[actor.run.remote(task)] = (actor, task)
         return [ledger.done[task.shard] for task in tasks]
 
-    def _give(self, actor: Any, ledger: Ledger, busy: dict[Any, tuple[Any, ShardTask]]) -> None:
-        if ledger.pending:
-            task = ledger.pending.popleft()
-            busy[actor.run.remote(task)] = (actor, task)
+    def _hire(self) -> Any:
+        """Another actor; it gets work once it has a place in the cluster, which may be never."""
+        actor = self._kind.remote(self._plan)
+        self._busy[actor.sees.remote(self._plan.cache)] = (actor, None)
+        return actor
+
+    def _bury(self, task: ShardTask | None, ledger: Ledger, why: str) -> None:
+        """An actor is dead: what it did is done again by whoever is free, and another one is looked for.
+
+        Raises:
+            UserError: It is always the same shard; or no actor lives long enough to begin.
+        """
+        if task is not None:
+            ledger.fail(task, why)
+            self._warn(f"an actor died; shard {task.shard} is done again")
+        else:
+            self._stillborn += 1
+            if self._stillborn >= ATTEMPTS:
+                raise UserError(f"a worker can be started on the cluster. Found: {why}. Fix: install facetwise there")
+        self._hire()
 
     def _same_cache(self, actor: Any) -> None:
         """Rows that an actor writes have to be found here."""

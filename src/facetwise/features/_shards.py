@@ -19,7 +19,7 @@ from facetwise.errors import UserError
 from facetwise.features._cache import FeatureStore
 from facetwise.features._commit import committed
 
-__all__ = ["Ledger", "Shard", "ShardDone", "ShardTask", "cut_into_tasks", "read_marker", "write_marker"]
+__all__ = ["ATTEMPTS", "Ledger", "Shard", "ShardDone", "ShardTask", "cut_into_tasks", "read_marker", "write_marker"]
 
 # What a worker loses when it dies, and what a marker is about: with lite0 some 10 s of work on two cores.
 PICTURES_PER_SHARD = 1024
