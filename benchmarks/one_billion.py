@@ -1,7 +1,7 @@
 """A plan for a billion pictures, computed from rates that were measured; `docs/explanation/one-billion.md` quotes it.
 
-    python benchmarks/one_billion.py                       the table
-    python benchmarks/one_billion.py --core-hour 0.05      with prices of your own
+python benchmarks/one_billion.py                       the table
+python benchmarks/one_billion.py --core-hour 0.05      with prices of your own
 """
 
 import argparse
@@ -11,7 +11,7 @@ PICTURES = 1_000_000_000
 PICTURES_PER_SECOND, CORES = 102.3, 2
 # The same JPEGs, mean of twenty.
 PICTURE_BYTES = 57_839
-# lite0 gives nine depths, 4,192 numbers of four bytes; the index and the marker of 260 rows took 258 and 204 bytes each.
+# lite0 gives nine depths, 4,192 numbers of four bytes; index and markers of 260 rows took 258 and 204 bytes a row.
 ROW_BYTES, INDEX_BYTES, MARKER_BYTES = 4192 * 4, 258, 204
 # What an open cache keeps in memory of every row that it knows (a million rows, 2026-11-21).
 KNOWN_BYTES = 277
