@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -71,6 +72,13 @@ def alone(paths: list[Path], tmp_path_factory: pytest.TempPathFactory) -> Featur
     return extract(paths, backbone=create_backbone("lite0"), cache=tmp_path_factory.mktemp("alone"), workers=1).store
 
 
+@pytest.fixture
+def cache(alone: FeatureStore, tmp_path: Path) -> Path:
+    """Without rows, but with the graph of the backbone: exporting it takes longer than all of this."""
+    shutil.copytree(alone.folder.parent / "graphs", tmp_path / "cache" / "graphs")
+    return tmp_path / "cache"
+
+
 def _plan(cache: Path) -> WorkerPlan:
     return WorkerPlan(backbone="lite0", cache=str(cache), device="cpu", threads=1)
 
@@ -83,25 +91,25 @@ def _same(cache: Path, alone: FeatureStore) -> None:
 
 
 @pytest.mark.slow
-def test_done_again_is_done(paths: list[Path], alone: FeatureStore, tmp_path: Path) -> None:
-    worker = ShardWorker(_plan(tmp_path))
+def test_done_again_is_done(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
+    worker = ShardWorker(_plan(cache))
     tasks = cut_into_tasks(paths, None, shards=3)
     first = [worker.run(task) for task in tasks]
     assert sum(one.computed for one in first) == PICTURES
-    again = [ShardWorker(_plan(tmp_path)).run(task) for task in tasks]
+    again = [ShardWorker(_plan(cache)).run(task) for task in tasks]
     assert [one.before for one in again] == [True] * 3
     assert [one.problems for one in again] == [one.problems for one in first]
     assert sorted(place for one in first for place in one.problems) == [PICTURES, PICTURES + 2]
-    _same(tmp_path, alone)
+    _same(cache, alone)
     # A shard of the cache that is gone is noticed, whatever the marker says.
     shards = [path for path in worker.opened.store.folder.glob("shards/*") if path.is_file()]
     shards[0].unlink()
-    assert sum(ShardWorker(_plan(tmp_path)).run(task).computed for task in tasks) > 0
-    _same(tmp_path, alone)
+    assert sum(ShardWorker(_plan(cache)).run(task).computed for task in tasks) > 0
+    _same(cache, alone)
 
 
 @pytest.mark.slow
-def test_a_process_dies(paths: list[Path], alone: FeatureStore, tmp_path: Path) -> None:
+def test_a_process_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
     said: list[str] = []
 
     def kill(_: object) -> None:
@@ -112,17 +120,17 @@ def test_a_process_dies(paths: list[Path], alone: FeatureStore, tmp_path: Path) 
 
     killed: list[int] = []
     tasks = cut_into_tasks(paths, None, shards=9)
-    done = run_in_processes(tasks, _plan(tmp_path), processes=2, told=kill, warn=said.append)
+    done = run_in_processes(tasks, _plan(cache), processes=2, told=kill, warn=said.append)
     assert killed
     assert [one.shard for one in done] == [task.shard for task in tasks]
-    _same(tmp_path, alone)
+    _same(cache, alone)
     time.sleep(0.1)
     assert not multiprocessing.active_children()
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")  # of Ray's own start
-def test_a_node_dies(paths: list[Path], alone: FeatureStore, tmp_path: Path) -> None:
+def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
     """Two nodes beside the head; one of them is killed in the middle of the extraction."""
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
@@ -140,9 +148,9 @@ def test_a_node_dies(paths: list[Path], alone: FeatureStore, tmp_path: Path) -> 
                 cluster.remove_node(nodes[1], allow_graceful=False)
 
         tasks = cut_into_tasks(paths, None, shards=9)
-        done = run_in_ray(tasks, _plan(tmp_path), address=cluster.address, actors=2, told=kill, warn=said.append)
+        done = run_in_ray(tasks, _plan(cache), address=cluster.address, actors=2, told=kill, warn=said.append)
     finally:
         cluster.shutdown()
     assert [one.shard for one in done] == [task.shard for task in tasks]
     assert said, "the node died while it had work"
-    _same(tmp_path, alone)
+    _same(cache, alone)
