@@ -98,6 +98,7 @@ def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) 
     finally:
         for one in work:
             one.kill()
+            one.communicate()
     assert work[0].returncode == 2, said
     assert f"rank 1 of 2 (process {work[1].pid} on " in said
     assert "has died" in said
