@@ -135,11 +135,12 @@ def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> Non
     pytest.importorskip("ray")
     from ray.cluster_utils import Cluster
 
-    own = {"node_ip_address": "127.0.0.1", "include_dashboard": False}
-    cluster = Cluster(initialize_head=True, head_node_args={**own, "num_cpus": 0}, connect=False)
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}, connect=False)
+    # Ray turns a loopback address into that of this machine, which is the one that its cluster listens at.
+    address = f"127.0.0.1:{cluster.address.rpartition(':')[2]}"
     said: list[str] = []
     try:
-        nodes = [cluster.add_node(num_cpus=1, node_ip_address="127.0.0.1") for _ in range(2)]
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
         done_so_far: list[object] = []
 
         def kill(one: object) -> None:
@@ -148,7 +149,7 @@ def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> Non
                 cluster.remove_node(nodes[1], allow_graceful=False)
 
         tasks = cut_into_tasks(paths, None, shards=9)
-        done = run_in_ray(tasks, _plan(cache), address=cluster.address, actors=2, told=kill, warn=said.append)
+        done = run_in_ray(tasks, _plan(cache), address=address, actors=2, told=kill, warn=said.append)
     finally:
         cluster.shutdown()
     assert [one.shard for one in done] == [task.shard for task in tasks]
