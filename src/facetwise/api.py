@@ -21,9 +21,9 @@ import numpy as np
 from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
 from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
-from facetwise.errors import UserError
+from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
-from facetwise.features import choose_levels, features_to_bytes
+from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
 from facetwise.inference import describe_source, root_of, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
@@ -41,8 +41,8 @@ from facetwise.training import (
     build,
     claim_folder,
     environment,
-    fetch_pretrained,
     from_callable,
+    from_pretrained,
     hold,
     infer_structure,
     is_finished,
@@ -166,6 +166,10 @@ def extract(
     device: str = "auto",
     workers: int = 0,
     settings: Sequence[str] = (),
+    shard: str | None = None,
+    processes: int = 0,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     report: Report = silent,
 ) -> ExtractionSummary:
     """Describe the pictures of a table, a folder or a file, into the cache and, if asked, into a file.
@@ -179,18 +183,26 @@ def extract(
         to: `.npy` or `.safetensors`: one row per row of the source; NaN where a picture cannot be read.
         levels: Levels to write.
         device: auto, cpu, cuda, ...
-        workers: Threads; 0 chooses.
+        workers: Threads (of each process); 0 chooses.
+        shard: `i/n`: only the i-th of n consecutive parts of the pictures. It can be done again at no cost.
+        processes: Work in so many processes at once; one that dies is replaced.
+        engine: `ray`: work in actors of a Ray cluster, one per GPU or per core.
+        address: Of the cluster; without it Ray starts one in this machine.
         report: Told about progress.
+
+    Raises:
+        UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
     tree = load_config(None, [f"backbone={backbone}", *settings])
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
+    sharded = _in_shards(tree, shard, processes, engine, address, to=to)
+    options: dict[str, Any] = {} if sharded is None else {"extractor": sharded, "read": to is not None}
     names, described = describe_source(
         source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
-        report=report,
+        report=report, **options,
     )  # fmt: skip
-    seconds = time.perf_counter() - began
-    path = None
+    seconds, path = time.perf_counter() - began, None
     if to is not None:
         path = Path(to)
         chosen, _ = choose_levels(described.features, described.levels, levels)
@@ -198,8 +210,9 @@ def extract(
         whole[described.good] = chosen
         write_bytes(path, features_to_bytes(whole, path.suffix))
     problems = [(names[position], *issue) for position, issue in sorted(described.issues.items())]
+    asked = sum(one.images for one in sharded.done) if sharded is not None and shard is not None else len(names)
     return ExtractionSummary(
-        images=len(names),
+        images=asked,
         computed=described.computed,
         problems=problems,
         seconds=seconds,
@@ -326,28 +339,24 @@ def train(
     return run
 
 
-def from_pretrained(source: str | Path, *, revision: str | None = None, token: str | None = None) -> Run:
-    """A run that somebody has given away: a folder of `save_pretrained`, or a repository of the Hugging Face hub.
-
-    Only JSON, safetensors, YAML and the card are fetched, and every byte of the bundle is checked against its digests;
-    nothing in it is executed. The network is asked only for what is no folder here.
-
-    Args:
-        source: Folder, or OWNER/NAME.
-        revision: Branch, tag or commit of the repository.
-        token: For the hub.
-
-    Raises:
-        UnavailableError: No network, no such repository, or no right.
-        RunError, BundleError: There is no run in it, or not what was written.
-    """
-    folder = Path(source)
-    if not folder.is_dir():
-        parts = str(source).split("/")
-        if isinstance(source, Path) or len(parts) != 2 or not all(parts) or parts[0] in (".", "..", "~"):
-            raise UserError(f"{source} is a folder, or OWNER/NAME on the hub. Found neither. Fix: check the path")
-        folder = fetch_pretrained(str(source), revision=revision, token=token)
-    return load(folder)
+def _in_shards(
+    tree: Config, shard: str | None, processes: int, engine: str, address: str | None, *, to: object
+) -> Sharded | None:
+    """Who extracts in the place of `features.extract`; nobody, where that is as always."""
+    if engine not in ("local", "ray"):
+        raise UserError(f"an engine is local or ray. Found {engine!r}. Fix: {nearest(engine, ['local', 'ray'])}")
+    asked = {"--processes": processes > 1, "--engine ray": engine == "ray", "--to": to is not None}
+    if shard is not None and any(asked.values()):
+        found = ", ".join(name for name, there in asked.items() if there)
+        raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
+    if address is not None and engine != "ray":
+        raise UserError(f"--address is that of a Ray cluster. Found {address!r} without one. Fix: add --engine ray")
+    if shard is None and processes <= 1 and engine == "local":
+        return None
+    return Sharded(
+        backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard.parse(shard),
+        processes=processes, engine=engine, address=address,
+    )  # fmt: skip
 
 
 def _overheard(report: Report, said: list[str]) -> Report:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import Device, Images, Json, Quiet, Settings, Workers, given
+from facetwise.cli._options import Device, Images, Json, Quiet, Settings, Shard, Workers, given
 from facetwise.cli._progress import Reporter, duration
 from facetwise.cli._screen import Screen
 
@@ -32,6 +32,18 @@ def extract(
     settings: Settings = None,
     device: Device = None,
     workers: Workers = None,
+    shard: Shard = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", metavar="N", min=1, help="Work in so many processes; one that dies is replaced."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", metavar="NAME", help="local, or ray: actors of a Ray cluster.")
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", metavar="HOST:PORT", help="Of the Ray cluster; without it, one in this machine."),
+    ] = None,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
@@ -46,7 +58,18 @@ def extract(
             images=images,
             settings=settings or (),
             report=report,
-            **given(backbone=backbone, cache=cache, to=to, levels=levels, device=device, workers=workers),
+            **given(
+                backbone=backbone,
+                cache=cache,
+                to=to,
+                levels=levels,
+                device=device,
+                workers=workers,
+                shard=shard,
+                processes=processes,
+                engine=engine,
+                address=address,
+            ),
         )
     for image, reason, message in summary.problems[:PROBLEMS_SHOWN]:
         screen.warn(f"{image}: {message} ({reason})")

@@ -21,6 +21,7 @@ __all__ = [
     "Run",
     "SchemaFile",
     "Settings",
+    "Shard",
     "Workers",
     "given",
     "listed",
@@ -49,6 +50,9 @@ Checkpoint = Annotated[
     str, typer.Option("--checkpoint", metavar="NAME", help="last, best_score, best_loss or best_both.")
 ]
 Device = Annotated[str | None, typer.Option("--device", metavar="NAME", help="auto, cpu, cuda, cuda:1 ...")]
+Shard = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts; done again at no cost.")
+]
 Workers = Annotated[
     int | None, typer.Option("--workers", metavar="N", help="Threads that read pictures; 0 = as many as fit.")
 ]

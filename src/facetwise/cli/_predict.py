@@ -1,12 +1,13 @@
 """`facetwise predict`: a value, an open question or 'does not apply' for every attribute of every picture."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers
-from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, listed
+from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, Shard, listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
 from facetwise.cli._screen import Screen
@@ -40,11 +41,18 @@ def predict(
         int, typer.Option("--per-class", metavar="N", min=1, help="Of the gallery: pictures of each class.")
     ] = 3,
     checkpoint: Checkpoint = "best_score",
+    shard: Shard = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
     """Fill in the attributes of new pictures."""
+    if shard is not None:
+        _predict_shard(
+            run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
+            overwrite=overwrite, gallery=gallery, screen=Screen(quiet=quiet, machine=machine),
+        )  # fmt: skip
+        return
     for option, file in (("--out", out), ("--gallery", gallery)):
         if file is not None and file.exists() and not overwrite:
             raise UserError(f"{file} is there already. Name another with {option} FILE, or add --overwrite.")
@@ -114,3 +122,42 @@ def predict(
             ],
         }
     )
+
+
+def _predict_shard(
+    run: Path,
+    source: list[Path],
+    text: str,
+    *,
+    images: Path | None,
+    out: Path | None,
+    given: Sequence[str],
+    sets: bool,
+    checkpoint: str,
+    overwrite: bool,
+    gallery: Path | None,
+    screen: Screen,
+) -> None:
+    """One part of the pictures, to a file of its own; nothing, where that was done already."""
+    if out is None or gallery is not None:
+        raise UserError("a shard is written to a file of its own. Fix: add --out FILE, and leave --gallery away")
+    check_out(out, (".csv", ".parquet", ".jsonl"), what="a table of predictions")
+    check_run(run)
+    from facetwise import api
+    from facetwise.features import Shard as Part
+    from facetwise.training import predict_shard, shard_file, stopping_on_signals
+
+    trained, part = api.load(run), Part.parse(text)
+    asked = source[0] if len(source) == 1 else source
+    with stopping_on_signals(), Reporter(screen) as report:
+        found = predict_shard(
+            trained, asked, part, out, images=images, given=given, sets=sets, checkpoint=checkpoint,
+            overwrite=overwrite, report=report,
+        )  # fmt: skip
+    path = shard_file(out, part)
+    if found is None:
+        screen.result(f"Shard {part} was there: {path}")
+    else:
+        screen.result(f"{len(found.rows):,} pictures of shard {part} written to {path}")
+    screen.document({"run": str(trained.path), "shard": str(part), "out": str(path),
+                     "rows": None if found is None else len(found.rows)})  # fmt: skip

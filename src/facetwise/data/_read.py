@@ -76,6 +76,8 @@ def read_table(source: Any, *, name: str | None = None) -> Table:
     >>> read_table(polars.DataFrame({"n": [1.0, None], "tags": [["a", "b"], []]})).column("tags").tolist()
     ['a|b', '']
     """
+    if isinstance(source, Table):
+        return source
     if not isinstance(source, str | Path):
         return read_frame(source, name or "table")
     path = Path(source)

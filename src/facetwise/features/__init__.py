@@ -10,6 +10,8 @@ from facetwise.features._levels import choose_levels
 from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
 from facetwise.features._plan import EnginePlan, feature_key, plan_engine
+from facetwise.features._sharded import Sharded
+from facetwise.features._shards import Shard
 from facetwise.features._standardizer import FARTHEST, Standardizer
 from facetwise.features._torch_engine import TorchEngine
 
@@ -22,6 +24,8 @@ __all__ = [
     "ImageProblem",
     "Looks",
     "OnnxEngine",
+    "Shard",
+    "Sharded",
     "Standardizer",
     "TorchEngine",
     "available_cores",

@@ -1,8 +1,9 @@
 """Pictures to features, each content once and never again."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from facetwise.features._plan import feature_key, plan_engine
 from facetwise.images import Look, to_box
 from facetwise.models.backbones import Backbone
 
-__all__ = ["extract"]
+__all__ = ["OpenFeatures", "extract", "open_features"]
 
 # Rows per shard. Of lite0 17 MB, of which writing needs three copies in memory, and some 10 s of work on two cores,
 # which is the most that a killed run loses.
@@ -36,6 +37,7 @@ def extract(
     draft: bool = False,
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
+    opened: "OpenFeatures | None" = None,
 ) -> Extraction:
     """Describe pictures with a backbone, reading from the cache what is there and adding what is not.
 
@@ -53,6 +55,7 @@ def extract(
         batch_size: pictures per call of the engine; 0 means what the engine is fastest with.
         draft: let the JPEG decoder reduce large pictures: faster, and other features (under another key).
         progress: called with (pictures done, pictures in all) in the thread that called `extract`.
+        opened: what `open_features` gave for the same backbone, cache and device, by whoever extracts many times.
         warn: told, before the first picture is opened, what `check_budget` has to say about memory and disk.
 
     Raises:
@@ -65,16 +68,16 @@ def extract(
     for option, value in (("workers", workers), ("batch_size", batch_size)):
         if value < 0:
             raise UserError(f"`{option}` should be at least 1, or 0 for automatic. Found {option} = {value}")
-    plan = plan_engine(backbone, cache=cache, device=device)
-    store = FeatureStore(cache, key=feature_key(backbone, plan, draft=draft), width=backbone.width)
+    opened = opened or open_features(backbone, cache=cache, device=device, draft=draft)
+    store = opened.store
     for warning in check_budget(len(paths), backbone.width, machine=measure_machine(cache), cached=len(store)):
         if warn is not None:
             warn(warning)
     recipe = Recipe(
         known=store.__contains__,
         preprocessing=backbone.preprocessing,
-        engine=_Once(plan.build),
-        batch_size=batch_size or plan.batch_size,
+        engine=opened.engine,
+        batch_size=batch_size or opened.batch_size,
         draft=draft,
     )
     wanted = [Wanted(path) for path in paths]
@@ -120,6 +123,24 @@ def extract(
         levels=backbone.levels,
         computed=fresh.written,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenFeatures:
+    """What stays the same from one extraction to the next: the rows that are known, and the engine once it is built."""
+
+    key: Mapping[str, object]
+    store: FeatureStore
+    engine: Callable[[], Engine]
+    batch_size: int
+
+
+def open_features(backbone: Backbone, *, cache: Path, device: str = "auto", draft: bool = False) -> OpenFeatures:
+    """The cache of one kind of features, and the engine that adds to it; arguments as of `extract`."""
+    plan = plan_engine(backbone, cache=cache, device=device)
+    key = feature_key(backbone, plan, draft=draft)
+    store = FeatureStore(cache, key=key, width=backbone.width)
+    return OpenFeatures(key=key, store=store, engine=_Once(plan.build), batch_size=plan.batch_size)
 
 
 class _Once:

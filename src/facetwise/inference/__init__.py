@@ -27,7 +27,7 @@ from facetwise.inference._pictures import (
 )
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
-from facetwise.inference._sources import describe_rows, describe_source, is_table, root_of
+from facetwise.inference._sources import Listed, describe_rows, describe_source, is_table, part_of, root_of
 
 __all__ = [
     "FORMAT",
@@ -38,6 +38,7 @@ __all__ = [
     "Described",
     "Evidence",
     "Filled",
+    "Listed",
     "Picture",
     "Predictor",
     "answers_from",
@@ -57,6 +58,7 @@ __all__ = [
     "listed_pictures",
     "logits_of",
     "network_digest",
+    "part_of",
     "read_bundle",
     "read_predictions",
     "root_of",

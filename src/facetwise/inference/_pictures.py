@@ -1,9 +1,10 @@
 """Pictures of a table, a folder or a file, described by a backbone."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -135,6 +136,7 @@ def describe(
     device: str = "auto",
     workers: int = 0,
     report: Report,
+    **options: Any,
 ) -> Described:
     """Features of a list of pictures, one per item; see `describe_items`."""
     return describe_items(
@@ -145,6 +147,7 @@ def describe(
         device=device,
         workers=workers,
         report=report,
+        **options,
     )
 
 
@@ -157,6 +160,8 @@ def describe_items(
     device: str = "auto",
     workers: int = 0,
     report: Report,
+    extractor: Callable[..., Extraction] = extract,
+    read: bool = True,
 ) -> Described:
     """Features of items with any number of pictures each.
 
@@ -169,6 +174,8 @@ def describe_items(
         device: auto, cpu, cuda, ...
         workers: Threads; 0 chooses.
         report: Told about progress.
+        extractor: Who does it.
+        read: Whether the rows are wanted, or only that they are in the cache.
     """
     issues: dict[tuple[int, int], tuple[str, str]] = {}
     places: list[tuple[int, int]] = []
@@ -191,7 +198,7 @@ def describe_items(
     def warn(warning: str) -> None:
         report(Event("notice", warning, data={"code": "budget"}))
 
-    result = extract(
+    result = extractor(
         paths,
         backbone=backbone,
         boxes=None if boxes is None else _boxes_of(places, boxes),
@@ -210,7 +217,7 @@ def describe_items(
         digests[places[position][0]] = result.digests[position]
     first = dict(reversed([(item, issue) for (item, _), issue in sorted(issues.items())]))
     return Described(
-        features=result.array(),
+        features=result.array() if read else np.zeros((0, backbone.width), dtype=np.float32),
         levels=result.levels,
         owner=owner,
         view=view,
@@ -241,6 +248,7 @@ def describe_table(
     device: str = "auto",
     workers: int = 0,
     report: Report,
+    **options: Any,
 ) -> Described:
     """Features of the pictures that columns of a table name; what is odd about the paths is reported.
 
@@ -256,6 +264,7 @@ def describe_table(
         device: auto, cpu, cuda, ...
         workers: Threads; 0 chooses.
         report: Told about notices and progress.
+        options: See `describe_items`.
     """
     primary = columns if isinstance(columns, str) else columns[0]
     table.coded(primary)  # raises where there is no such column, though others may hold pictures
@@ -270,7 +279,7 @@ def describe_table(
         # It stays the first of its item's pictures, so that a box is not taken for that of another one.
         items[row] = (ImageProblem(reason, f"the table names {path!r}, which {_NOWHERE[reason]}"), *views[row])
     return describe_items(
-        items, backbone=backbone, boxes=boxes, cache=cache, device=device, workers=workers, report=report
+        items, backbone=backbone, boxes=boxes, cache=cache, device=device, workers=workers, report=report, **options
     )
 
 

@@ -1,18 +1,42 @@
 """Whatever holds pictures: a table, a folder, a picture, a list of pictures."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from facetwise.data import Table, boxes, infer, read_table
 from facetwise.errors import UserError
 from facetwise.events import Report
+from facetwise.features import Shard
 from facetwise.inference._pictures import Described, describe, describe_table, listed_pictures, writable_name
 from facetwise.models.backbones import Backbone
 from facetwise.schema import Schema
 
-__all__ = ["describe_rows", "describe_source", "is_table", "root_of"]
+__all__ = ["Listed", "describe_rows", "describe_source", "is_table", "part_of", "root_of"]
 
 _TABLES = {".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".gz"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Pictures with the names that answers call them by."""
+
+    names: list[str]
+    paths: list[Path]
+
+
+def part_of(source: Any, images: str | Path | None, shard: Shard) -> tuple[Any, Path]:
+    """One shard of whatever holds pictures, as a source of its own, and the folder that it is relative to."""
+    root = root_of(source, images)
+    if isinstance(source, list | tuple):
+        return list(source)[shard.slice(len(source))], root
+    if is_table(source):
+        table = read_table(source)
+        return table.take(np.arange(len(table))[shard.slice(len(table))]), root
+    names, paths = listed_pictures(Path(source))
+    return Listed(names[shard.slice(len(names))], paths[shard.slice(len(paths))]), root
 
 
 def root_of(source: Any, images: str | Path | None) -> Path:
@@ -53,6 +77,8 @@ def describe_source(
     if isinstance(source, list | tuple):
         names, paths = [writable_name(str(item)) for item in source], [Path(item) for item in source]
         return names, describe(paths, backbone=backbone, report=report, **options)
+    if isinstance(source, Listed):
+        return source.names, describe(source.paths, backbone=backbone, report=report, **options)
     if is_table(source):
         return describe_rows(
             read_table(source), root_of(source, images), backbone, schema=schema, allow_outside=allow_outside,

@@ -9,14 +9,15 @@ from facetwise.training._deployed import Exported, export_run, verify_run
 from facetwise.training._depth_report import depth_report
 from facetwise.training._distributed import World, joined, rank_told
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
+from facetwise.training._given_away import from_pretrained
 from facetwise.training._groups import parameter_groups
-from facetwise.training._hub import fetch_pretrained
 from facetwise.training._learned_backbone import refuse_untuned
 from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
 from facetwise.training._losses_of import check_losses_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
+from facetwise.training._predicted_shard import predict_shard, shard_file
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
 from facetwise.training._released import PreparedRelease, prepare_release
 from facetwise.training._results import write_results
@@ -60,10 +61,10 @@ __all__ = [
     "describe_unlabelled",
     "environment",
     "export_run",
-    "fetch_pretrained",
     "fit",
     "fit_decisions",
     "from_callable",
+    "from_pretrained",
     "hold",
     "infer_structure",
     "is_finished",
@@ -73,6 +74,7 @@ __all__ = [
     "make_part",
     "own_config",
     "parameter_groups",
+    "predict_shard",
     "prepare",
     "prepare_release",
     "rank_told",
@@ -81,6 +83,7 @@ __all__ = [
     "refuse_untuned",
     "run_training",
     "run_trial",
+    "shard_file",
     "stopping_on_signals",
     "tracked",
     "training_step",

@@ -1,0 +1,63 @@
+"""A plan for a billion pictures, computed from rates that were measured; `docs/explanation/one-billion.md` quotes it.
+
+python benchmarks/one_billion.py                       the table
+python benchmarks/one_billion.py --core-hour 0.05      with prices of your own
+"""
+
+import argparse
+
+PICTURES = 1_000_000_000
+# benchmarks/results/2026-11-21-extraction.md: lite0, JPEGs of 512 x 384, decoding included, two cores.
+PICTURES_PER_SECOND, CORES = 102.3, 2
+# The same JPEGs, mean of twenty.
+PICTURE_BYTES = 57_839
+# lite0 gives nine depths, 4,192 numbers of four bytes; index and markers of 260 rows took 258 and 204 bytes a row.
+ROW_BYTES, INDEX_BYTES, MARKER_BYTES = 4192 * 4, 258, 204
+# What an open cache keeps in memory of every row that it knows (a million rows, 2026-11-21).
+KNOWN_BYTES = 277
+# facetwise.features: pictures of a shard; and what we choose to put into one cache, so that its memory stays small.
+SHARD, PART = 1024, 1_000_000
+
+
+def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str, str, str]]:
+    """(what, how much, from what)."""
+    per_core = PICTURES_PER_SECOND / CORES
+    hours = PICTURES / per_core / 3600
+    parts, shards = PICTURES // PART, -(-PART // SHARD)
+    kept = PICTURES * (ROW_BYTES + INDEX_BYTES + MARKER_BYTES)
+    return [
+        ("parts, each with a cache of its own", f"{parts:,}", f"{PART:,} pictures each, chosen"),
+        ("shards of a part", f"{shards:,}", f"{SHARD:,} pictures each"),
+        ("shards in all", f"{parts * shards:,}", ""),
+        ("seconds of a shard on one core", f"{SHARD / per_core:.0f}", f"{per_core:.1f} pictures/s and core"),
+        ("what a killed worker loses at most", f"{SHARD / per_core:.0f} s of a core", "its shard"),
+        ("core-hours of extraction", f"{hours:,.0f}", f"{PICTURES:,} / {per_core:.1f} / 3600"),
+        (f"hours on {cores:,} cores", f"{hours / cores:.1f}", "if nothing waits for the disk"),
+        (f"reading for {cores:,} cores", f"{cores * per_core * PICTURE_BYTES / 1e9:.1f} GB/s",
+         f"{PICTURE_BYTES / 1000:.0f} kB a picture"),
+        ("pictures read", f"{PICTURES * PICTURE_BYTES / 1e12:.0f} TB", f"{PICTURE_BYTES / 1000:.0f} kB a picture"),
+        ("features, index and markers", f"{kept / 1e12:.1f} TB",
+         f"{ROW_BYTES:,} + {INDEX_BYTES} + {MARKER_BYTES} bytes a row"),
+        ("memory of a worker for the rows that it knows", f"{PART * KNOWN_BYTES / 1e6:.0f} MB",
+         f"{KNOWN_BYTES} bytes a row of its part"),
+        ("the same with one cache for all", f"{PICTURES * KNOWN_BYTES / 1e9:.0f} GB", "why there are parts"),
+        ("extraction", f"{hours * core_hour:,.0f} USD", f"{core_hour:.3f} USD a core-hour, assumed"),
+        ("a month of features", f"{kept / 1e9 * gigabyte_month:,.0f} USD",
+         f"{gigabyte_month:.3f} USD a GB and month, assumed"),
+    ]  # fmt: skip
+
+
+def main() -> None:
+    """The table, as Markdown."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--core-hour", type=float, default=0.03)
+    parser.add_argument("--gigabyte-month", type=float, default=0.02)
+    parser.add_argument("--cores", type=int, default=1000)
+    given = parser.parse_args()
+    print("| what | how much | from |\n|---|---|---|")
+    for row in plan(given.core_hour, given.gigabyte_month, given.cores):
+        print(f"| {' | '.join(row)} |")
+
+
+if __name__ == "__main__":
+    main()

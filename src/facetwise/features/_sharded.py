@@ -1,0 +1,99 @@
+"""Extraction in shards, by whoever does them, in the place of `extract`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetwise.features._engine import available_cores
+from facetwise.features._extract import open_features
+from facetwise.features._extraction import Extraction, ImageProblem
+from facetwise.features._pool import run_in_processes
+from facetwise.features._ray import check_address, run_in_ray
+from facetwise.features._shards import Shard, ShardDone, cut_into_tasks
+from facetwise.features._worker import ShardWorker, WorkerPlan
+from facetwise.models.backbones import Backbone
+
+__all__ = ["Sharded"]
+
+
+@dataclass(kw_only=True)
+class Sharded:
+    """Called as `extract`; the rows are the same, byte for byte and by key, whoever computes them.
+
+    Args:
+        backbone, options: A line of the table of backbones, and its options: workers build it themselves.
+        shard: Only this one; the pictures of the others stay without rows.
+        processes: How many at once, on this machine or on the cluster; 0 chooses.
+        engine: `local` or `ray`.
+        address: Of a Ray cluster; None starts one for this extraction.
+        done: In the end, what became of each shard.
+
+    Raises:
+        UserError: An address that may not be used; see `check_address`.
+    """
+
+    backbone: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    shard: Shard | None = None
+    processes: int = 0
+    engine: str = "local"
+    address: str | None = None
+    done: list[ShardDone] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if self.engine == "ray":
+            check_address(self.address)
+
+    def __call__(
+        self,
+        paths: Sequence[Path],
+        *,
+        backbone: Backbone,
+        cache: Path,
+        boxes: np.ndarray | None = None,
+        device: str = "auto",
+        workers: int = 0,
+        progress: Callable[[int, int], None],
+        warn: Callable[[str], None],
+    ) -> Extraction:
+        """The rows of a list of pictures; arguments as of `extract`."""
+        several = self.shard is None and (self.engine == "ray" or self.processes > 1)
+        threads = workers or (max(1, available_cores() // max(1, self.processes)) if several else 0)
+        plan = WorkerPlan(
+            backbone=self.backbone, options=dict(self.options), cache=str(cache.resolve()), device=device,
+            threads=threads,
+        )  # fmt: skip
+        tasks = cut_into_tasks([path.absolute() for path in paths], boxes, shards=self.shard.of if self.shard else 0)
+        if self.shard is not None:
+            tasks = [tasks[self.shard.number - 1]]
+        total, seen = sum(len(task.paths) for task in tasks), 0
+
+        def told(one: ShardDone) -> None:
+            nonlocal seen
+            seen += one.images
+            progress(seen, total)
+
+        if self.engine == "ray" and several:
+            self.done = run_in_ray(tasks, plan, address=self.address, actors=self.processes, told=told, warn=warn)
+        elif several:
+            self.done = run_in_processes(tasks, plan, processes=self.processes, told=told, warn=warn)
+        else:
+            worker = ShardWorker(plan)
+            for task in tasks:
+                self.done.append(worker.run(task))
+                told(self.done[-1])
+        opened = open_features(backbone, cache=cache, device=device)
+        digests: list[str | None] = [None] * len(paths)
+        keys: list[str | None] = [None] * len(paths)
+        problems: dict[int, ImageProblem] = {}
+        for one in self.done:
+            digests[one.first : one.first + one.images] = one.digests
+            keys[one.first : one.first + one.images] = one.keys
+            problems |= {place: ImageProblem(*problem) for place, problem in one.problems.items()}
+        return Extraction(
+            digests=digests, keys=keys, problems=dict(sorted(problems.items())), store=opened.store,
+            levels=backbone.levels, computed=sum(one.computed for one in self.done),
+        )  # fmt: skip

@@ -1,0 +1,73 @@
+"""Who does shards: keeps a backbone, its engine and the list of known rows from one to the next."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from facetwise.features._extract import extract, open_features
+from facetwise.features._shards import ShardDone, ShardTask, read_marker, write_marker
+from facetwise.models.backbones import create_backbone
+
+__all__ = ["ShardWorker", "WorkerPlan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerPlan:
+    """What every worker needs to know, in words that travel.
+
+    Args:
+        backbone, options: A line of the table of backbones, and its options.
+        cache: Folder of all features; of workers on several machines one that all of them see.
+        device: auto, cpu, cuda, ...
+        threads: Per worker; 0 chooses.
+    """
+
+    backbone: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    cache: str
+    device: str = "auto"
+    threads: int = 0
+
+
+class ShardWorker:
+    """Does one shard after the other.
+
+    Args:
+        plan: What to do them with.
+    """
+
+    def __init__(self, plan: WorkerPlan) -> None:
+        self.plan = plan
+        self.backbone = create_backbone(plan.backbone, **plan.options)
+        self.opened = open_features(self.backbone, cache=Path(plan.cache), device=plan.device)
+
+    def sees(self, path: str) -> bool:
+        """Whether a file is there, as seen from this worker's machine."""
+        return Path(path).exists()
+
+    def run(self, task: ShardTask) -> ShardDone:
+        """Describe its pictures, then leave its marker; nothing, where the marker is there."""
+        store, digest = self.opened.store, task.digest()
+        store.refresh()
+        if (known := read_marker(store, task, digest)) is not None:
+            return known
+        paths = [Path(path) for path in task.paths]
+        found = extract(
+            paths,
+            backbone=self.backbone,
+            cache=Path(self.plan.cache),
+            boxes=None if task.boxes is None else np.array(task.boxes, dtype=np.int64).reshape(-1, 4),
+            device=self.plan.device,
+            workers=self.plan.threads,
+            opened=self.opened,
+        )
+        problems = {task.first + place: (one.reason, one.message) for place, one in found.problems.items()}
+        done = ShardDone(
+            shard=task.shard, images=len(paths), computed=found.computed, problems=problems, first=task.first,
+            digests=tuple(found.digests), keys=tuple(found.keys),
+        )  # fmt: skip
+        write_marker(store, done, digest)
+        return done

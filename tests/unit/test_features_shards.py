@@ -1,0 +1,157 @@
+"""Shards: whole and disjoint, done once, done again by somebody else, and refused where anybody could do them."""
+
+import multiprocessing
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facetwise.errors import UserError
+from facetwise.features import FeatureStore, Shard, Sharded, extract
+from facetwise.features._pool import run_in_processes
+from facetwise.features._ray import check_address, run_in_ray
+from facetwise.features._shards import ATTEMPTS, Ledger, cut_into_tasks
+from facetwise.features._worker import ShardWorker, WorkerPlan
+from facetwise.models.backbones import create_backbone
+from pictures import photographs
+
+PICTURES = 24
+
+
+@given(items=st.integers(0, 200), of=st.integers(1, 50))
+def test_every_item_is_in_one_shard(items: int, of: int) -> None:
+    parts = [list(range(items))[Shard(number, of).slice(items)] for number in range(1, of + 1)]
+    assert [item for part in parts for item in part] == list(range(items))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.parametrize("text", ["0/4", "5/4", "1", "1/0", "a/b", "-1/4", "1/4/2", ""])
+def test_what_is_no_shard(text: str) -> None:
+    with pytest.raises(UserError, match="a shard is i/n"):
+        Shard.parse(text)
+
+
+def test_a_shard_that_kills_workers_is_named() -> None:
+    ledger = Ledger(cut_into_tasks([Path("a"), Path("b")], None, shards=2))
+    task = ledger.pending.popleft()
+    for _ in range(ATTEMPTS - 1):
+        ledger.fail(task, "signal 9")
+        assert ledger.pending.popleft() is task
+    with pytest.raises(UserError, match=r"shard 1/2, pictures 1 to 1, over which 3 workers died \(signal 9\)"):
+        ledger.fail(task, "signal 9")
+
+
+def test_who_may_be_asked() -> None:
+    for own in (None, "local", "127.0.0.1:6379", "localhost:6379", "ray://127.0.0.1:10001", "[::1]:6379"):
+        assert check_address(own, {}) == (own or "local")
+    for foreign in ("10.0.0.1:6379", "ray://cluster.example:10001", "0.0.0.0:6379", "127.0.0.1.example.org:6379"):
+        with pytest.raises(UserError, match="asks for a token"):
+            check_address(foreign, {"RAY_AUTH_MODE": "disabled"})
+        assert check_address(foreign, {"RAY_AUTH_MODE": "token"}) == foreign
+    with pytest.raises(UserError, match="asks for a token"):
+        Sharded(backbone="lite0", engine="ray", address="10.0.0.1:6379")
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("pictures")
+    made = photographs(folder, PICTURES)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    return [*made, folder / "broken.jpg", made[0], folder / "missing.jpg"]
+
+
+@pytest.fixture(scope="module")
+def alone(paths: list[Path], tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
+    """The cache of one process that did everything at once."""
+    return extract(paths, backbone=create_backbone("lite0"), cache=tmp_path_factory.mktemp("alone"), workers=1).store
+
+
+@pytest.fixture
+def cache(alone: FeatureStore, tmp_path: Path) -> Path:
+    """Without rows, but with the graph of the backbone: exporting it takes longer than all of this."""
+    shutil.copytree(alone.folder.parent / "graphs", tmp_path / "cache" / "graphs")
+    return tmp_path / "cache"
+
+
+def _plan(cache: Path) -> WorkerPlan:
+    return WorkerPlan(backbone="lite0", cache=str(cache), device="cpu", threads=1)
+
+
+def _same(cache: Path, alone: FeatureStore) -> None:
+    """The same rows, byte for byte by key."""
+    store = FeatureStore(cache, key=ShardWorker(_plan(cache)).opened.key, width=alone.width)
+    assert store.digests() == alone.digests()
+    np.testing.assert_array_equal(store.read(store.digests()), alone.read(alone.digests()))
+
+
+@pytest.mark.slow
+def test_done_again_is_done(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
+    worker = ShardWorker(_plan(cache))
+    tasks = cut_into_tasks(paths, None, shards=3)
+    first = [worker.run(task) for task in tasks]
+    assert sum(one.computed for one in first) == PICTURES
+    again = [ShardWorker(_plan(cache)).run(task) for task in tasks]
+    assert [one.before for one in again] == [True] * 3
+    assert [one.problems for one in again] == [one.problems for one in first]
+    assert sorted(place for one in first for place in one.problems) == [PICTURES, PICTURES + 2]
+    _same(cache, alone)
+    # A shard of the cache that is gone is noticed, whatever the marker says.
+    shards = [path for path in worker.opened.store.folder.glob("shards/*") if path.is_file()]
+    shards[0].unlink()
+    assert sum(ShardWorker(_plan(cache)).run(task).computed for task in tasks) > 0
+    _same(cache, alone)
+
+
+@pytest.mark.slow
+def test_a_process_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
+    said: list[str] = []
+
+    def kill(_: object) -> None:
+        if not said and not killed:
+            child = multiprocessing.active_children()[0]
+            killed.append(child.pid)
+            os.kill(child.pid, signal.SIGKILL)
+
+    killed: list[int] = []
+    tasks = cut_into_tasks(paths, None, shards=9)
+    done = run_in_processes(tasks, _plan(cache), processes=2, told=kill, warn=said.append)
+    assert killed
+    assert [one.shard for one in done] == [task.shard for task in tasks]
+    _same(cache, alone)
+    time.sleep(0.1)
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # of Ray's own start
+def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
+    """Two nodes beside the head; one of them is killed in the middle of the extraction."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False}, connect=False)
+    # Ray turns a loopback address into that of this machine, which is the one that its cluster listens at.
+    address = f"127.0.0.1:{cluster.address.rpartition(':')[2]}"
+    said: list[str] = []
+    try:
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+        done_so_far: list[object] = []
+
+        def kill(one: object) -> None:
+            done_so_far.append(one)
+            if len(done_so_far) == 2:
+                cluster.remove_node(nodes[1], allow_graceful=False)
+
+        tasks = cut_into_tasks(paths, None, shards=9)
+        done = run_in_ray(tasks, _plan(cache), address=address, actors=2, told=kill, warn=said.append)
+    finally:
+        cluster.shutdown()
+    assert [one.shard for one in done] == [task.shard for task in tasks]
+    assert said, "the node died while it had work"
+    _same(cache, alone)
