@@ -58,7 +58,7 @@ def test_a_student_is_a_run_and_the_table_says_what_it_costs(folder: Path, tmp_p
     assert student.predict([folder / "more" / "005.png"]).rows[0]["colour"].state == "value"
     assert student.report().is_file()
     told = json.loads((student.path / "distillation.json").read_text(encoding="utf-8"))
-    assert told["options"] == {"temperature": 2.0, "share": 0.7, "likeness": 1.0, "unlabelled": 38}
+    assert told["options"] == {"temperature": 2.0, "share": 0.7, "likeness": 0.1, "unlabelled": 38}
 
 
 def test_a_student_without_labels_of_its_own_follows_the_teacher(folder: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from made_shop import SHOP, draw_shop
 from tiny_backbone import TinyBackbone
 
 KINDS = {"colour": "categorical", "striped": "binary", "size": "ordinal", "tags": "multilabel", "price": "numeric",
-         "heel": "binary"}  # fmt: skip
+         "heel": "categorical"}  # fmt: skip
 SCHEMA = """
 version: 1
 image: "image"
@@ -86,11 +86,13 @@ def test_an_attribute_of_every_kind_joins(trained: dict[str, Any], tmp_path: Pat
         assert found.mae_over_floor is not None
         assert found.mae_over_floor < 0.6
     else:
-        assert (found.accuracy or 0) > (0.45 if column in ("size", "tags") else 0.85)
+        assert (found.macro_f1 or 0) > (0.45 if column == "size" else 0.8)
     # Sides and everything that reads a run.
     assert (grown.path / "split.csv").read_bytes() == (run.path / "split.csv").read_bytes()
     assert column in grown.predict([trained["table"].parent / "001.png"]).rows[0]
-    assert grown.report().is_file()
+    if column == "colour":
+        assert grown.report().is_file()
+        assert grown.fill(trained["table"]).counts["filled"] > 0
 
 
 def test_where_it_does_not_apply_it_says_so(trained: dict[str, Any], tmp_path: Path) -> None:
@@ -185,7 +187,8 @@ def test_a_change_of_old_answers_is_found_and_leaves_no_run(
 
 def test_the_digest_sees_every_part_of_an_answer(trained: dict[str, Any]) -> None:
     run = _run(trained, "sort", "colour", "tags")
-    decisions, ids = run.predictor()(run.prepared.features[:9]), frozenset({"a00", "a01", "a02"})
+    decisions = run.predictor()(run.prepared.features[:9])
+    ids = frozenset(attribute.id for attribute in run.schema.attributes)
     told = answers_digest(run.schema, decisions, ids)
     for name in ("scores", "chances", "members", "applies", "state", "index", "number", "confidence"):
         array = getattr(decisions, name)

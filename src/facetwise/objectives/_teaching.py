@@ -62,7 +62,7 @@ class Teaching(nn.Module):
     applies_owner: Int[Tensor, " logit"]
     taught: Bool[Tensor, " attribute"]
 
-    def __init__(self, *, schema: Schema, temperature: float = 2.0, share: float = 0.7, likeness: float = 1.0) -> None:
+    def __init__(self, *, schema: Schema, temperature: float = 2.0, share: float = 0.7, likeness: float = 0.1) -> None:
         super().__init__()
         self.temperature, self.share, self.likeness = temperature, share, likeness
         blocks = schema.layout().blocks

@@ -99,7 +99,7 @@ def distill(
     unlabelled: str | Path | None = None,
     temperature: float = 2.0,
     share: float = 0.7,
-    likeness: float = 1.0,
+    likeness: float = 0.1,
     alone: bool = True,
     report: Report = silent,
     stop: Stopping | None = None,
@@ -202,7 +202,7 @@ def _check_options(temperature: float, share: float, likeness: float) -> None:
     if not 0 < share <= 1:
         raise UserError(f"the teachers' share of the loss is above 0 and at most 1. Found {share:g}. Fix: --share 0.7")
     if likeness < 0:
-        raise UserError(f"the weight of the likeness is at least 0. Found {likeness:g}. Fix: --likeness 1")
+        raise UserError(f"the weight of the likeness is at least 0. Found {likeness:g}. Fix: --likeness 0.1")
 
 
 def _check_frozen(config: Config) -> None:
