@@ -61,6 +61,7 @@ def test_a_student_is_a_run_and_the_table_says_what_it_costs(folder: Path, tmp_p
     assert told["options"] == {"temperature": 2.0, "share": 0.7, "likeness": 0.1, "unlabelled": 38}
 
 
+@pytest.mark.slow
 def test_a_student_without_labels_of_its_own_follows_the_teacher(folder: Path, tmp_path: Path) -> None:
     """With the whole loss the teacher's, the student answers like the teacher and not like the labels."""
     teacher = _teacher(folder)
@@ -78,6 +79,7 @@ def test_a_student_without_labels_of_its_own_follows_the_teacher(folder: Path, t
     assert np.abs(ours - theirs).mean() < 0.6 * np.abs(alone - theirs).mean()
 
 
+@pytest.mark.slow
 def test_several_teachers_are_averaged_as_probabilities(folder: Path) -> None:
     first = _teacher(folder)
     second = _teacher(folder, "second", seed=3, split_from=first.path)

@@ -81,6 +81,7 @@ def test_the_best_single_one_stays_where_no_average_is_better(
     assert not (tmp_path / "soup").exists()
 
 
+@pytest.mark.slow
 def test_the_checkpoints_of_one_run(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = _train(folder, "long", epochs=12)
     names = {path.name for path in (run / "checkpoints").iterdir()}
@@ -98,6 +99,7 @@ def test_the_checkpoints_of_one_run(folder: Path, tmp_path: Path, monkeypatch: p
         assert studies.soup([run], out=tmp_path / "soup").written
 
 
+@pytest.mark.slow
 def test_runs_of_other_kinds_are_refused_by_what_differs(folder: Path, tmp_path: Path) -> None:
     first = _train(folder, "a")
     for name, options, found in (

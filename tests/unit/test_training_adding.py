@@ -67,7 +67,13 @@ def _same_before_and_after(old: fw.Run, new: fw.Run) -> None:
         np.testing.assert_array_equal(getattr(after, name)[:, : len(old.schema.attributes)], getattr(before, name))
 
 
-@pytest.mark.parametrize("column", KINDS)
+# The other kinds take the same way; the e2e test adds a binary one.
+SLOW = {"striped", "size", "heel"}
+
+
+@pytest.mark.parametrize(
+    "column", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in KINDS]
+)
 def test_an_attribute_of_every_kind_joins(trained: dict[str, Any], tmp_path: Path, column: str) -> None:
     run = _run(trained, *(name for name in ("sort", "colour", "tags") if name != column))
     declared = None
@@ -105,6 +111,7 @@ def test_where_it_does_not_apply_it_says_so(trained: dict[str, Any], tmp_path: P
     assert all((row["heel"].state == "not_applicable") == (row["sort"].value == "shirt") for row in rows)
 
 
+@pytest.mark.slow
 def test_two_join_and_a_class_is_learnt_after_and_before(trained: dict[str, Any], tmp_path: Path) -> None:
     table, run = trained["table"], _run(trained, "sort", "colour")
     run.add_attribute(table, "tags", out=tmp_path / "one")
