@@ -9,7 +9,7 @@ import pytest
 HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
 COMMANDS = (
     "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "extract",
-    "audit", "diff", "drift", "backbones", "config", "env",
+    "audit", "learn", "add-attribute", "soup", "distill", "diff", "drift", "backbones", "config", "env",
 )  # fmt: skip
 
 

@@ -35,7 +35,7 @@ def distill(
     ] = 0.7,
     likeness: Annotated[
         float, typer.Option("--likeness", metavar="X", help="Weight of which pictures look alike to the teachers.")
-    ] = 1.0,
+    ] = 0.1,
     alone: Annotated[
         bool, typer.Option("--alone/--no-alone", help="Train the student without its teacher too, for the table.")
     ] = True,

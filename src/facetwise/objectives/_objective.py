@@ -240,7 +240,7 @@ class Objective(nn.Module):
             reduced = self._reduce(outputs.full(), targets, weights)
             if self.teaching is None or targets.teacher is None:
                 return reduced
-            total, taught = self.teaching(outputs.full(), targets)
+            total, taught = self.teaching(outputs.full(), targets, weights)
             share = self.teaching.share
             return reduced._replace(
                 total=(1.0 - share) * reduced.total, taught_total=share * total, taught=taught,

@@ -5,6 +5,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from facetwise.objectives._class_weights import ClassWeights
 from facetwise.objectives._segmented import segment_log_softmax
 from facetwise.objectives._targets import Outputs, Targets
 from facetwise.schema import Coding, Kind, Schema
@@ -50,7 +51,8 @@ class Teaching(nn.Module):
 
     softmax: Int[Tensor, " column"]
     segment: Int[Tensor, " column"]
-    softmax_owner: Int[Tensor, " column"]
+    whole: Int[Tensor, " block"]
+    leaf_score: Int[Tensor, " column"]
     sigmoid: Int[Tensor, " logit"]
     sigmoid_owner: Int[Tensor, " logit"]
     sigmoid_share: Float[Tensor, " logit"]
@@ -60,7 +62,7 @@ class Teaching(nn.Module):
     applies_owner: Int[Tensor, " logit"]
     taught: Bool[Tensor, " attribute"]
 
-    def __init__(self, *, schema: Schema, temperature: float = 2.0, share: float = 0.7, likeness: float = 1.0) -> None:
+    def __init__(self, *, schema: Schema, temperature: float = 2.0, share: float = 0.7, likeness: float = 0.1) -> None:
         super().__init__()
         self.temperature, self.share, self.likeness = temperature, share, likeness
         blocks = schema.layout().blocks
@@ -81,10 +83,18 @@ class Teaching(nn.Module):
         def owners(places: list[int]) -> list[int]:
             return [place for place in places for _ in range(blocks[place].start, blocks[place].stop)]
 
+        # The class of each leaf; a lone class of an ancestor has the weight of no class, which is 1.
+        leaf_score = {
+            column: blocks[place].score_start + number
+            for place in whole
+            for number, leaves in enumerate(blocks[place].leaves)
+            for column in leaves
+        }
         constants = {
             "softmax": columns(whole),
             "segment": [whole.index(place) for place in owners(whole)],
-            "softmax_owner": owners(whole),
+            "whole": whole,
+            "leaf_score": [leaf_score.get(column, schema.layout().num_scores) for column in columns(whole)],
             "sigmoid": columns(yes),
             "sigmoid_owner": owners(yes),
             "mean": [blocks[place].start for place in numbers],
@@ -101,17 +111,33 @@ class Teaching(nn.Module):
         self.segments = len(whole)
 
     def divergence(
-        self, logits: Float[Tensor, "batch logit"], teacher: Float[Tensor, "batch logit"]
+        self,
+        logits: Float[Tensor, "batch logit"],
+        teacher: Float[Tensor, "batch logit"],
+        weights: ClassWeights | None = None,
     ) -> Float[Tensor, "batch attribute"]:
-        """KL of the values, per item and attribute; 0 for an attribute without logits."""
+        """KL of the values, per item and attribute; 0 for an attribute without logits.
+
+        Args:
+            logits, teacher: Of the student and of the teacher.
+            weights: Of the classes; all the same if not given.
+        """
         cool = self.temperature
         found = logits.new_zeros(len(logits), self.attributes)
         if self.segments:
             ours = segment_log_softmax(logits[:, self.softmax] / cool, self.segment, self.segments)
             theirs = segment_log_softmax(teacher[:, self.softmax] / cool, self.segment, self.segments)
-            found = found.index_add(1, self.softmax_owner, cool**2 * theirs.exp() * (theirs - ours))
+            chance = theirs.exp()
+            each = logits.new_zeros(len(logits), self.segments).index_add(1, self.segment, chance * (theirs - ours))
+            if weights is not None:
+                by_leaf = torch.cat([weights.score, weights.score.new_ones(1)])[self.leaf_score]
+                each = each * torch.zeros_like(each).index_add(1, self.segment, chance * by_leaf)
+            found = found.index_add(1, self.whole, cool**2 * each)
         if len(self.sigmoid):
             each = _of_sigmoids(logits[:, self.sigmoid] / cool, teacher[:, self.sigmoid] / cool)
+            if weights is not None:
+                chance = (teacher[:, self.sigmoid] / cool).sigmoid()
+                each = each * (chance * weights.positive[self.sigmoid] + (1 - chance) * weights.negative[self.sigmoid])
             found = found.index_add(1, self.sigmoid_owner, cool**2 * each * self.sigmoid_share)
         for place, start, stop in self.chains:
             theirs = teacher[:, start:stop] / cool
@@ -131,7 +157,7 @@ class Teaching(nn.Module):
         return found
 
     def forward(
-        self, outputs: Outputs, targets: Targets
+        self, outputs: Outputs, targets: Targets, weights: ClassWeights | None = None
     ) -> tuple[Float[Tensor, " attribute"], Float[Tensor, " attribute"]]:
         """Sums over a batch per attribute, and the weight of the cells that they are of."""
         assert targets.teacher is not None, "the batch has no teacher"
@@ -141,7 +167,7 @@ class Teaching(nn.Module):
         if targets.weight is not None:
             weight = weight * targets.weight[:, None]
         cells = weight.sum(dim=0)
-        total = (self.divergence(logits, teacher) * weight).sum(dim=0)
+        total = (self.divergence(logits, teacher, weights) * weight).sum(dim=0)
         beside = logits.new_zeros(self.attributes)
         if len(self.applies):
             cool = self.temperature

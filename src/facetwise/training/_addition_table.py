@@ -80,7 +80,7 @@ def _check_columns(run: FinishedRun, read: Structure, column: str) -> None:
     cells = read.table.cells
     if column not in cells:
         raise UserError(
-            f"{read.table.name} has the column {column!r}. Found none. {nearest(column, read.table.columns)}"
+            f"{read.table.name} has the column {column!r}. Found none. Fix: {nearest(column, read.table.columns)}"
         )
     roles = (run.schema.group, run.schema.weight, run.schema.box)
     needed = [*run.schema.index, *run.schema.images, *(name for name in roles if name is not None)]
