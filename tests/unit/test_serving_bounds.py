@@ -307,10 +307,11 @@ def test_the_log_has_ids_and_no_picture(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_beyond_this_machine_a_token_is_needed() -> None:
     check_exposure("127.0.0.1", None, insecure=False)
-    check_exposure("0.0.0.0", "t" * 20, insecure=False)
-    check_exposure("0.0.0.0", None, insecure=True)
+    everywhere = "0.0.0.0"  # noqa: S104
+    check_exposure(everywhere, "t" * 20, insecure=False)
+    check_exposure(everywhere, None, insecure=True)
     with pytest.raises(UserError, match="--token-file"):
-        check_exposure("0.0.0.0", None, insecure=False)
+        check_exposure(everywhere, None, insecure=False)
     with pytest.raises(UserError, match="at least 16"):
         check_exposure("127.0.0.1", "short", insecure=False)
     with pytest.raises(UserError, match="queue"):

@@ -13,12 +13,17 @@ _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: clos
 _BODY = b'{"request_id": "", "error": {"code": "connections", "message": "too many connections", "complaints": []}}'
 
 
+# A connection that is closed while the client still sends is reset, and the client never reads why.
+LINGER = 0.5
+
+
 class _Refused(asyncio.Protocol):
-    """One connection too many: told so, and closed."""
+    """One connection too many: told so, and closed; what it sends is thrown away."""
 
     def connection_made(self, transport: Any) -> None:
         transport.write(_BUSY + b"content-length: %d\r\n\r\n" % len(_BODY) + _BODY)
-        transport.close()
+        transport.write_eof()
+        asyncio.get_running_loop().call_later(LINGER, transport.abort)
 
 
 def guarded(limits: Limits) -> Any:
