@@ -6,6 +6,7 @@ from typing import Any
 
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from facetwise.serving import Limits, Metrics, make_app
 from made_served import client_of, holder_of
@@ -37,7 +38,13 @@ schema.app = APP
     suppress_health_check=list(HealthCheck), derandomize=True,
 )  # fmt: skip
 def test_every_route_keeps_its_word(case: Any) -> None:
-    case.call_and_validate()
+    # Bytes that are no picture, and columns that the model does not have, are no matter of shape: they are refused with
+    # a reason, and the check that whatever has the right shape is accepted cannot know that.
+    excluded = [positive_data_acceptance]
+    if case.media_type == "multipart/form-data":
+        # An empty list in place of a text has no shape in a form: nothing of it is sent.
+        excluded.append(negative_data_rejection)
+    case.call_and_validate(excluded_checks=excluded)
 
 
 def test_the_document_names_what_there_is() -> None:

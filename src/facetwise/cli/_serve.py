@@ -22,7 +22,7 @@ __all__ = ["serve"]
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run folder, or what `facetwise export` wrote.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Run folder, or what `facetwise export` wrote.")],
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 = any that is free.")] = 8000,
     token_file: TokenFile = None,
