@@ -10,7 +10,7 @@ COPY src ./src
 # What `facetwise.serving` imports, and no more; versions as they are tested.
 RUN python -m venv /venv \
     && /venv/bin/pip install --no-cache-dir --constraint constraints.txt \
-      fastapi numpy onnxruntime pillow python-multipart pyyaml rich typer uvicorn \
+      fastapi numpy onnxruntime pillow pydantic python-multipart pyyaml rich starlette typer uvicorn \
     && /venv/bin/pip install --no-cache-dir --no-deps .
 
 FROM python:3.12-slim

@@ -49,8 +49,10 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Answer over HTTP, with a page to try it on."""
-    if missing := [name for name in ("fastapi", "uvicorn", "python_multipart") if find_spec(name) is None]:
-        raise UnavailableError(f"serving needs {', '.join(missing)}. Fix: pip install 'facetwise[serve]'")
+    if not (find_spec("fastapi") and find_spec("uvicorn") and find_spec("python_multipart")):
+        raise UnavailableError(
+            "serving needs FastAPI, uvicorn and python-multipart. Fix: pip install 'facetwise[serve]'"
+        )
     token = read_token(token_file, token_env)
     from facetwise import serving
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,7 +12,6 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from facetwise import __version__
 from facetwise.images import quiet_decoder
 from facetwise.schema import Schema, schema_to_dict
 from facetwise.serving import _messages as messages
@@ -98,7 +98,7 @@ def make_app(
                 await batcher.stop()
 
     app = FastAPI(
-        title="facetwise", version=__version__, docs_url=None, redoc_url=None, lifespan=life,
+        title="facetwise", version=version("facetwise"), docs_url=None, redoc_url=None, lifespan=life,
         openapi_url="/openapi.json",
         description="A value, an open question or 'does not apply' for every attribute of every picture.",
     )  # fmt: skip
@@ -233,7 +233,7 @@ def _about(served: Served, limits: Limits) -> dict[str, Any]:
     return {
         "model": {
             "name": served.name, "digest": served.digest, "precision": facts.precision, "size": facts.size,
-            "fit": facts.fit, "neighbours": served.neighbours is not None, "facetwise": __version__,
+            "fit": facts.fit, "neighbours": served.neighbours is not None, "facetwise": version("facetwise"),
         },
         "image_columns": list(schema.images), "category": schema.category,
         "not_applicable": list(schema.not_applicable), "attributes": attributes, "definition": schema_to_dict(schema),

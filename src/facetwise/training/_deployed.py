@@ -5,13 +5,13 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from PIL import Image
 
-from facetwise import __version__
 from facetwise.config import Config
 from facetwise.data import Table, boxes, encode, read_table, resolve_pictures
 from facetwise.errors import BundleError, RunError, UserError
@@ -280,7 +280,7 @@ def exported_file(run: Deployable, *, report: Report = silent) -> Path:
         UserError: What one file cannot hold, or pictures to prove it on that are not here.
     """
     bundle = (run.path / "bundle" / "bundle.json").read_bytes()
-    key = hashlib.sha256(bundle + __version__.encode()).hexdigest()[:16]
+    key = hashlib.sha256(bundle + version("facetwise").encode()).hexdigest()[:16]
     path = cache_root() / "exported" / f"{key}.onnx"
     if not path.is_file():
         export_run(run, path, report=report)

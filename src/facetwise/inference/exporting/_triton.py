@@ -1,18 +1,21 @@
 """An exported file as a model repository of NVIDIA's Triton Inference Server."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from facetwise.errors import UserError
 from facetwise.inference._atomic import write_bytes, write_text
 
 __all__ = ["triton_config", "write_triton"]
 
-# Names of types in config.pbtxt by those of ONNX (TensorProto.DataType).
+# Names of types in config.pbtxt by those of ONNX Runtime.
 # Source: Triton Inference Server, "Model Configuration", section "Datatypes".
 _TYPES = {
-    "FLOAT": "TYPE_FP32", "UINT8": "TYPE_UINT8", "INT8": "TYPE_INT8", "INT32": "TYPE_INT32", "INT64": "TYPE_INT64",
-    "DOUBLE": "TYPE_FP64", "BOOL": "TYPE_BOOL", "FLOAT16": "TYPE_FP16",
+    "tensor(float)": "TYPE_FP32", "tensor(uint8)": "TYPE_UINT8", "tensor(int8)": "TYPE_INT8",
+    "tensor(int32)": "TYPE_INT32", "tensor(int64)": "TYPE_INT64", "tensor(double)": "TYPE_FP64",
+    "tensor(bool)": "TYPE_BOOL", "tensor(float16)": "TYPE_FP16",
 }  # fmt: skip
 # The bounds of `facetwise serve`: pictures that wait, and microseconds until one that waits is refused.
 MOST, QUEUE, PATIENCE = 16, 64, 10_000_000
@@ -33,10 +36,11 @@ def triton_config(data: bytes, name: str) -> str:
     Raises:
         UserError: A tensor of a type that Triton does not have.
     """
-    import onnx
+    import onnxruntime
 
-    graph = onnx.load_from_string(data).graph
-    blocks = [_tensors("input", graph.input), _tensors("output", graph.output)]
+    # Triton asks ONNX Runtime for the shapes, which finds some that the graph leaves open.
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    blocks = [_tensors("input", session.get_inputs()), _tensors("output", session.get_outputs())]
     return f"""\
 # Written by `facetwise export --triton`. What the outputs mean stands in the file's metadata, under "facetwise".
 name: "{name}"
@@ -55,19 +59,15 @@ dynamic_batching {{
 """
 
 
-def _tensors(kind: str, tensors: object) -> str:
-    import onnx
-
+def _tensors(kind: str, tensors: Sequence[Any]) -> str:
     told = []
-    for tensor in tensors:  # ty: ignore[not-iterable]
-        own = tensor.type.tensor_type
-        word = onnx.TensorProto.DataType.Name(own.elem_type)
-        if word not in _TYPES:
-            raise UserError(f"Triton has no tensors of {word}. Found {tensor.name!r}. Fix: serve the file itself")
+    for tensor in tensors:
+        if tensor.type not in _TYPES:
+            raise UserError(f"Triton has no {tensor.type}. Found {tensor.name!r}. Fix: serve the file itself")
         # An axis without a number may have any length.
-        sizes = [str(axis.dim_value) if axis.dim_value else "-1" for axis in own.shape.dim[1:]]
+        sizes = [str(size) if isinstance(size, int) else "-1" for size in tensor.shape[1:]]
         shape = f"dims: [ {', '.join(sizes)} ]" if sizes else "dims: [ 1 ] reshape: { shape: [ ] }"
-        told.append(f'  {{ name: "{tensor.name}" data_type: {_TYPES[word]} {shape} }}')
+        told.append(f'  {{ name: "{tensor.name}" data_type: {_TYPES[tensor.type]} {shape} }}')
     return f"{kind} [\n" + ",\n".join(told) + "\n]"
 
 
