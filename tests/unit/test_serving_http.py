@@ -1,5 +1,6 @@
 """A server in a process of its own, over a raw socket: malformed HTTP, slow clients, and an end that loses nothing."""
 
+import hashlib
 import json
 import os
 import re
@@ -12,9 +13,13 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from made_served import picture, write_model
+from facetwise.errors import BundleError, UserError
+from facetwise.inference.exporting import ServerAnswering
+from facetwise.schema import VALUE
+from made_served import made_file, picture, served, write_model
 
 # The bounds of the command, and a short patience, which it has no option for.
 _STARTER = """
@@ -179,6 +184,31 @@ def test_connections_have_a_bound(server: _Server) -> None:
             sock.close()
     time.sleep(0.2)
     assert b" 200 " in server.tell(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+
+def test_a_server_is_asked_as_a_file_is(server: _Server) -> None:
+    """What `facetwise verify --against` does: the same decisions, and no other file than the one that was named."""
+    own = served().model
+    digest = hashlib.sha256(made_file()[0]).hexdigest()
+    url = f"http://127.0.0.1:{server.port}"
+    pictures = np.empty(5, dtype=object)
+    pictures[:] = [picture(n) for n in range(5)]
+    found, _ = ServerAnswering(url, facts=own.facts, digest=digest).answer(pictures)
+    expected = own.decide(np.stack([own.pixels(each) for each in pictures]))
+    for name in ("scores", "chances", "applies", "confidence"):
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(found.state, expected.state)
+    valued = expected.state == VALUE
+    np.testing.assert_array_equal(found.index[valued], expected.index[valued])
+    for place, block in enumerate(own.schema.layout().blocks):
+        rows = valued[:, place]
+        np.testing.assert_array_equal(found.members[rows, block.scores], expected.members[rows, block.scores])
+    with pytest.raises(BundleError, match="serves another file"):
+        ServerAnswering(url, facts=own.facts, digest="0" * 64)
+    with pytest.raises(UserError, match="does not answer"):
+        ServerAnswering("http://127.0.0.1:1", facts=own.facts, digest=digest)
+    with pytest.raises(UserError, match="an address like"):
+        ServerAnswering("file:///etc/passwd", facts=own.facts, digest=digest)
 
 
 def test_sigterm_answers_what_was_accepted(tmp_path: Path) -> None:
