@@ -80,7 +80,7 @@ def _source(path: Path, screen: Screen) -> tuple[Callable[[], "Served"], Path]:
     """How the model is taken from the disk, and the file that tells of a newer one."""
     from facetwise.serving import load_served
 
-    if path.is_file() and path.suffix == ".onnx":
+    if path.suffix == ".onnx":
         return lambda: load_served(path), path
     check_run(path)
     return lambda: _run_served(path, screen), path / "bundle" / "bundle.json"

@@ -23,7 +23,7 @@ class _Refused(asyncio.Protocol):
     def connection_made(self, transport: Any) -> None:
         transport.write(_BUSY + b"content-length: %d\r\n\r\n" % len(_BODY) + _BODY)
         transport.write_eof()
-        asyncio.get_running_loop().call_later(LINGER, transport.abort)
+        asyncio.get_running_loop().call_later(LINGER, transport.close)
 
 
 def guarded(limits: Limits) -> Any:
@@ -54,7 +54,10 @@ def guarded(limits: Limits) -> Any:
             if cycle is not before:
                 since = now
             idle = cycle is None or cycle.response_complete
-            if now - since >= (limits.patience if idle else longest):
+            if idle and now - since >= limits.patience:
+                transport.close()  # what was written is still sent
+                return
+            if now - since >= longest:
                 transport.abort()
                 return
             loop.call_later(limits.patience / 2, look, cycle, since)
