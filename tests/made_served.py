@@ -17,7 +17,7 @@ from facetwise.runtime import Model, facts_from, read_contents
 from facetwise.serving import Holder, Limits, Metrics, Served, make_app
 from made_export import made_file
 
-__all__ = ["Slow", "asked", "client_of", "holder_of", "picture", "post", "served", "write_model"]
+__all__ = ["Slow", "asked", "client_of", "holder_of", "made_file", "picture", "post", "served", "write_model"]
 
 
 @cache

@@ -8,8 +8,8 @@ import pytest
 
 HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarrow", "pandas", "pydantic", "numpy")
 COMMANDS = (
-    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "extract",
-    "audit", "learn", "add-attribute", "soup", "distill", "diff", "drift", "backbones", "config", "env",
+    "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "serve",
+    "extract", "audit", "learn", "add-attribute", "soup", "distill", "diff", "drift", "backbones", "config", "env",
 )  # fmt: skip
 
 

@@ -16,8 +16,6 @@ from made_served import Slow, asked, client_of, holder_of, picture, post, served
 
 ONE = picture(1)
 SMALL = Limits(threads=1, batch=1, queue=3, deadline=0.5, upload=20_000, held=100_000, pictures=2, patience=0.4)
-# All interfaces.
-EVERYWHERE = "0.0.0.0"  # noqa: S104
 
 
 async def _settled(condition: Any) -> None:
@@ -309,10 +307,11 @@ def test_the_log_has_ids_and_no_picture(caplog: pytest.LogCaptureFixture) -> Non
 
 def test_beyond_this_machine_a_token_is_needed() -> None:
     check_exposure("127.0.0.1", None, insecure=False)
-    check_exposure(EVERYWHERE, "t" * 20, insecure=False)
-    check_exposure(EVERYWHERE, None, insecure=True)
+    everywhere = "0.0.0.0"  # noqa: S104
+    check_exposure(everywhere, "t" * 20, insecure=False)
+    check_exposure(everywhere, None, insecure=True)
     with pytest.raises(UserError, match="--token-file"):
-        check_exposure(EVERYWHERE, None, insecure=False)
+        check_exposure(everywhere, None, insecure=False)
     with pytest.raises(UserError, match="at least 16"):
         check_exposure("127.0.0.1", "short", insecure=False)
     with pytest.raises(UserError, match="queue"):

@@ -112,3 +112,22 @@ def test_a_file_of_another_run_is_refused(run: fw.Run, exported: Path, monkeypat
 def test_precision_is_about_a_backbone(run: fw.Run, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--precision int8 is about the backbone"):
         run.export(out=tmp_path / "x.onnx", features_only=True, precision="int8")
+
+
+def test_a_run_is_exported_once_for_its_server(
+    run: fw.Run, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cache knows a file by the bundle; half a file is never there."""
+    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path))
+    made: list[Path] = []
+
+    def export(_: fw.Run, out: Path, **__: Any) -> None:
+        made.append(out)
+        out.parent.mkdir(parents=True)
+        out.write_bytes(exported.read_bytes())
+
+    monkeypatch.setattr(_deployed, "export_run", export)
+    first = run.exported()
+    assert run.exported() == first == made[0]
+    assert len(made) == 1
+    assert tmp_path in first.parents

@@ -32,6 +32,9 @@ def export(
         typer.Option("--table", metavar="TABLE", help="Labelled pictures to prove it on; not the run's."),
     ] = None,
     images: Images = None,
+    triton: Annotated[
+        Path | None, typer.Option("--triton", metavar="FOLDER", help="Write it as a Triton model repository too.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
     quiet: Quiet = False,
     machine: Json = False,
@@ -39,6 +42,8 @@ def export(
     """Write a run as one file, and prove that it decides the same."""
     if out.exists() and not overwrite:
         raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
+    if triton is not None and format != "onnx":
+        raise UserError(f"a Triton repository holds an ONNX file. Found --format {format}. Fix: leave one of them away")
     check_run(run)
     from facetwise import api
     from facetwise.training import stopping_on_signals
@@ -51,6 +56,11 @@ def export(
         )
     show_proof(screen, made.verification)
     screen.result(f"Written to {out} ({made.size / 1e6:.1f} MB)")
+    if triton is not None:
+        from facetwise.inference.exporting import write_triton
+
+        screen.result(f"Model repository: {write_triton(out.read_bytes(), triton, out.stem)}")
     if format == "onnx":
-        screen.next(["facetwise", "verify", run, out])
+        serving = [] if features_only else [["facetwise", "serve", out]]
+        screen.next(["facetwise", "verify", run, out], *serving)
     screen.document({"run": str(trained.path), "out": str(out), "bytes": made.size, **made.verification.to_dict()})

@@ -22,7 +22,7 @@ __all__ = ["serve"]
 
 
 def serve(
-    model: Annotated[Path, typer.Argument(metavar="RUN|FILE", help="Run folder, or what `facetwise export` wrote.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Run folder, or what `facetwise export` wrote.")],
     host: Annotated[str, typer.Option("--host", metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 = any that is free.")] = 8000,
     token_file: TokenFile = None,
@@ -49,8 +49,10 @@ def serve(
     quiet: Quiet = False,
 ) -> None:
     """Answer over HTTP, with a page to try it on."""
-    if missing := [name for name in ("fastapi", "uvicorn", "python_multipart") if find_spec(name) is None]:
-        raise UnavailableError(f"serving needs {', '.join(missing)}. Fix: pip install 'facetwise[serve]'")
+    if not (find_spec("fastapi") and find_spec("uvicorn") and find_spec("python_multipart")):
+        raise UnavailableError(
+            "serving needs FastAPI, uvicorn and python-multipart. Fix: pip install 'facetwise[serve]'"
+        )
     token = read_token(token_file, token_env)
     from facetwise import serving
 
@@ -78,7 +80,7 @@ def _source(path: Path, screen: Screen) -> tuple[Callable[[], "Served"], Path]:
     """How the model is taken from the disk, and the file that tells of a newer one."""
     from facetwise.serving import load_served
 
-    if path.is_file() and path.suffix == ".onnx":
+    if path.suffix == ".onnx":
         return lambda: load_served(path), path
     check_run(path)
     return lambda: _run_served(path, screen), path / "bundle" / "bundle.json"

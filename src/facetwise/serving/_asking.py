@@ -103,6 +103,10 @@ async def _multipart(request: Request, limits: Limits) -> _Parts:
                     complaints.append(Complaint(place=key[:100], rule="files are `images`", found=key[:100], fix=fix))
                 names.append((value.filename or "")[:1000])
                 pictures.append(await value.read())
+            elif key in told:
+                complaints.append(
+                    Complaint(place=key[:100], rule="a field stands there once", found="two", fix="leave one")
+                )
             else:
                 told[key] = value
         if not pictures:

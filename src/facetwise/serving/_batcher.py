@@ -78,6 +78,7 @@ class Batcher(Generic[Work, Result]):
 
     def start(self) -> None:
         """Begin to work; called within the loop that submits."""
+        self._some = asyncio.Event()  # belongs to the loop that first waits for it
         self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="answers")
         self._workers = [asyncio.create_task(self._work()) for _ in range(self._threads)]
 

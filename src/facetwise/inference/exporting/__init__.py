@@ -4,6 +4,7 @@ from facetwise.inference.exporting._compared import Change, Difference
 from facetwise.inference.exporting._file import check_exportable, onnx_file
 from facetwise.inference.exporting._program import ProgramAnswering, program_file
 from facetwise.inference.exporting._server import ServerAnswering
+from facetwise.inference.exporting._triton import triton_config, write_triton
 from facetwise.inference.exporting._verify import (
     ALLOWED,
     BATCHES,
@@ -28,5 +29,7 @@ __all__ = [
     "check_exportable",
     "onnx_file",
     "program_file",
+    "triton_config",
     "verify",
+    "write_triton",
 ]
