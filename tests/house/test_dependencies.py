@@ -9,7 +9,10 @@ from importlib.metadata import packages_distributions
 from house_sources import ROOT, pyproject, python_files, tree
 
 # Imported by a library on our behalf, so no import of ours shows it.
-CALLED_BY_OTHERS = {"onnxscript": "torch.onnx.export(dynamo=True) writes the graph with it"}
+CALLED_BY_OTHERS = {
+    "onnxscript": "torch.onnx.export(dynamo=True) writes the graph with it",
+    "tensorboard": "torch.utils.tensorboard writes its files with it",
+}
 FINDERS = ("find_spec", "import_module", "files", "distribution")
 
 
