@@ -12,7 +12,7 @@ class Event:
     """One thing that happened.
 
     Args:
-        kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `step` (now
+        kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `row` (now
             and then in an epoch; data has the numbers), `notice` (something the user should know), `summary` (lines
             about the model or the result).
         message: One line for people.
@@ -20,7 +20,7 @@ class Event:
         data: Numbers for programs.
     """
 
-    kind: Literal["stage", "progress", "epoch", "step", "notice", "summary"]
+    kind: Literal["stage", "progress", "epoch", "row", "notice", "summary"]
     message: str
     done: int = 0
     total: int = 0

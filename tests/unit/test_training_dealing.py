@@ -50,11 +50,14 @@ def test_a_batch_that_was_read_whole(*, twice: bool) -> None:
 
 
 def test_parts_of_a_loss_add_up_to_it() -> None:
-    parts = [Reduced(*torch.rand(5, 3, generator=torch.Generator().manual_seed(n)).mul(4).ceil()) for n in range(2)]
+    parts = [
+        Reduced(*torch.rand(len(Reduced._fields), 3, generator=torch.Generator().manual_seed(n)).mul(4).ceil())
+        for n in range(2)
+    ]
     whole = Reduced(*(a + b for a, b in zip(*parts, strict=True)))
     ranks = [_Sums(rank, 2) for rank in range(2)]
     for world in ranks:
-        world.found = torch.stack([whole.cells, whole.applicability_cells, whole.divisor])
+        world.found = torch.stack([whole.cells, whole.applicability_cells, whole.divisor, whole.taught])
     found = [pooled(part, world, copied=False).mean() for part, world in zip(parts, ranks, strict=True)]
     torch.testing.assert_close(found[0][0] + found[1][0], whole.mean()[0])
     assert torch.equal(found[0][1], whole.mean()[1])

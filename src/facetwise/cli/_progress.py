@@ -55,7 +55,7 @@ class Reporter:
         elif event.kind == "notice":
             self._close()
             self._screen.warn(event.message)
-        elif event.kind != "step":
+        elif event.kind != "row":
             self._close()
             self._screen.say(event.message, style="bold" if event.kind == "stage" else "")
 

@@ -72,10 +72,11 @@ def pooled(reduced: Reduced, world: World, *, copied: bool) -> Reduced:
     if world.size == 1:
         return reduced
     if copied:
-        total, applies = reduced.total / world.size, reduced.applicability_total / world.size
-        return reduced._replace(total=total, applicability_total=applies)
-    counts = world.sum(torch.stack([reduced.cells, reduced.applicability_cells, reduced.divisor]))
-    return reduced._replace(cells=counts[0], applicability_cells=counts[1], divisor=counts[2])
+        sums = ("total", "applicability_total", "taught_total")
+        return reduced._replace(**{name: getattr(reduced, name) / world.size for name in sums})
+    counted = ("cells", "applicability_cells", "divisor", "taught")
+    counts = world.sum(torch.stack([getattr(reduced, name) for name in counted]))
+    return reduced._replace(**dict(zip(counted, counts, strict=True)))
 
 
 def check_together(model: FacetModel, config: Config, world: World) -> None:

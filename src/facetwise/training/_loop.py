@@ -170,7 +170,7 @@ def _tell_step(step: Step, tally: Tally, log: RunLog, report: Report, done: int,
     if done % STEPS_BETWEEN_ROWS == 0:
         row = {"step": done, "learning_rate": step.learning_rate(), **tally.row()}
         log.write(row, now=False)
-        report(Event("step", f"step {done}", done, total, row))
+        report(Event("row", f"step {done}", done, total, row))
 
 
 def _first_step(schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World) -> Step:

@@ -48,7 +48,7 @@ class _Listener:
 
     def __call__(self, event: Event) -> None:
         self.report(event)
-        if event.kind in ("epoch", "step") and event.data is not None:
+        if event.kind in ("epoch", "row") and event.data is not None:
             self.ask(partial(self.tracker.row, flat(event.data), step=int(event.data["step"])))
 
     def ask(self, what: Callable[[], None]) -> None:
