@@ -277,10 +277,9 @@ def train(
         if out is not None
         else Path("runs") / (Path(table).stem if isinstance(table, str | Path) else "table")
     )
-    if resume:
-        if overwrite:
-            raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
-        tree = own_config(folder, tree, report=report)
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
+    tree = own_config(folder, tree, report=report) if resume else tree
     root = None if images is None else Path(images)
     read = read_structure(table, images=root, schema=given, config=tree, test=test, corrections=corrections)
     facts = {
@@ -299,7 +298,11 @@ def train(
         report = world.heard(report)
         world.same("table and options", digest)
         if world.most(int(world.leads and not overwrite and is_finished(folder, digest, report=report))):
-            return load(folder)
+            run = load(folder)
+            if world.leads and not (folder / "report.html").is_file():  # killed while it was written
+                with hold(folder):
+                    run.report()
+            return run
         with hold(folder) if world.leads else nullcontext():
             plan = claim_folder(folder, facts, digest, config=tree, overwrite=overwrite) if world.leads else None
             said: list[str] = []
