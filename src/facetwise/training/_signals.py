@@ -65,9 +65,10 @@ class Stopping:
             Interrupted: Somebody has.
         """
         self._between()
-        self.asked = agree(self.asked)
-        if self.asked:
-            raise Interrupted(f"stopped {save()}. {AGAIN}", code=128 + self.asked)
+        # A signal may come while the others are asked: it is not theirs to forget, and waits for the next check.
+        if agreed := agree(self.asked):
+            self.asked = agreed
+            raise Interrupted(f"stopped {save()}. {AGAIN}", code=128 + agreed)
 
 
 @contextmanager
