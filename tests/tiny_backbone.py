@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 from facetwise.models.backbones import Backbone, Level, Preprocessing
 
 if TYPE_CHECKING:
+    from pathlib import Path
+    from types import ModuleType
+
+    import pytest
     from torch import nn
 
     from facetwise.images import FitMode
@@ -61,3 +65,13 @@ class TinyBackbone(Backbone):
             std=normal.std,
         )
         return describer.eval()
+
+
+def stand_in(patch: pytest.MonkeyPatch, cache: Path, *more: ModuleType) -> None:
+    """The tiny backbone wherever a run makes or reads one, and in the modules given; features in a cache of its own."""
+    from facetwise.runs import _own_backbone
+    from facetwise.training import _prepare
+
+    for module in (_prepare, _own_backbone, *more):
+        patch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
+    patch.setenv("FACETWISE_CACHE", str(cache))

@@ -27,6 +27,7 @@ from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
 from facetwise.inference import describe_source, root_of, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
+from facetwise.runs import Run, from_pretrained, load
 from facetwise.schema import Schema, read_schema, schema_digest
 from facetwise.studies import compare as compare
 from facetwise.studies import sweep as sweep
@@ -34,7 +35,6 @@ from facetwise.training import (
     TRACKERS,
     Prepared,
     PreparedRelease,
-    Run,
     Stopping,
     Structure,
     begin_run,
@@ -42,12 +42,10 @@ from facetwise.training import (
     claim_folder,
     environment,
     from_callable,
-    from_pretrained,
     hold,
     infer_structure,
     is_finished,
     joined,
-    load,
     own_config,
     read_structure,
     refuse_untuned,

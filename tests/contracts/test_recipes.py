@@ -14,10 +14,10 @@ from facetwise.cli import run
 from facetwise.config import RECIPE_FACTS, Config, load_config, read_recipe, recipe_names, resolve_config
 from facetwise.errors import ConfigError, UserError
 from facetwise.models.backbones import create_backbone
+from facetwise.runs import load
 from facetwise.schema import read_schema
 from facetwise.studies import space_of, variants_of
 from facetwise.studies._search import check_space
-from facetwise.training import load
 
 EXPECTED = {
     "mmoe-dinov2", "attribute-classifier-resnet18", "cnn-mtl", "fishnet-linear", "fishnet-multihead", "fishnet-mmoe",

@@ -13,8 +13,9 @@ from facetwise.data.catalogue import draw_catalogue
 from facetwise.errors import ConfigError, RunError, UserError
 from facetwise.events import Event
 from facetwise.models.backbones import TunedBackbone
-from facetwise.training import _learned_backbone, _own_backbone, _prepare, read_checkpoint
-from tiny_backbone import TinyBackbone
+from facetwise.runs import _own_backbone
+from facetwise.training import _learned_backbone, read_checkpoint
+from tiny_backbone import TinyBackbone, stand_in
 
 ITEMS = 90
 COLOURS = {"red": (200, 60, 60), "green": (60, 160, 60), "blue": (60, 60, 200)}
@@ -26,11 +27,9 @@ OPTIONS: dict[str, Any] = {
 
 @pytest.fixture
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone, _learned_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "tuning-cache", _learned_backbone)
     for module in (_own_backbone, _learned_backbone):
         monkeypatch.setattr(module, "network_of", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "tuning-cache"))
 
 
 @pytest.fixture(scope="module")

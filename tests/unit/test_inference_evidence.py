@@ -9,9 +9,8 @@ import pytest
 
 import facetwise as fw
 from facetwise.errors import UserError
-from facetwise.training import _own_backbone, _prepare
 from pictures import photographs
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 ITEMS = 60
 OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 16, "trunk": {"width": 16}}
@@ -19,9 +18,7 @@ OPTIONS: dict[str, Any] = {"epochs": 2, "batch_size": 16, "trunk": {"width": 16}
 
 @pytest.fixture
 def table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    stand_in(monkeypatch, tmp_path / "cache")
     paths, rng = photographs(tmp_path / "photos", ITEMS), np.random.default_rng(0)
     pl.DataFrame(
         {

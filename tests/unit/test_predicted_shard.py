@@ -11,7 +11,7 @@ from facetwise.errors import RunError
 from facetwise.features import Shard
 from facetwise.inference import Answers, is_table
 from facetwise.inference._sources import Listed
-from facetwise.training import predict_shard, shard_file
+from facetwise.runs import predict_shard, shard_file
 
 
 class _Run(SimpleNamespace):

@@ -25,7 +25,7 @@ from facetwise.models import build_model
 from facetwise.objectives import class_weights, count_classes, create_reweighting
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema
 from facetwise.training import BlockAdamW, parameter_groups
-from facetwise.training._trackers import Trackers
+from facetwise.training._best import Trackers
 from facetwise.training.schedules import create_schedule
 from made_facets import made_labels, made_schema
 from made_table import TINY, write_table

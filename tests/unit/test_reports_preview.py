@@ -19,9 +19,9 @@ from facetwise.errors import Interrupted
 from facetwise.images import fit
 from facetwise.reports import Pictures, count_cells, preview_page, text, thumbnails
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema, Transform
-from facetwise.training import Stopping, _own_backbone, _prepare
+from facetwise.training import Stopping
 from made_table import TINY, write_table
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -248,9 +248,7 @@ def test_a_run_on_given_features_has_the_page_and_no_pictures(tmp_path: Path) ->
 def test_the_page_is_there_when_a_training_is_stopped_at_its_first_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (_prepare, _own_backbone, api):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    stand_in(monkeypatch, tmp_path / "cache", api)
     _photos(tmp_path)
     (tmp_path / "7.png").write_bytes(b"no picture")
     colours = [("red", "green")[item % 2] for item in range(ITEMS)]

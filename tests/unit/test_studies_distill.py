@@ -11,9 +11,9 @@ import facetwise as fw
 from facetwise import studies
 from facetwise.errors import RunError, UserError
 from facetwise.studies import _distill
-from facetwise.training import Teachers, _own_backbone, _prepare
+from facetwise.training import Teachers
 from made_shop import SHOP, draw_shop
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 COLUMNS = {"attributes": ["sort", "colour", "size", "tags", "price", "heel"]}
 SMALL = ["trunk.width=4", "levels=last", "epochs=6"]
@@ -21,9 +21,7 @@ SMALL = ["trunk.width=4", "levels=last", "epochs=6"]
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone, _distill):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "shop-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "shop-cache", _distill)
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,16 @@ import facetwise as fw
 from facetwise import studies
 from facetwise.errors import RunError, UserError
 from facetwise.studies import _soup
-from facetwise.training import Judgement, _own_backbone, _prepare
+from facetwise.training import Judgement
 from made_shop import SHOP, draw_shop
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 COLUMNS = {"attributes": ["sort", "colour", "tags"]}
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "shop-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "shop-cache")
 
 
 @pytest.fixture(scope="module")

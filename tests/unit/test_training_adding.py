@@ -12,10 +12,10 @@ from facetwise.decisions import answers_digest
 from facetwise.errors import RunError, UserError
 from facetwise.events import silent
 from facetwise.inference import Predictor, read_bundle
+from facetwise.runs import _adding
 from facetwise.schema import Kind
-from facetwise.training import _adding, _own_backbone, _prepare
 from made_shop import SHOP, draw_shop
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 KINDS = {"colour": "categorical", "striped": "binary", "size": "ordinal", "tags": "multilabel", "price": "numeric",
          "heel": "categorical"}  # fmt: skip
@@ -31,9 +31,7 @@ attributes:
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "shop-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "shop-cache")
 
 
 @pytest.fixture(scope="module")

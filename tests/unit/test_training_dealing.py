@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from facetwise.objectives import Reduced
 from facetwise.training._dealing import Dealer, pooled
-from facetwise.training._distributed import ALONE, World
+from facetwise.training.together import ALONE, World
 from made_facets import made_labels, made_schema, made_targets
 
 SCHEMA = made_schema()

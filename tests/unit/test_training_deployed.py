@@ -12,8 +12,8 @@ import facetwise as fw
 from facetwise.cli import run as command
 from facetwise.errors import BundleError, UserError
 from facetwise.inference import Predictor
+from facetwise.runs import _deployed
 from facetwise.runtime import load
-from facetwise.training import _deployed
 
 ITEMS = 200
 

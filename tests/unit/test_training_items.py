@@ -12,8 +12,7 @@ from PIL import Image
 import facetwise as fw
 from facetwise.errors import TableError
 from facetwise.schema import read_schema, schema_to_yaml
-from facetwise.training import _own_backbone, _prepare
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 ITEMS = 140
 OPTIONS: dict[str, Any] = {"epochs": 12, "batch_size": 32, "trunk": {"width": 32}, "learning_rate": 0.01}
@@ -21,9 +20,7 @@ OPTIONS: dict[str, Any] = {"epochs": 12, "batch_size": 32, "trunk": {"width": 32
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "items-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "items-cache")
 
 
 @pytest.fixture(scope="module")

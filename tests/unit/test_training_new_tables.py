@@ -16,8 +16,8 @@ from facetwise import api, studies
 from facetwise.data import SIDES
 from facetwise.events import Event
 from facetwise.inference import PROVENANCE
-from facetwise.training import _own_backbone, _prepare
-from tiny_backbone import TinyBackbone
+from facetwise.training import _prepare
+from tiny_backbone import TinyBackbone, stand_in
 
 ITEMS = 60
 OPTIONS: dict[str, Any] = {"epochs": 1, "batch_size": 16, "trunk": {"width": 16}, "learning_rate": 0.01}
@@ -25,9 +25,7 @@ OPTIONS: dict[str, Any] = {"epochs": 1, "batch_size": 16, "trunk": {"width": 16}
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "new-tables-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "new-tables-cache")
 
 
 @pytest.fixture(scope="module")

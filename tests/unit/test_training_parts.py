@@ -12,10 +12,10 @@ from facetwise.models import build_model
 from facetwise.models.backbones import Level
 from facetwise.objectives import REWEIGHTING, class_weights, count_classes
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
+from facetwise.training._best import Trackers
 from facetwise.training._depth_report import depth_report
 from facetwise.training._loop import Part, plain_loss
 from facetwise.training._order import epoch_order
-from facetwise.training._trackers import Trackers
 from facetwise.training.schedules import CosineSchedule
 from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from facetwise.training._peers import Peers
+from facetwise.training.together import Peers
 
 BEAT, SILENCE = 0.02, 0.3
 

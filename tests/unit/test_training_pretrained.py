@@ -13,18 +13,15 @@ import facetwise as fw
 from facetwise.errors import BundleError, RunError, UnavailableError, UserError
 from facetwise.reports import Carded, model_card
 from facetwise.schema import Attribute, Kind, Schema
-from facetwise.training import _own_backbone, _prepare
 from made_shop import SHOP, draw_shop
-from tiny_backbone import TinyBackbone
+from tiny_backbone import stand_in
 
 EVIL = "a|b\n# `x` <script>alert(1)</script> [l](javascript:1)"
 
 
 @pytest.fixture(autouse=True)
 def _tiny(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    for module in (_prepare, _own_backbone):
-        monkeypatch.setattr(module, "create_backbone", lambda *_, **__: TinyBackbone())
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path_factory.getbasetemp() / "shop-cache"))
+    stand_in(monkeypatch, tmp_path_factory.getbasetemp() / "shop-cache")
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,8 @@ def _predict_shard(
     check_run(run)
     from facetwise import api
     from facetwise.features import Shard as Part
-    from facetwise.training import predict_shard, shard_file, stopping_on_signals
+    from facetwise.runs import predict_shard, shard_file
+    from facetwise.training import stopping_on_signals
 
     trained, part = api.load(run), Part.parse(text)
     asked = source[0] if len(source) == 1 else source

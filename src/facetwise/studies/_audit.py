@@ -16,6 +16,7 @@ from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import Described, describe_table, inert
 from facetwise.models.backbones import create_backbone
+from facetwise.runs import Run
 from facetwise.schema import Labels, Schema
 from facetwise.studies._consistency import consistency_findings, rule_findings
 from facetwise.studies._contradictions import contradiction_findings, groups_of_keys
@@ -24,7 +25,7 @@ from facetwise.studies._out_of_fold import folds_of, project
 from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
 from facetwise.studies._texts import text_findings
 from facetwise.studies._wrong_labels import LEAST_CHANCE, Audited, audit_labels, label_findings
-from facetwise.training import Run, Structure, read_structure
+from facetwise.training import Structure, read_structure
 
 __all__ = ["COLUMNS", "Audit", "audit", "audit_run", "queue_csv"]
 

@@ -18,16 +18,7 @@ from facetwise.studies._compare_page import write_comparison
 from facetwise.studies._variants import READ_FIELDS, Variant, find_variant, variants_of
 from facetwise.studies._verdicts import Comparison, judge_cells
 from facetwise.studies._workers import Workers
-from facetwise.training import (
-    Prepared,
-    Stopping,
-    Structure,
-    check_losses_of,
-    hold,
-    prepare,
-    read_structure,
-    run_trial,
-)
+from facetwise.training import Prepared, Stopping, Structure, check_losses_of, hold, prepare, read_structure, run_trial
 
 __all__ = ["compare"]
 

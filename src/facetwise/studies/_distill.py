@@ -18,18 +18,17 @@ from facetwise.inference import Predictor, write_json
 from facetwise.metrics import evaluate
 from facetwise.models.backbones import Backbone, create_backbone
 from facetwise.objectives import Teaching
+from facetwise.runs import Run, load
 from facetwise.schema import Labels
 from facetwise.training import (
     Assembled,
     Prepared,
-    Run,
     Stopping,
     Teachers,
     begin_run,
     check_teachers,
     describe_unlabelled,
     hold,
-    load,
     prepare,
     read_structure,
     run_training,

@@ -10,9 +10,9 @@ from facetwise.data import Table, read_table
 from facetwise.decisions import Decisions
 from facetwise.events import Event, Report, silent
 from facetwise.inference import known_cells, root_of
+from facetwise.runs import Run, load
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
 from facetwise.studies._two_samples import chance_index, stability_index, told_apart
-from facetwise.training import Run, load
 
 __all__ = ["AttributeDrift", "Drift", "drift", "drift_of_features"]
 

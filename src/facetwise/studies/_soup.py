@@ -12,17 +12,8 @@ from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.inference import Predictor, write_bytes, write_json
 from facetwise.objectives import plain_objective
-from facetwise.training import (
-    Judgement,
-    Run,
-    depth_report,
-    fit_decisions,
-    judge,
-    load,
-    make_part,
-    read_checkpoint,
-    write_results,
-)
+from facetwise.runs import Run, load
+from facetwise.training import Judgement, depth_report, fit_decisions, judge, make_part, read_checkpoint, write_results
 
 __all__ = ["Ingredient", "Soup", "soup"]
 

@@ -13,9 +13,9 @@ from facetwise.events import Event, Report, silent
 from facetwise.inference import inert
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, page, text, thumbnails
+from facetwise.runs import Run
 from facetwise.schema import UNKNOWN, Kind, Schema
 from facetwise.studies._out_of_fold import project
-from facetwise.training import Run
 
 __all__ = ["Suggested", "diverse", "pictures_of", "suggest", "suggestions_csv", "suggestions_page", "uncertainty"]
 

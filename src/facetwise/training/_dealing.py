@@ -11,8 +11,8 @@ from facetwise.config import Config
 from facetwise.errors import Complaint, ConfigError
 from facetwise.models import BatchNormBank, FacetModel
 from facetwise.objectives import Reduced, Targets
-from facetwise.training._distributed import World
 from facetwise.training._part import Part
+from facetwise.training.together import World
 
 __all__ = ["Dealer", "banks_of", "check_together", "pooled"]
 

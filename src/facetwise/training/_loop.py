@@ -21,7 +21,6 @@ from facetwise.objectives import (
 from facetwise.schema import Schema
 from facetwise.training._average import Average
 from facetwise.training._dealing import Dealer, check_together
-from facetwise.training._distributed import ALONE, World
 from facetwise.training._finite import NotFiniteError, ran_away
 from facetwise.training._groups import parameter_groups
 from facetwise.training._log import RunLog
@@ -36,6 +35,7 @@ from facetwise.training._step_seed import seed_step
 from facetwise.training._tally import Tally
 from facetwise.training._validation import judge, plain_loss
 from facetwise.training.schedules import create_schedule
+from facetwise.training.together import ALONE, World
 
 __all__ = ["Part", "Step", "fit", "plain_loss", "training_step"]
 

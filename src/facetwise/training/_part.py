@@ -12,8 +12,8 @@ from facetwise.inference import logits_of
 from facetwise.models import FacetModel
 from facetwise.objectives import Targets
 from facetwise.schema import Labels
-from facetwise.training._distributed import ALONE, World
 from facetwise.training._pictures import Pictures
+from facetwise.training.together import ALONE, World
 
 __all__ = ["Part"]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from facetwise.training._trackers import Trackers
+from facetwise.training._best import Trackers
 
 __all__ = ["Progress"]
 

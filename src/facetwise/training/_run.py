@@ -31,7 +31,6 @@ from facetwise.training._assemble import Assembled, assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
-from facetwise.training._distributed import ALONE, World
 from facetwise.training._learned import settled
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
@@ -39,6 +38,7 @@ from facetwise.training._prepare import Prepared
 from facetwise.training._results import write_results
 from facetwise.training._signals import Stopping
 from facetwise.training.augmentation import Augmenter
+from facetwise.training.together import ALONE, World
 
 __all__ = ["environment", "run_training"]
 

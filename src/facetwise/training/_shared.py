@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from facetwise.models import FacetModel, ModelOutput
 from facetwise.objectives import Objective, PackedHead, Shared
-from facetwise.training._distributed import ALONE, World
+from facetwise.training.together import ALONE, World
 
 __all__ = ["refresh_shared", "shared_of"]
 

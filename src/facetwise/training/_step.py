@@ -12,11 +12,11 @@ from facetwise.errors import ConfigError
 from facetwise.models import BatchNormBank, FacetModel
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
 from facetwise.training._dealing import banks_of, pooled
-from facetwise.training._distributed import ALONE, World
 from facetwise.training._finite import require_finite
 from facetwise.training._micro_batches import Room, reduced_in_parts
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._shared import refresh_shared, shared_of
+from facetwise.training.together import ALONE, World
 
 __all__ = ["Step", "training_step"]
 

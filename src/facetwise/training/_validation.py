@@ -12,8 +12,8 @@ from facetwise.metrics import Evaluation, evaluate, score
 from facetwise.models import FacetModel
 from facetwise.objectives import ClassWeights, Objective, Outputs, Targets
 from facetwise.schema import Labels, Schema
-from facetwise.training._distributed import ALONE, World
 from facetwise.training._part import Part
+from facetwise.training.together import ALONE, World
 
 __all__ = ["Judgement", "judge", "plain_loss"]
 

@@ -26,19 +26,18 @@ from facetwise.inference import (
 )
 from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
+from facetwise.runs._adding import Added, add_attribute
+from facetwise.runs._again import predictor_of, prepare_again, source_of, summary_of
+from facetwise.runs._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
+from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
+from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
+from facetwise.runs._gallery import write_gallery
+from facetwise.runs._hub import push_pretrained, write_pretrained
+from facetwise.runs._learning import write_learnt
+from facetwise.runs._own_backbone import own_backbone
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
-from facetwise.training._adding import Added, add_attribute
-from facetwise.training._again import predictor_of, prepare_again, source_of, summary_of
-from facetwise.training._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
-from facetwise.training._deployed import Exported, Format, export_run, exported_file, verify_run
-from facetwise.training._evaluating import Side, evaluate_side, evaluate_table
-from facetwise.training._gallery import write_gallery
-from facetwise.training._hub import push_pretrained, write_pretrained
-from facetwise.training._learning import write_learnt
-from facetwise.training._own_backbone import own_backbone
-from facetwise.training._prepare import Prepared
-from facetwise.training._reporting import report_of
+from facetwise.training import Prepared, report_of
 
 __all__ = ["Run", "Side", "load"]
 

@@ -19,7 +19,7 @@ from torch.autograd.function import once_differentiable
 
 from facetwise.errors import Interrupted, RunError, UserError
 from facetwise.events import Event, Report, silent
-from facetwise.training._peers import DONE, Peers
+from facetwise.training.together._peers import DONE, Peers
 
 __all__ = ["ALONE", "World", "joined", "rank_told"]
 

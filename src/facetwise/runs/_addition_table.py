@@ -11,8 +11,7 @@ from facetwise.data import Inference, encode
 from facetwise.errors import RunError, UserError, nearest
 from facetwise.events import Event, Report
 from facetwise.schema import Attribute, Schema, free_id, read_schema
-from facetwise.training._finished import FinishedRun
-from facetwise.training._prepare import Prepared, Structure, prepare, read_structure
+from facetwise.training import FinishedRun, Prepared, Structure, prepare, read_structure
 
 __all__ = ["only", "own_root", "prepare_addition"]
 

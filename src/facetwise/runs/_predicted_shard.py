@@ -13,7 +13,7 @@ from facetwise.features import Shard
 from facetwise.inference import Answers, is_table, listed_pictures, part_of, root_of, write_json
 
 if TYPE_CHECKING:
-    from facetwise.training._trained import Run
+    from facetwise.runs._run import Run
 
 __all__ = ["predict_shard", "shard_file"]
 

@@ -7,7 +7,7 @@ from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.inference import describe_source, learn_class, write_bundle, write_bytes, write_text
 from facetwise.schema import schema_to_yaml
-from facetwise.training._finished import FinishedRun
+from facetwise.training import FinishedRun
 
 __all__ = ["write_learnt"]
 

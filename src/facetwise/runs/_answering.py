@@ -22,7 +22,7 @@ from facetwise.inference import (
     known_cells,
     root_of,
 )
-from facetwise.training._finished import FinishedRun
+from facetwise.training import FinishedRun
 
 __all__ = ["evidence_for", "fill_cells", "predict_features", "predict_given", "predict_pictures"]
 

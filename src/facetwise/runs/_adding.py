@@ -19,16 +19,19 @@ from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
 from facetwise.inference import Predictor, read_bundle, write_bytes, write_json, write_text, writing
 from facetwise.objectives import plain_objective
+from facetwise.runs._addition_bundle import decide_addition, join_addition
+from facetwise.runs._addition_table import only, own_root, prepare_addition
 from facetwise.schema import alone, schema_to_yaml
-from facetwise.training._addition_bundle import decide_addition, join_addition
-from facetwise.training._addition_table import only, own_root, prepare_addition
-from facetwise.training._assemble import Assembled, assemble
-from facetwise.training._checkpoints import read_checkpoint
-from facetwise.training._depth_report import depth_report
-from facetwise.training._finished import FinishedRun
-from facetwise.training._loop import fit
-from facetwise.training._prepare import Prepared
-from facetwise.training._results import write_results
+from facetwise.training import (
+    Assembled,
+    FinishedRun,
+    Prepared,
+    assemble,
+    depth_report,
+    fit,
+    read_checkpoint,
+    write_results,
+)
 
 __all__ = ["Added", "add_attribute"]
 

@@ -8,8 +8,7 @@ from facetwise.config import Config
 from facetwise.decisions import fit_policy, fit_shares, grow_neighbours, grow_policy, labels_of, scores_from_logits
 from facetwise.inference import Bundle, Predictor
 from facetwise.schema import UNKNOWN, Labels
-from facetwise.training._assemble import Assembled
-from facetwise.training._prepare import Prepared
+from facetwise.training import Assembled, Prepared
 
 __all__ = ["decide_addition", "join_addition"]
 

@@ -7,18 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
 
-from facetwise.config import Config
 from facetwise.data import Table, boxes, encode, read_table, resolve_pictures
 from facetwise.errors import BundleError, RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import available_cores
 from facetwise.images import Box, decode, fit, quiet_decoder, read_bytes
-from facetwise.inference import Bundle, Predictor, cache_root, root_of, write_bytes
+from facetwise.inference import cache_root, root_of, write_bytes
 from facetwise.inference.exporting import (
     BATCHES,
     Answering,
@@ -34,8 +33,7 @@ from facetwise.inference.exporting import (
 )
 from facetwise.models.backbones import Backbone
 from facetwise.runtime import Model, Precision, facts_from, load, read_contents
-from facetwise.schema import Schema
-from facetwise.training._prepare import Prepared
+from facetwise.training import FinishedRun
 
 __all__ = ["Exported", "Format", "export_run", "exported_file", "verify_run"]
 
@@ -48,46 +46,6 @@ GATE_INT8 = 5000
 CALIBRATING, CALIBRATING_BATCH = 256, 16
 # Questions to a server at the same time: enough to see batches that others share, too few to fill its queue.
 ASKING = 2
-
-
-class Deployable(Protocol):
-    """What is asked of a run."""
-
-    path: Path
-
-    @property
-    def bundle(self) -> Bundle:
-        """The trained artefact."""
-        ...
-
-    @property
-    def schema(self) -> Schema:
-        """The vocabulary."""
-        ...
-
-    @property
-    def config(self) -> Config:
-        """The resolved configuration."""
-        ...
-
-    @property
-    def prepared(self) -> Prepared:
-        """The run's own table."""
-        ...
-
-    def predictor(self) -> Predictor:
-        """The bundle ready to answer."""
-        ...
-
-    def backbone(self) -> Backbone:
-        """The backbone whose features it reads."""
-        ...
-
-    def describe(
-        self, table: Table, root: Path, *, report: Report = silent
-    ) -> tuple[np.ndarray, np.ndarray, dict[int, tuple[str, str]]]:
-        """Features of a new table, the readable rows, the issues."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +98,7 @@ def _box(sides: np.ndarray) -> Box | None:
     return None if left < 0 else (left, top, right, bottom)
 
 
-def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tuple[_Pictures, np.ndarray]:
+def _pictures(run: FinishedRun, table: Table, root: Path, rows: np.ndarray) -> tuple[_Pictures, np.ndarray]:
     """The pictures of rows that have exactly one; and which of the rows these are."""
     schema = run.schema
     found, _, _ = resolve_pictures(table, schema.images, root, allow_outside=run.config.allow_outside_root)
@@ -153,7 +111,7 @@ def _pictures(run: Deployable, table: Table, root: Path, rows: np.ndarray) -> tu
 
 
 def _probe(
-    run: Deployable,
+    run: FinishedRun,
     backbone: Backbone | None,
     table: Any,
     images: str | Path | None,
@@ -198,7 +156,7 @@ def _probe(
     )  # fmt: skip
 
 
-def _calibrating(run: Deployable, backbone: Backbone, images: str | Path | None) -> Iterator[np.ndarray]:
+def _calibrating(run: FinishedRun, backbone: Backbone, images: str | Path | None) -> Iterator[np.ndarray]:
     """Training pictures, the same ones at every export, spread over the table."""
     prepared = run.prepared
     side = prepared.rows[prepared.split.rows("train")]
@@ -216,7 +174,7 @@ def _counts(precision: Precision) -> Mapping[int, int]:
 
 
 def export_run(
-    run: Deployable,
+    run: FinishedRun,
     out: Path,
     *,
     format: Format = "onnx",  # noqa: A002  (the name of the command's option)
@@ -271,7 +229,7 @@ def export_run(
     return Exported(path=out, size=len(data), verification=found)
 
 
-def exported_file(run: Deployable, *, report: Report = silent) -> Path:
+def exported_file(run: FinishedRun, *, report: Report = silent) -> Path:
     """The run as an ONNX file in the cache, written and proved where it is not there yet.
 
     Its name comes from the bundle, which holds the digest of every file of the model, and from our version.
@@ -288,7 +246,7 @@ def exported_file(run: Deployable, *, report: Report = silent) -> Path:
 
 
 def verify_run(
-    run: Deployable,
+    run: FinishedRun,
     file: Path,
     *,
     table: Any = None,

@@ -9,9 +9,7 @@ from typing import Any
 from facetwise.errors import RunError
 from facetwise.events import silent
 from facetwise.inference import Bundle, Predictor
-from facetwise.training._checkpoints import read_checkpoint
-from facetwise.training._finished import FinishedRun
-from facetwise.training._prepare import Prepared, prepare, read_structure
+from facetwise.training import FinishedRun, Prepared, prepare, read_checkpoint, read_structure
 
 __all__ = ["predictor_of", "prepare_again", "source_of", "summary_of"]
 

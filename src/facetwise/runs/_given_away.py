@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from facetwise.errors import UserError
-from facetwise.training._hub import fetch_pretrained
-from facetwise.training._trained import Run, load
+from facetwise.runs._hub import fetch_pretrained
+from facetwise.runs._run import Run, load
 
 __all__ = ["from_pretrained"]
 

@@ -12,7 +12,7 @@ from facetwise.errors import UnavailableError, UserError
 from facetwise.inference import Bundle, write_bundle, write_json, write_text
 from facetwise.reports import Carded, model_card
 from facetwise.schema import schema_to_yaml
-from facetwise.training._finished import FinishedRun
+from facetwise.training import FinishedRun
 
 __all__ = ["fetch_pretrained", "push_pretrained", "write_pretrained"]
 

@@ -11,10 +11,9 @@ from facetwise.errors import RunError
 from facetwise.events import Report
 from facetwise.inference import read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
+from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
 from facetwise.schema import Labels
-from facetwise.training._finished import FinishedRun
-from facetwise.training._reporting import groups_of
-from facetwise.training._slices import check_column, evaluate_slices, slice_cells
+from facetwise.training import FinishedRun, groups_of
 
 __all__ = ["Judged", "Side", "evaluate_side", "evaluate_table"]
 

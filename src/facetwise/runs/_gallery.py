@@ -7,7 +7,7 @@ from facetwise.data import read_table, resolve_pictures
 from facetwise.inference import Answers, is_table, listed_pictures, root_of, write_bytes, write_text
 from facetwise.reports import choose_shown, gallery_page, gallery_png
 from facetwise.schema import Kind, Schema
-from facetwise.training._finished import FinishedRun
+from facetwise.training import FinishedRun
 
 __all__ = ["write_gallery"]
 

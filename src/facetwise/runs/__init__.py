@@ -1,0 +1,19 @@
+"""A finished run: its answers, its evaluation, one file of it, and what grows from it."""
+
+from facetwise.runs._adding import Added
+from facetwise.runs._deployed import Exported, export_run, verify_run
+from facetwise.runs._given_away import from_pretrained
+from facetwise.runs._predicted_shard import predict_shard, shard_file
+from facetwise.runs._run import Run, load
+
+__all__ = [
+    "Added",
+    "Exported",
+    "Run",
+    "export_run",
+    "from_pretrained",
+    "load",
+    "predict_shard",
+    "shard_file",
+    "verify_run",
+]
