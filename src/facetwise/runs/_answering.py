@@ -10,6 +10,7 @@ from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.inference import (
     Answers,
+    Described,
     Evidence,
     Filled,
     answers_from,
@@ -34,9 +35,8 @@ def predict_pictures(
     names, described = describe_source(
         source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
     )
-    issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
     decisions = run.predictor(checkpoint)(run.chosen_features(described))
-    return answers_from(run.schema, names, issues, decisions, sets_of=run.bundle.policy if sets else None)
+    return answers_from(run.schema, names, _reasons(described), decisions, sets_of=run.bundle.policy if sets else None)
 
 
 def predict_given(
@@ -59,15 +59,19 @@ def predict_given(
     )  # fmt: skip
     known, said, notices = given_cells(run.schema, table, given, described.good)
     tell(notices, report)
-    issues = [described.issues[n][0] if n in described.issues else None for n in range(len(names))]
     chosen = run.chosen_features(described)
     predictor = run.predictor(checkpoint)
     against = predictor.contradicted(chosen, known) & said
     policy = run.bundle.policy if sets else None
     return answers_from(
-        run.schema, names, issues, predictor(chosen, given=known), sets_of=policy, given=said,
+        run.schema, names, _reasons(described), predictor(chosen, given=known), sets_of=policy, given=said,
         contradicted=against,
     )  # fmt: skip
+
+
+def _reasons(described: Described) -> list[str | None]:
+    """Why a row has no answer, by row."""
+    return [described.issues[row][0] if row in described.issues else None for row in range(len(described.digests))]
 
 
 def evidence_for(

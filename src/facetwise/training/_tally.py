@@ -20,18 +20,21 @@ class Tally:
     def __init__(self, names: Sequence[str], device: torch.device) -> None:
         self.names = names
         self.sums = {name: torch.zeros(len(names), device=device) for name in ("losses", "weights", "steps")}
-        self._last: dict[str, Tensor] = {}
+        self._last: tuple[Tensor, Tensor, Tensor] | None = None
 
     def add(self, losses: Tensor, weights: Tensor, active: Tensor) -> None:
         """One more step: (attribute) of each."""
-        self._last = {"losses": torch.where(active, losses, torch.nan), "weights": weights}
+        self._last = losses, weights, active
         self.sums["losses"] += torch.where(active, losses, 0.0)
         self.sums["weights"] += weights
         self.sums["steps"] += active
 
     def row(self) -> dict[str, Any]:
         """The last step by column; attributes without a label in it have no loss."""
-        return {name: self._by_column(values) for name, values in self._last.items()}
+        if self._last is None:
+            return {}
+        losses, weights, active = self._last
+        return {"losses": self._by_column(torch.where(active, losses, torch.nan)), "weights": self._by_column(weights)}
 
     def close(self) -> tuple[float, dict[str, Any]]:
         """Mean loss of the attributes, and means by column over the steps that had labels; begins anew."""

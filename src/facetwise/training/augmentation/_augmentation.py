@@ -10,7 +10,7 @@ from torch import Tensor
 
 from facetwise.errors import UserError
 
-__all__ = ["GREY", "Augmentation", "Augmenter", "between", "check_share"]
+__all__ = ["GREY", "Augmentation", "Augmenter", "Preset", "between", "check_share"]
 
 # What fills places that a picture does not reach: the middle of the range, near the mean of every normalisation.
 GREY = 127
@@ -34,6 +34,19 @@ class Augmentation(ABC):
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
         """The changed picture."""
+
+
+class Preset(Augmentation):
+    """Several augmentations, one after the other."""
+
+    steps: tuple[Augmentation, ...]
+
+    def __call__(
+        self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
+    ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        for step in self.steps:
+            picture = step(picture, draw)
+        return picture
 
 
 def between(draw: np.random.Generator, low: float, high: float) -> float:

@@ -2,11 +2,7 @@
 
 from typing import ClassVar
 
-import numpy as np
-from jaxtyping import UInt8
-from torch import Tensor
-
-from facetwise.training.augmentation._augmentation import Augmentation
+from facetwise.training.augmentation._augmentation import Preset
 from facetwise.training.augmentation._colour_jitter import ColourJitter
 from facetwise.training.augmentation._flip import HorizontalFlip
 from facetwise.training.augmentation._random_resized_crop import RandomResizedCrop
@@ -14,7 +10,7 @@ from facetwise.training.augmentation._random_resized_crop import RandomResizedCr
 __all__ = ["LightAugmentation"]
 
 
-class LightAugmentation(Augmentation):
+class LightAugmentation(Preset):
     """Crops of at least 60 % of the area, mirror images, a little of another light; no other hue.
 
     Source: the standard training recipe of He et al. (2016, section 3.4), with larger crops.
@@ -31,10 +27,3 @@ class LightAugmentation(Augmentation):
             ColourJitter(brightness=0.15, contrast=0.15, saturation=0.1, probability=0.5),
         )  # fmt: skip
         self.flip = flip
-
-    def __call__(
-        self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
-    ) -> UInt8[Tensor, "3 newrows newcolumns"]:
-        for step in self.steps:
-            picture = step(picture, draw)
-        return picture

@@ -2,11 +2,7 @@
 
 from typing import ClassVar
 
-import numpy as np
-from jaxtyping import UInt8
-from torch import Tensor
-
-from facetwise.training.augmentation._augmentation import Augmentation
+from facetwise.training.augmentation._augmentation import Preset
 from facetwise.training.augmentation._coarse_dropout import CoarseDropout
 from facetwise.training.augmentation._colour_jitter import ColourJitter
 from facetwise.training.augmentation._elastic import ElasticDistortion
@@ -19,7 +15,7 @@ from facetwise.training.augmentation._rotation import Rotation
 __all__ = ["StrongAugmentation"]
 
 
-class StrongAugmentation(Augmentation):
+class StrongAugmentation(Preset):
     """Crops, mirror images, turns, slants, distortions, another light, holes.
 
     Source: the list of the MMoE-for-DINOv2 system (RandomResizedCrop, HorizontalFlip, CoarseDropout, ColorJitter,
@@ -39,10 +35,3 @@ class StrongAugmentation(Augmentation):
             CoarseDropout(),
         )  # fmt: skip
         self.flip = flip
-
-    def __call__(
-        self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
-    ) -> UInt8[Tensor, "3 newrows newcolumns"]:
-        for step in self.steps:
-            picture = step(picture, draw)
-        return picture
