@@ -140,8 +140,9 @@ def outcome(out: Path) -> dict[str, Any]:
             found[name] = [{key: value for key, value in line.items() if key != "seconds"} for line in lines]
         elif path.suffix == ".json":
             found[name] = _told(path)
-        elif name == "report.html":  # it tells how long the training took
-            found[name] = re.sub(r"epochs in [\d,]+ s", "epochs", path.read_text(encoding="utf-8"))
+        elif name == "report.html":  # it tells whose it is, and how long the training took
+            page = re.sub(rf"\b{out.name}\b", "run", path.read_text(encoding="utf-8"))
+            found[name] = re.sub(r"epochs in [\d,]+ s", "epochs", page)
         else:
             found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found

@@ -189,7 +189,7 @@ def test_every_mistake_has_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("trunk.width=abc", ["trunk.width is a whole number", "'abc'", "--set trunk.width=384"]),
+        ("trunk.width=abc", ["trunk.width is a whole number", "'abc'", "--set trunk.width=256"]),
         ("trunk.width=.nan", ["a whole number", "not finite"]),
         ("trunk.dropout=.inf", ["a number", "not finite"]),
         ("trunk.width=99999999999", ["a whole number"]),

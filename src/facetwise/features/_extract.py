@@ -13,7 +13,7 @@ from facetwise.features._budget import check_budget, measure_machine
 from facetwise.features._cache import FeatureStore
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extraction import Extraction, ImageProblem
-from facetwise.features._pipeline import Described, Failed, Known, Place, Recipe, Wanted, describe
+from facetwise.features._pipeline import Described, Failed, Place, Recipe, Wanted, describe
 from facetwise.features._plan import feature_key, plan_engine
 from facetwise.images import Look, to_box
 from facetwise.models.backbones import Backbone
@@ -99,12 +99,11 @@ def extract(
                         undecodable[event.key] = problems[event.position]
                     done += 1
                 else:
-                    places = [event.place] if isinstance(event, Known) else event.places
-                    for place in places:
+                    for place in event.places:
                         digests[place.position], keys[place.position] = place.digest, place.key
                     if isinstance(event, Described):
                         fresh.add(event)
-                    done += len(places)
+                    done += len(event.places)
                 if progress is not None:
                     progress(done, len(paths))
     finally:

@@ -21,6 +21,9 @@ from facetwise.models.backbones import Preprocessing
 
 __all__ = ["Described", "Event", "Failed", "Known", "Place", "Recipe", "Wanted", "describe"]
 
+# Pictures without work that are told of together: to wake whoever listens takes longer than to read a small file.
+_TOGETHER = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -41,9 +44,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A picture that needs no work: its row is in the cache, or another of the list has the same."""
+    """Pictures that need no work: their rows are in the cache, or others of the list have the same."""
 
-    place: Place
+    places: list[Place]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,7 @@ class Recipe:
 
 
 def describe(wanted: Sequence[Wanted], recipe: Recipe, *, workers: int) -> Generator[Event]:
-    """One event for every picture that needs no batch, one for every batch, in any order.
+    """An event for every picture that cannot be read, for every batch, and for pictures without work, in any order.
 
     What a thread raises is raised here, after all events of finished work.
     """
@@ -132,10 +135,16 @@ class _Work:
 
     def run(self) -> None:
         """One thread."""
-        whole = False
+        whole, known = False, list[Place]()
         try:
             while (position := self._take()) is not None:
-                self._prepare(position)
+                if (place := self._prepare(position)) is not None:
+                    known.append(place)
+                if len(known) == _TOGETHER:
+                    self._tell(Known(known))
+                    known = []
+            if known:
+                self._tell(Known(known))
             self._describe(self._leave())
             whole = True
         finally:
@@ -143,7 +152,8 @@ class _Work:
                 self.stopped.set()
             self.events.put(None)
 
-    def _prepare(self, position: int) -> None:
+    def _prepare(self, position: int) -> Place | None:
+        """The place of a picture that needs no work; of any other, the work."""
         wanted, key = self._wanted[position], None
         try:
             data = read_bytes(wanted.path)
@@ -151,12 +161,14 @@ class _Work:
             key = part_digest(content, wanted.box)
             place = Place(position, content, key)
             if self._recipe.known(key) or not self._claim(key):
-                return self._tell(Known(place))
+                return place
             picture = decode(data, draft=self._draft, box=wanted.box)
         except ImageError as problem:
-            return self._tell(Failed(position, key, problem.reason, str(problem)))
+            self._tell(Failed(position, key, problem.reason, str(problem)))
+            return None
         pixels = fit(picture, size=self._size, mode=self._mode)
-        return self._describe(self._add((place, look(picture), pixels)))
+        self._describe(self._add((place, look(picture), pixels)))
+        return None
 
     def _describe(self, batch: list[_Portrait]) -> None:
         if batch:

@@ -115,12 +115,10 @@ def _thumbnail(path: Path, box: Box | None, pictures: Pictures, side: int) -> st
     try:
         # Reduced decoding where the file allows it: the same part and shape, and a camera's picture in a third of the
         # time. The pixels differ by less than a thumbnail shows.
-        picture = decode(read_bytes(path), draft=short_side(min(pictures.size, 2 * side), pictures.fit), box=box)
+        picture = decode(read_bytes(path), draft=short_side(side, pictures.fit), box=box)
     except ImageError:
         return None
-    seen = Image.fromarray(fit(picture, size=min(pictures.size, 2 * side), mode=pictures.fit))
-    if seen.width > side:
-        seen = seen.resize((side, side), Image.Resampling.BOX)
+    seen = Image.fromarray(fit(picture, size=min(pictures.size, side), mode=pictures.fit))
     sink = BytesIO()
     seen.save(sink, format="JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{b64encode(sink.getvalue()).decode('ascii')}"

@@ -40,7 +40,7 @@ class SharedTrunk(Trunk):
         self,
         *,
         features: int,
-        width: int = 384,
+        width: int = 256,
         layers: int = 1,
         norm: Norm = "layer",
         activation: Activation = "gelu",
