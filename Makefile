@@ -15,7 +15,7 @@ help:
 	@echo "make check   format, lint, types and layers; seconds"
 	@echo "make docs    the documentation, in docs/_build; warnings are errors"
 	@echo "make soak    kill training and extraction a hundred times at random moments; half an hour"
-	@echo "make bench   the benchmarks, one after another; an hour"
+	@echo "make bench   the benchmarks, one after another; many hours"
 	@echo "make clean   remove what was built; .venv stays"
 
 demo: $(READY)

@@ -18,9 +18,18 @@ TOO_WIDE = {"Exception", "BaseException"}
 
 
 def _calls(path: Path) -> Iterator[tuple[str, ast.Call]]:
+    """Every call by the full name of what is called, whatever a module was called when it was imported."""
+    modules = {
+        alias.asname: alias.name
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Import)
+        for alias in node.names
+        if alias.asname
+    }
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Call):
-            yield ast.unparse(node.func), node
+            first, dot, rest = ast.unparse(node.func).partition(".")
+            yield modules.get(first, first) + dot + rest, node
 
 
 def _keyword(call: ast.Call, name: str) -> object:
@@ -48,7 +57,7 @@ def _complaints(path: Path) -> Iterator[str]:
             yield f"{call.lineno}: runs the code of a downloaded model"
         if name == "torch.load" and _keyword(call, "weights_only") is not True:
             yield f"{call.lineno}: torch.load without weights_only=True"
-        if name in ("np.load", "numpy.load") and _keyword(call, "allow_pickle") is not False:
+        if name == "numpy.load" and _keyword(call, "allow_pickle") is not False:
             yield f"{call.lineno}: np.load without allow_pickle=False"
         if _keyword(call, "shell") is True:
             yield f"{call.lineno}: a shell"
@@ -66,10 +75,14 @@ UNSAFE = (
     "from pickle import load",
     "import torch\ntorch.load('x')",
     "import torch\ntorch.load('x', weights_only=False)",
+    "import torch as t\nt.load('x')",
     "from torch import load",
     "import numpy as np\nnp.load('x')",
     "import numpy as np\nnp.load('x', allow_pickle=True)",
+    "import numpy\nnumpy.load('x')",
     "import yaml\nyaml.load('x', Loader=yaml.SafeLoader)",
+    "import yaml as text\ntext.load('x')",
+    "import os as system\nsystem.system('x')",
     "from yaml import load",
     "import yaml\nyaml.unsafe_load('x')",
     "eval('1')",
