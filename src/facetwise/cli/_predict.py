@@ -40,6 +40,12 @@ def predict(
     per_class: Annotated[
         int, typer.Option("--per-class", metavar="N", min=1, help="Of the gallery: pictures of each class.")
     ] = 3,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--explain", metavar="A,B", help="Of the gallery: draw where these attributes' answers come from."
+        ),
+    ] = None,
     checkpoint: Checkpoint = "best_score",
     shard: Shard = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
@@ -47,6 +53,8 @@ def predict(
     machine: Json = False,
 ) -> None:
     """Fill in the attributes of new pictures."""
+    if explain and gallery is None:
+        raise UserError("regions are drawn in a gallery. Found --explain without one. Fix: add --gallery FILE.html")
     if shard is not None:
         _predict_shard(
             run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
@@ -71,11 +79,14 @@ def predict(
         predictions = trained.predict(
             asked, images=images, given=listed(given) or (), sets=sets, checkpoint=checkpoint, report=report
         )
+        if gallery is not None:
+            shown = trained.write_gallery(
+                gallery, predictions, asked, images=images, classes=classes, per_class=per_class,
+                explain=listed(explain) or (), checkpoint=checkpoint, report=report,
+            )  # fmt: skip
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
-    if gallery is not None:
-        shown = trained.write_gallery(gallery, predictions, asked, images=images, classes=classes, per_class=per_class)
     counts = count_states(predictions.rows, columns)
     if not (quiet and out is not None):
         show_answers(screen, predictions.rows, columns)
