@@ -20,7 +20,17 @@ import numpy as np
 
 from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
-from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
+from facetwise.data import (
+    Inference,
+    Notice,
+    RuleKept,
+    complete_schema,
+    encode,
+    read_table,
+    resolve_pictures,
+    rules_kept,
+    split_rows,
+)
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
 from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
@@ -85,6 +95,7 @@ class Inspection:
         schema: The schema, classes and applicability from training rows.
         coverage: Share of rows with a value, per attribute column.
         split: How the rows would be split.
+        rules: The schema's rules between attributes, then those that nearly all rows keep; which rows break them.
         inference: The readings with the reasons for group and category.
     """
 
@@ -95,6 +106,7 @@ class Inspection:
     schema: Schema
     coverage: dict[str, float]
     split: str
+    rules: tuple[RuleKept, ...]
     inference: Inference = field(repr=False)
 
 
@@ -120,8 +132,9 @@ def inspect(
     exclude: Sequence[str] = (),
     min_count: int = 5,
     seed: int = 0,
+    schema: str | Path | Schema | None = None,
 ) -> Inspection:
-    """Read a table as `train` would, without opening a picture.
+    """Read a table as `train` would, without opening a picture; with a schema, hold the table against it.
 
     Raises:
         TableError, ConfigError: Everything that is wrong, at once.
@@ -129,12 +142,13 @@ def inspect(
     read = read_table(table)
     root = root_of(table, images)
     structure = infer_structure(read, root, category=category, group=group)
-    split = split_rows(read, structure, seed=seed)
-    schema, notices = complete_schema(
-        structure, read, split.rows("train"), min_count=min_count,
+    declared = structure if schema is None else schema if isinstance(schema, Schema) else read_schema(Path(schema))
+    split = split_rows(read, declared, seed=seed)
+    found, notices = complete_schema(
+        declared, read, split.rows("train"), min_count=min_count,
         attributes=None if attributes is None else list(attributes), exclude=list(exclude),
     )  # fmt: skip
-    _, odd = encode(schema, read)
+    labels, odd = encode(found, read)
     paths: list[Notice] = []
     if structure.images and root.is_dir():
         _, paths, _ = resolve_pictures(read, structure.images, root)
@@ -146,9 +160,10 @@ def inspect(
         items=len(read),
         readings=structure.readings,
         notices=(*structure.notices, *split.notices, *notices, *odd, *paths),
-        schema=schema,
+        schema=found,
         coverage=coverage,
         split=split.how,
+        rules=tuple(rules_kept(found, read, labels)),
         inference=structure,
     )
 

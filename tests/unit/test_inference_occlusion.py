@@ -126,7 +126,7 @@ def test_the_drawing_leaves_what_is_hot_as_it_is(tmp_path: Path) -> None:
     html = gallery_page("run", "mark", [shown])
     assert html.count("data:image/jpeg") == 4
     assert "&lt;b&gt;" in html
-    for words in ("90 %, hidden 20 %", "no single part decides it", "3 less when hidden"):
+    for words in ("90\u00a0%, hidden 20\u00a0%", "no single part decides it", "3 less when hidden"):
         assert words in html
     assert "None of the pictures can be shown" in gallery_page("run", "mark", [])
 
@@ -154,14 +154,14 @@ def test_a_planted_patch_is_found_by_a_trained_run(shop: tuple[fw.Run, list[tupl
     run, planted = shop
     assert run.evaluate().attributes["colour"].accuracy > 0.9
     hits = 0
-    for path, row, column in planted[:12]:
+    for path, row, column in planted[:4]:
         explained = run.explain(path, ["colour"])
-        heat = explained.regions["colour"].heat
-        at = np.unravel_index(heat.argmax(), heat.shape)
-        hits += (at[0] // 2, at[1] // 2) == (row, column)
         assert explained.pixels.shape == (224, 224, 3)
-    # By chance one in sixteen.
-    assert hits >= 10
+        # The square is two by two cells.
+        heat = explained.regions["colour"].heat.reshape(4, 2, 4, 2).mean(axis=(1, 3))
+        hits += np.unravel_index(heat.argmax(), heat.shape) == (row, column)
+    # By chance one in sixteen each: three of four in one try of 1,000.
+    assert hits >= 3
 
 
 @pytest.mark.slow

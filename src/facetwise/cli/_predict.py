@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers
+from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers, show_rules
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, Shard, listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
@@ -103,6 +103,7 @@ def predict(
         screen.result(f"  the picture contradicts {image}: {column} = {answer(cell)}")
     if len(against) > CONTRADICTIONS_SHOWN:
         screen.result(f"  and {len(against) - CONTRADICTIONS_SHOWN:,} more cells that the pictures contradict")
+    show_rules(screen, predictions.rules)
     if gallery is not None:
         screen.result(f"{shown:,} pictures in {gallery}")
     if out is not None:
@@ -114,6 +115,10 @@ def predict(
             "run": str(trained.path),
             "out": str(out) if out else None,
             "counts": {name: counts[name] for name in (VALUE, ABSTAINED, NOT_APPLICABLE, "unreadable")},
+            "rules": [
+                {"rule": str(one.rule), "declared": one.declared, "repaired": one.repaired, "left": one.left}
+                for one in predictions.rules
+            ],
             "rows": [
                 {
                     "image": str(row["image"]),

@@ -58,8 +58,8 @@ def _verdict(region: Region) -> str:
     if region.chance is None or region.lowest is None:
         return f"{region.heat.max():.3g} less when hidden" if region.heat.max() > 0 else "no part adds to it"
     if region.heat.max() < FAINT:
-        return f"{100 * region.chance:.0f} %, and no single part decides it"
-    return f"{100 * region.chance:.0f} %, hidden {100 * region.lowest:.0f} %"
+        return f"{100 * region.chance:.0f}\u00a0%, and no single part decides it"
+    return f"{100 * region.chance:.0f}\u00a0%, hidden {100 * region.lowest:.0f}\u00a0%"
 
 
 def region_figures(explained: Explained) -> str:
