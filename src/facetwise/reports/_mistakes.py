@@ -124,6 +124,7 @@ def _nearest(album: Album, rows: list[Nearby], column: str) -> str:
         value = row.cells.get(column, "unknown")
         said = ", ".join(value) if isinstance(value, list) else f"{value:.4g}" if isinstance(value, float) else value
         shown = album.show(row.place) if row.place is not None else '<span class="p"></span>'
+        said = str(said)
         said = said if len(said) <= _SHORT else said[: _SHORT - 1] + "…"
         figures.append(f"<figure>{shown}<figcaption>{text(said)}</figcaption></figure>")
     return f'<div class="near">{"".join(figures)}</div>' if figures else ""

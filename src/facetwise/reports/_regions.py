@@ -51,7 +51,7 @@ def _said(region: Region) -> str:
         return "does not apply"
     if isinstance(value, list):
         return ", ".join(value) or "none of them"
-    return f"{value:.4g}" if isinstance(value, float) else value
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _verdict(region: Region) -> str:
