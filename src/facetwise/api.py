@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,11 +20,10 @@ import numpy as np
 
 from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
-from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
 from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
-from facetwise.inference import describe_source, root_of, write_bytes, write_text
+from facetwise.inference import describe_source, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load
@@ -43,7 +42,6 @@ from facetwise.training import (
     environment,
     from_callable,
     hold,
-    infer_structure,
     is_finished,
     joined,
     own_config,
@@ -52,6 +50,8 @@ from facetwise.training import (
     run_training,
     tracked,
 )
+from facetwise.training import Inspection as Inspection
+from facetwise.training import inspect as inspect
 from facetwise.training import prepare as prepare_rows
 from facetwise.training import prepare_release as prepare
 
@@ -74,31 +74,6 @@ __all__ = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Inspection:
-    """What `inspect` concludes from a table.
-
-    Args:
-        table: Where it came from.
-        items: Rows.
-        readings: One per column: role, kind, reason, and the YAML line that overrules it.
-        notices: What the user should know.
-        schema: The schema, classes and applicability from training rows.
-        coverage: Share of rows with a value, per attribute column.
-        split: How the rows would be split.
-        inference: The readings with the reasons for group and category.
-    """
-
-    table: str
-    items: int
-    readings: tuple[ColumnReading, ...]
-    notices: tuple[Notice, ...]
-    schema: Schema
-    coverage: dict[str, float]
-    split: str
-    inference: Inference = field(repr=False)
-
-
-@dataclass(frozen=True, kw_only=True)
 class ExtractionSummary:
     """What `extract` did: pictures, how many were computed now, which could not be read, time, where features went."""
 
@@ -108,49 +83,6 @@ class ExtractionSummary:
     seconds: float
     rate: float
     path: Path | None
-
-
-def inspect(
-    table: Any,
-    *,
-    images: str | Path | None = None,
-    category: str | None = None,
-    group: str | None = None,
-    attributes: Sequence[str] | None = None,
-    exclude: Sequence[str] = (),
-    min_count: int = 5,
-    seed: int = 0,
-) -> Inspection:
-    """Read a table as `train` would, without opening a picture.
-
-    Raises:
-        TableError, ConfigError: Everything that is wrong, at once.
-    """
-    read = read_table(table)
-    root = root_of(table, images)
-    structure = infer_structure(read, root, category=category, group=group)
-    split = split_rows(read, structure, seed=seed)
-    schema, notices = complete_schema(
-        structure, read, split.rows("train"), min_count=min_count,
-        attributes=None if attributes is None else list(attributes), exclude=list(exclude),
-    )  # fmt: skip
-    _, odd = encode(schema, read)
-    paths: list[Notice] = []
-    if structure.images and root.is_dir():
-        _, paths, _ = resolve_pictures(read, structure.images, root)
-    coverage = {
-        reading.column: reading.filled / max(1, len(read)) for reading in structure.readings if reading.kind is not None
-    }
-    return Inspection(
-        table=read.name,
-        items=len(read),
-        readings=structure.readings,
-        notices=(*structure.notices, *split.notices, *notices, *odd, *paths),
-        schema=schema,
-        coverage=coverage,
-        split=split.how,
-        inference=structure,
-    )
 
 
 def extract(

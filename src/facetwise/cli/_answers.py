@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING, Any
 from facetwise.cli._screen import Screen
 
 if TYPE_CHECKING:
+    from facetwise.decisions import RuleCount
     from facetwise.inference import Cell
 
-__all__ = ["ABSTAINED", "NOT_APPLICABLE", "VALUE", "answer", "count_states", "show_answers"]
+__all__ = ["ABSTAINED", "NOT_APPLICABLE", "VALUE", "answer", "count_states", "show_answers", "show_rules"]
 
 VALUE, ABSTAINED, NOT_APPLICABLE = "value", "abstained", "not_applicable"
 # A row of a terminal holds about this many attributes beside the picture's name.
 COLUMNS_SHOWN = 6
+# Rules that mattered most; the machine's document has all.
+RULES_SHOWN = 5
 
 
 def answer(cell: "Cell", *, confidence: bool = False) -> str:
@@ -52,3 +55,15 @@ def show_answers(screen: Screen, rows: Sequence[Mapping[str, Any]], columns: Seq
     hidden += [f"{len(columns) - len(shown)} more attributes"] if len(columns) > len(shown) else []
     if hidden:
         screen.say(f"... and {' and '.join(hidden)}")
+
+
+def show_rules(screen: Screen, rules: Sequence["RuleCount"]) -> None:
+    """What rules between attributes did to the answers: how many they changed, and how many break them still."""
+    if not rules:
+        return
+    screen.result(f"{len(rules):,} rules between attributes mattered:")
+    for one in rules[:RULES_SHOWN]:
+        left = f", {one.left:,} break it still" if one.left else ""
+        screen.result(f"  {one.rule} ({'declared' if one.declared else 'mined'}): {one.repaired:,} repaired{left}")
+    if len(rules) > RULES_SHOWN:
+        screen.result(f"  and {len(rules) - RULES_SHOWN:,} more")

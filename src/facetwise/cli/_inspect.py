@@ -5,22 +5,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facetwise.cli._options import Images, Json, Overwrite, Quiet, listed
+from facetwise.cli._options import Images, Json, Overwrite, Quiet, SchemaFile, listed
 from facetwise.cli._screen import Screen, percent
 from facetwise.errors import UserError
 
 if TYPE_CHECKING:
     from facetwise.api import Inspection
+    from facetwise.data import RuleKept
 
 __all__ = ["inspect"]
+
+# Rules of the table itself with exceptions: those that the terminal shows, and those of the machine's document.
+RULES_SHOWN, RULES_TOLD = 5, 200
 
 
 def inspect(
     table: Annotated[Path, typer.Argument(metavar="TABLE", help="CSV, TSV or Parquet; one row per item.")],
     images: Images = None,
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="Where to write the schema.")] = Path(
-        "schema.yaml"
-    ),
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Where to write the schema; schema.yaml if not given.")
+    ] = None,
+    schema: SchemaFile = None,
     group: Annotated[str | None, typer.Option("--group", metavar="COLUMN", help="Rows that stay together.")] = None,
     category: Annotated[
         str | None, typer.Option("--category", metavar="COLUMN", help="Column that decides which others apply.")
@@ -37,11 +42,13 @@ def inspect(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Read a table, say why it is read so, write schema.yaml."""
-    if out.exists() and not overwrite:
+    """Read a table, say why it is read so, write schema.yaml; or hold the table against a schema that is there."""
+    if out is None and schema is None:
+        out = Path("schema.yaml")
+    if out is not None and out.exists() and not overwrite:
         raise UserError(f"{out} is there already. Keep it and name another with --out FILE, or add --overwrite.")
     from facetwise import api
-    from facetwise.schema import schema_to_yaml
+    from facetwise.schema import rule_to_dict, schema_to_yaml
 
     screen = Screen(quiet=quiet, machine=machine)
     found = api.inspect(
@@ -53,19 +60,23 @@ def inspect(
         exclude=listed(exclude) or (),
         min_count=min_count,
         seed=seed,
+        schema=schema,
     )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(schema_to_yaml(found.schema), encoding="utf-8")
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(schema_to_yaml(found.schema), encoding="utf-8")
     _show(screen, found)
+    _show_rules(screen, found)
     screen.say()
-    screen.result(f"Schema written to {out}. Edit it where a reading is wrong; the lines above show how.")
+    if out is not None:
+        screen.result(f"Schema written to {out}. Edit it where a reading is wrong; the lines above show how.")
     where = ["--images", images] if images else []
-    screen.next(["facetwise", "train", table, *where, "--schema", out, "--out", "runs/first"])
+    screen.next(["facetwise", "train", table, *where, "--schema", out or schema, "--out", "runs/first"])
     screen.document(
         {
             "table": found.table,
             "items": found.items,
-            "schema": str(out),
+            "schema": str(out or schema),
             "split": found.split,
             "columns": [
                 {
@@ -77,6 +88,16 @@ def inspect(
                     "overrule": reading.overrule,
                 }
                 for reading in found.readings
+            ],
+            "rules": [
+                {
+                    "rule": rule_to_dict(one.rule),
+                    "declared": one.declared,
+                    "support": one.support,
+                    "broken": one.broken,
+                    "rows": list(one.rows),
+                }
+                for one in [*_declared(found), *_excepted(found)[:RULES_TOLD]]
             ],
             "notices": [
                 {"code": notice.code, "message": notice.message, "column": notice.column, "rows": list(notice.rows)}
@@ -105,3 +126,35 @@ def _show(screen: Screen, found: "Inspection") -> None:
         screen.title("To know")
     for notice in found.notices:
         screen.warn(notice)
+
+
+def _declared(found: "Inspection") -> list["RuleKept"]:
+    return [one for one in found.rules if one.declared]
+
+
+def _excepted(found: "Inspection") -> list["RuleKept"]:
+    """Rules that nobody declared, that nearly all rows keep, and that some break."""
+    return [one for one in found.rules if not one.declared and one.broken]
+
+
+def _show_rules(screen: Screen, found: "Inspection") -> None:
+    """Declared rules with the rows that break them; exceptions of what else nearly all rows keep."""
+    declared, excepted = _declared(found), _excepted(found)
+    kept = len(found.rules) - len(declared) - len(excepted)
+    if not found.rules:
+        return
+    screen.title("Rules between attributes")
+    shown = [*declared, *excepted[:RULES_SHOWN]]
+    if shown:
+        rows = [
+            (str(one.rule), "the schema" if one.declared else "nearly all rows", f"{one.support:,}", f"{one.broken:,}",
+             ", ".join(map(str, one.rows)) + (", ..." if one.broken > len(one.rows) else ""))
+            for one in shown
+        ]  # fmt: skip
+        screen.table(("rule", "said by", "rows", "broken", "rows that break it"), rows, right=[2, 3])
+    if (more := len(excepted) - RULES_SHOWN) > 0:
+        screen.say(f"... and {more:,} more that nearly all rows keep (--json has the first {RULES_TOLD}).")
+    if kept:
+        screen.say(
+            f"{kept:,} more are kept by every row that they are about: `train --set rules=mined` holds answers to them."
+        )

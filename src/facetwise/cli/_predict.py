@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers
+from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers, show_rules
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, Shard, listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
@@ -40,6 +40,12 @@ def predict(
     per_class: Annotated[
         int, typer.Option("--per-class", metavar="N", min=1, help="Of the gallery: pictures of each class.")
     ] = 3,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--explain", metavar="A,B", help="Of the gallery: draw where these attributes' answers come from."
+        ),
+    ] = None,
     checkpoint: Checkpoint = "best_score",
     shard: Shard = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
@@ -47,6 +53,8 @@ def predict(
     machine: Json = False,
 ) -> None:
     """Fill in the attributes of new pictures."""
+    if explain and gallery is None:
+        raise UserError("regions are drawn in a gallery. Found --explain without one. Fix: add --gallery FILE.html")
     if shard is not None:
         _predict_shard(
             run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
@@ -71,11 +79,14 @@ def predict(
         predictions = trained.predict(
             asked, images=images, given=listed(given) or (), sets=sets, checkpoint=checkpoint, report=report
         )
+        if gallery is not None:
+            shown = trained.write_gallery(
+                gallery, predictions, asked, images=images, classes=classes, per_class=per_class,
+                explain=listed(explain) or (), checkpoint=checkpoint, report=report,
+            )  # fmt: skip
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
-    if gallery is not None:
-        shown = trained.write_gallery(gallery, predictions, asked, images=images, classes=classes, per_class=per_class)
     counts = count_states(predictions.rows, columns)
     if not (quiet and out is not None):
         show_answers(screen, predictions.rows, columns)
@@ -92,6 +103,7 @@ def predict(
         screen.result(f"  the picture contradicts {image}: {column} = {answer(cell)}")
     if len(against) > CONTRADICTIONS_SHOWN:
         screen.result(f"  and {len(against) - CONTRADICTIONS_SHOWN:,} more cells that the pictures contradict")
+    show_rules(screen, predictions.rules)
     if gallery is not None:
         screen.result(f"{shown:,} pictures in {gallery}")
     if out is not None:
@@ -103,6 +115,10 @@ def predict(
             "run": str(trained.path),
             "out": str(out) if out else None,
             "counts": {name: counts[name] for name in (VALUE, ABSTAINED, NOT_APPLICABLE, "unreadable")},
+            "rules": [
+                {"rule": str(one.rule), "declared": one.declared, "repaired": one.repaired, "left": one.left}
+                for one in predictions.rules
+            ],
             "rows": [
                 {
                     "image": str(row["image"]),

@@ -14,6 +14,7 @@ from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
 from facetwise.data._resolve import resolve_images, resolve_pictures
+from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES
 from facetwise.data._spelled import Spelling, read_spelled
 from facetwise.data._split import Split, split_rows
@@ -33,10 +34,12 @@ __all__ = [
     "Notice",
     "PreviousSplit",
     "Role",
+    "RuleKept",
     "Spelling",
     "Split",
     "Table",
     "boxes",
+    "broken_rules",
     "complete_schema",
     "correct",
     "encode",
@@ -51,6 +54,7 @@ __all__ = [
     "resolve_images",
     "resolve_pictures",
     "row_weights",
+    "rules_kept",
     "split_rows",
     "tell",
     "write_split",

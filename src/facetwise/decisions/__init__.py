@@ -24,6 +24,7 @@ from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, N
 from facetwise.decisions._numbers import NumberScale
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._rows import Cell, rows_from
+from facetwise.decisions._rule_counts import RuleCount, count_rules
 from facetwise.decisions._rules import Repaired, broken, repair
 from facetwise.decisions._scores import applicability_table, scores_from_logits
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
@@ -57,6 +58,7 @@ __all__ = [
     "NumberScale",
     "Policy",
     "Repaired",
+    "RuleCount",
     "add_class",
     "add_neighbours",
     "answers_digest",
@@ -72,6 +74,7 @@ __all__ = [
     "check_thresholds",
     "conformal_quantile",
     "contradictions",
+    "count_rules",
     "decide",
     "fit_calibration",
     "fit_conformal",

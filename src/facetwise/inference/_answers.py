@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from facetwise.decisions import Cell, Decisions, Policy, rows_from
+from facetwise.decisions import Cell, Decisions, Policy, RuleCount, rows_from
 from facetwise.errors import UserError
 from facetwise.inference._atomic import write_bytes, write_text
 from facetwise.inference._formula import inert
@@ -26,11 +26,13 @@ class Answers:
         rows: One dictionary per image, in the order asked: `image`, `issue` (None, or why the picture could not be
             read) and one `Cell` per attribute; an unreadable picture has no cells.
         extras: By column what else is told in columns of their own: set, low, high, given.
+        rules: Rules between attributes that changed answers, or that answers break.
     """
 
     columns: tuple[str, ...]
     rows: list[dict[str, Any]]
     extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rules: tuple[RuleCount, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -106,7 +108,8 @@ def answers_from(
     sets_of: Policy | None = None,
     given: np.ndarray | None = None,
     contradicted: np.ndarray | None = None,
+    rules: Sequence[RuleCount] = (),
 ) -> Answers:
     """Decisions about the readable images, in order, to one row per image; see `facetwise.decisions.rows_from`."""
     rows, extras = rows_from(schema, images, issues, decisions, sets_of=sets_of, given=given, contradicted=contradicted)
-    return Answers(tuple(a.column for a in schema.attributes), rows, extras)
+    return Answers(tuple(a.column for a in schema.attributes), rows, extras, tuple(rules))

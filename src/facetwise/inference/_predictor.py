@@ -11,9 +11,11 @@ import torch
 from facetwise.decisions import (
     Decisions,
     Neighbours,
+    RuleCount,
     before_learning,
     calibrate,
     contradictions,
+    count_rules,
     decide,
     hold_applicability,
     hold_values,
@@ -153,6 +155,11 @@ class Predictor:
         """What `scores` gave, and what is known already, to decisions."""
         bundle = self.bundle
         return decide(bundle.schema, scores, applies, thresholds=bundle.thresholds, policy=bundle.policy, given=given)
+
+    def rules(self, decisions: Decisions, *, given: Labels | None = None) -> list[RuleCount]:
+        """What rules between attributes did to decisions of this predictor."""
+        bundle = self.bundle
+        return count_rules(bundle.schema, decisions, thresholds=bundle.thresholds, policy=bundle.policy, given=given)
 
     def contradicted(self, features: np.ndarray, known: Labels) -> np.ndarray:
         """(item, attribute) bool: known cells that the picture speaks against, as the model sees it without them."""

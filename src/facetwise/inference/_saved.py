@@ -101,7 +101,9 @@ def read_predictions(
     Raises:
         RunError: The file is about other attributes.
     """
-    table = pq.read_table(path)
+    # Not `read_table`: that one imports the room of data sets, and pandas with it, for a single file.
+    with pq.ParquetFile(path) as file:
+        table = file.read()
     columns, found = [a.column for a in schema.attributes], table["attribute"].unique().to_pylist()
     if table.num_rows and found != columns:
         raise RunError(f"{path} holds the schema's attributes in their order. Found {found}. Fix: train again")

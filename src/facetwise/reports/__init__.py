@@ -7,6 +7,7 @@ from facetwise.reports._facts import Nearby, Reported, Unsure, value_text
 from facetwise.reports._gallery import Shown, choose_shown, gallery_page, gallery_png
 from facetwise.reports._page import page, text
 from facetwise.reports._preview import preview_page
+from facetwise.reports._regions import draw_region, region_figures
 from facetwise.reports._report import report_page
 from facetwise.reports._thumbnails import Pictures, Thumbnail, draw_batch, thumbnails
 
@@ -23,11 +24,13 @@ __all__ = [
     "choose_shown",
     "count_cells",
     "draw_batch",
+    "draw_region",
     "gallery_page",
     "gallery_png",
     "model_card",
     "page",
     "preview_page",
+    "region_figures",
     "report_page",
     "text",
     "thumbnails",

@@ -20,15 +20,20 @@ SECTION_STYLE = """
 section.attribute { border-top: 1px solid var(--line); padding-top: 1.1rem; margin-top: 1.6rem;
   scroll-margin-top: .5rem; }
 section.attribute > h3 { font-size: 1.1rem; } h4 { font-size: .9rem; margin: 1rem 0 .35rem; }
-.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16.5rem), 1fr)); gap: 1rem 1.75rem;
-  align-items: start; margin-top: .6rem; }
+.columns { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 16rem), 1fr)); gap: 1.1rem 1.75rem;
+  align-items: start; margin-top: .7rem; }
+.columns table { font-size: .82rem; } .columns th, .columns td { padding: .2rem .5rem .2rem 0; }
 .figures { display: grid; grid-template-columns: minmax(5.5rem, auto) minmax(3.5rem, 1fr) auto; gap: .25rem .6rem;
   align-items: center; font-size: .88rem; }
 .figures .of { grid-column: 1 / -1; font-size: .75rem; color: var(--soft); margin: -.2rem 0 .3rem; }
+.figures .of span { display: inline-block; margin-right: .8em; }
 section.attribute details { margin-top: .7rem; font-size: .9rem; }
 .band { white-space: nowrap; } .columns > div { min-width: 0; }
 .columns > div > figure + figure { margin-top: .8rem; }
 .up { font-size: .8rem; font-weight: 400; margin-left: .5rem; }
+/* On a phone two charts stand side by side, their numbers as large as before; the captions name the axes. */
+@media (max-width: 34rem) { .columns { grid-template-columns: 1fr 1fr; gap: 1rem .9rem; } .columns > .full {
+  grid-column: 1 / -1; } .columns .chart text { font-size: 16px; } .columns .chart text.up { display: none; } }
 """
 _NAMES = {
     "macro_f1": "macro-F1", "accuracy": "accuracy", "decided_accuracy": "accuracy, open = wrong",
@@ -90,7 +95,7 @@ def _figures(metrics: Mapping[str, Any], floors: list[Mapping[str, Any]], unit: 
             if isinstance(each.get(name), int | float)
         ]
         if beside:
-            rows.append(f'<span class="of">{" · ".join(beside)}</span>')
+            rows.append(f'<span class="of">{"".join(f"<span>{one}</span>" for one in beside)}</span>')
     return f'<div class="figures">{"".join(rows)}</div>'
 
 
@@ -115,25 +120,26 @@ def _curves(metrics: Mapping[str, Any]) -> list[str]:
         error, chance = calibration.get("error"), calibration.get("error_if_calibrated")
         verdict = ""
         if error is not None and chance is not None:
-            verdict = f"error {error:.3f}; by chance alone up to {chance:.3f}: " + (
-                "as good as calibrated" if error <= chance else "more than chance"
-            )
+            words = "As good as calibrated" if error <= chance else "Further off than chance"
+            verdict = f"{words}: error {error:.3f}, by chance alone up to {chance:.3f}."
         drawn.append(
             chart(
-                f"Reliability: {verdict}",
+                "Can its confidence be believed?",
                 [Line(points=[(0, 0), (1, 1)], name="ideal"), Line(points=own, dots=[one["rows"] for one in points])],
-                x="confidence", y="share right",
+                x="confidence", y="share right", note=text(verdict, longest=120),
             )
         )  # fmt: skip
     if curve := metrics.get("risk_coverage"):
         at = curve["coverage_at"]
-        reached = ", ".join(f"{float(name):.0%} right for {share(value, 1)}" for name, value in at.items())
+        asked = " / ".join(f"{100 * float(name):.0f}" for name in at)
+        reached = " / ".join(share(value, 1).removesuffix(" %") for value in at.values())
         risks = list(zip(curve["coverage"], curve["risk"], strict=True))
         most = max(0.05, *(risk for _, risk in risks))
         drawn.append(
             chart(
-                f"Answering only the surest: {reached.replace('%', ' %')} of the cells",
+                "If only the surest are answered",
                 [Line(points=risks)], x="share answered", y="share wrong", up=(0.0, most),
+                note=text(f"To be {asked} % right it can answer {reached} % of the cells.", longest=160) if at else "",
             )
         )  # fmt: skip
     return drawn
@@ -151,9 +157,10 @@ def _frequency(metrics: Mapping[str, Any]) -> str:
         for name, one in bands.items()
     )
     return (
-        "<figure><figcaption>Classes by training cells: common from 100, rare below 20</figcaption><table><thead><tr>"
+        "<figure><figcaption>Frequent and rare classes</figcaption><table><thead><tr>"
         '<th></th><th class="number">classes</th><th class="number">cells</th><th class="number">recall</th>'
-        f'<th class="number">F1</th></tr></thead><tbody>{rows}</tbody></table></figure>'
+        f'<th class="number">F1</th></tr></thead><tbody>{rows}</tbody></table>'
+        '<p class="note">Common: 100 training cells or more; rare: fewer than 20.</p></figure>'
     )
 
 
@@ -199,13 +206,14 @@ def attribute_section(told: Reported, album: Album, place: int, size: Size) -> s
     heard = ""
     if len(levels) > 1:
         heard = (
-            "<figure><figcaption>Listens to: loss added when a depth is shuffled</figcaption>"
-            f"{depth_bars(depths)}</figure>"
+            f"<figure><figcaption>Depths it listens to</figcaption>{depth_bars(depths)}"
+            '<p class="note">Loss added when a depth is shuffled.</p></figure>'
         )
-    columns = [_figures(metrics, floors, attribute.unit or ""), *_curves(metrics), _frequency(metrics) + heard]
+    columns = [("full", _figures(metrics, floors, attribute.unit or "")), *(("", one) for one in _curves(metrics)),
+               ("full", _frequency(metrics) + heard)]  # fmt: skip
     pictures = confusion_pictures(told, album, place, metrics, pairs=size.pairs, pictures=size.pictures)
     pictures += surest_mistakes(told, album, place, count=size.mistakes, neighbours=size.neighbours)
     if size.folded and pictures:
         pictures = f"<details><summary>Where it errs, in pictures</summary>{pictures}</details>"
-    drawn = "".join(f"<div>{one}</div>" for one in columns if one)
+    drawn = "".join(f'<div class="{style}">{one}</div>' for style, one in columns if one)
     return f'{head}<div class="columns">{drawn}</div>{pictures}{_classes(metrics)}</section>'

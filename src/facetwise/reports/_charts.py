@@ -7,7 +7,7 @@ from facetwise.reports._page import text
 
 __all__ = ["CHART_STYLE", "Line", "chart", "depth_bars", "score_bar"]
 
-_LEFT, _TOP, _RIGHT, _BOTTOM = 34, 8, 8, 30
+_LEFT, _TOP, _RIGHT, _BOTTOM = 46, 8, 8, 30
 
 CHART_STYLE = """
 .chart { width: 100%; max-width: 20rem; height: auto; display: block; margin: 0; }
@@ -21,7 +21,9 @@ CHART_STYLE = """
 .range i { position: absolute; top: 0; bottom: 0; left: 0; background: var(--train); border-radius: 2px 0 0 2px; }
 .range b { position: absolute; top: 0; bottom: 0; width: 2px; background: var(--ink); opacity: .55; }
 .range u { position: absolute; top: .3rem; height: .2rem; background: var(--paper); opacity: .65; }
-figure { margin: 0; min-width: 0; } figcaption { font-size: .8rem; color: var(--soft); margin-bottom: .2rem; }
+figure { margin: 0; min-width: 0; } figcaption { font-size: .8rem; font-weight: 600; margin-bottom: .25rem; }
+figure .note { font-size: .78rem; line-height: 1.4; color: var(--soft); margin: .15rem 0 0; max-width: 20rem; }
+.dot { display: inline-block; width: .6rem; height: .6rem; border-radius: 50%; margin: 0 .3rem 0 .1rem; }
 .depths { display: grid; grid-template-columns: auto minmax(3rem, 1fr) auto; gap: .1rem .5rem; font-size: .8rem;
   align-items: center; max-width: 20rem; }
 """
@@ -43,7 +45,10 @@ class Line:
 
 
 def _figure(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    """An end of an axis in at most six letters: there is no room for more beside a small chart."""
+    if abs(value) >= 1000:
+        return f"{value:,.0f}" if abs(value) < 10_000 else f"{value:.0e}"
+    return f"{value:.2g}" if value == 0 or abs(value) >= 0.001 else f"{value:.1g}"
 
 
 def chart(
@@ -56,15 +61,17 @@ def chart(
     up: tuple[float, float] = (0.0, 1.0),
     width: int = 260,
     height: int = 170,
+    note: str = "",
 ) -> str:
     """A chart with its caption above it, axes named, ends numbered.
 
     Args:
-        caption: What it shows; any text.
+        caption: What it shows in a few words, so that charts side by side begin at one height; any text.
         lines: Drawn one over the other.
         x, y: What the axes are.
         across, up: Ends of the axes.
         width, height: Units of the drawing, which is as wide as there is room.
+        note: What it comes to, below it: HTML whose texts went through `text`.
     """
     inside, tall = width - _LEFT - _RIGHT, height - _TOP - _BOTTOM
 
@@ -85,20 +92,20 @@ def chart(
             parts.append(f'<circle class="{line.name}" cx="{left:.1f}" cy="{top:.1f}" r="{radius:.1f}"/>')
         if len(spots) == 1 and not line.dots:
             parts.append(f'<circle class="{line.name}" cx="{spots[0][0]:.1f}" cy="{spots[0][1]:.1f}" r="2.5"/>')
-    bottom = height - _BOTTOM
+    bottom, told = height - _BOTTOM, f'<p class="note">{note}</p>' if note else ""
     parts += [
         f'<text x="{_LEFT - 4}" y="{_TOP + 8}" text-anchor="end">{_figure(up[1])}</text>',
         f'<text x="{_LEFT - 4}" y="{bottom}" text-anchor="end">{_figure(up[0])}</text>',
         f'<text x="{_LEFT}" y="{bottom + 12}">{_figure(across[0])}</text>',
         f'<text x="{width - _RIGHT}" y="{bottom + 12}" text-anchor="end">{_figure(across[1])}</text>',
         f'<text x="{_LEFT + inside / 2}" y="{bottom + 24}" text-anchor="middle">{text(x)}</text>',
-        f'<text x="10" y="{_TOP + tall / 2}" text-anchor="middle" '
+        f'<text class="up" x="10" y="{_TOP + tall / 2}" text-anchor="middle" '
         f'transform="rotate(-90 10 {_TOP + tall / 2})">{text(y)}</text>',
     ]
     return (
         f"<figure><figcaption>{text(caption, longest=200)}</figcaption>"
         f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{text(caption, longest=200)}">'
-        f"{''.join(parts)}</svg></figure>"
+        f"{''.join(parts)}</svg>{told}</figure>"
     )
 
 

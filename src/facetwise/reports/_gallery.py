@@ -10,8 +10,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from facetwise.errors import ImageError
 from facetwise.images import decode, fit, quiet_decoder, read_bytes
-from facetwise.inference import Cell
+from facetwise.inference import Cell, Explained
 from facetwise.reports._page import page, text
+from facetwise.reports._regions import REGION_STYLE, region_figures
 
 __all__ = ["Shown", "choose_shown", "gallery_page", "gallery_png"]
 
@@ -27,6 +28,14 @@ _STYLE = f"""
 .item dl {{ margin: .3rem 0; }} .item dt {{ color: var(--soft); font-size: .72rem; }} .item dd {{ margin: 0 0 .2rem; }}
 """
 
+_WIDE = ".row { grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }"
+_REGIONS = (
+    '<p class="small soft">Small pictures: where an answer comes from. What stays bright costs the answer most support '
+    "when it is hidden, and what is dimmed costs little; “hidden” is how sure the model stays without the brightest "
+    "part. It shows what this model uses, not why. Parts that say the same thing twice can each be hidden without "
+    "loss, and marks much smaller than a sixteenth of the picture do not show.</p>"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
@@ -37,12 +46,14 @@ class Shown:
         source: What `decode` reads: a path.
         under: The class that it is shown under.
         cells: What the model says of it, by column.
+        explained: Where in it the answers of some attributes come from; None where nobody asked.
     """
 
     image: str
     source: Any
     under: str
     cells: Mapping[str, Cell]
+    explained: Explained | None = None
 
 
 def choose_shown(
@@ -128,15 +139,21 @@ def gallery_page(name: str, column: str, chosen: Sequence[Shown]) -> str:
                 f'<dt>{text(key)}</dt><dd>{text(value)} <span class="soft">{sure}</span></dd>'
                 for key, value, sure in _told(one)
             ]
-            more = (
-                f"<details><summary>{len(lines) - _VALUES} more</summary><dl>{''.join(lines[_VALUES:])}</dl></details>"
-            )
+            rest, more = lines[_VALUES:], ""
+            if rest:
+                more = f"<details><summary>{len(rest)} more</summary><dl>{''.join(rest)}</dl></details>"
+            regions = "" if one.explained is None else region_figures(one.explained)
             parts.append(
-                f'<article class="item">{drawn}<span class="small soft">{text(one.image, longest=60)}</span>'
+                f'<article class="item">{drawn}<span class="small soft">{text(one.image, longest=60)}</span>{regions}'
                 f"<dl>{''.join(lines[:_VALUES])}</dl>{more}</article>"
             )
     body = f"<h1>{text(name)}</h1><p>{len(chosen):,} pictures with what the model says, by {text(column)}.</p>"
-    return page(f"gallery of {name}", body + "\n".join(parts) + ("</div>" if parts else ""), style=_STYLE)
+    style = _STYLE
+    if any(one.explained is not None for one in chosen):
+        body, style = body + _REGIONS, style + REGION_STYLE + _WIDE
+    if not chosen:
+        body += "<p>None of the pictures can be shown: each was unreadable, or is not there any more.</p>"
+    return page(f"gallery of {name}", body + "\n".join(parts) + ("</div>" if parts else ""), style=style)
 
 
 def gallery_png(chosen: Sequence[Shown], *, per_row: int, lines: int = 5) -> bytes:

@@ -13,6 +13,9 @@ from facetwise.schema import VALUE, Kind
 
 __all__ = ["MISTAKE_STYLE", "confusion_pictures", "surest_mistakes", "worst_cells"]
 
+# Letters below a small picture.
+_SHORT = 28
+
 MISTAKE_STYLE = """
 .pairs, .wrong { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: .8rem; }
 .wrong { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }
@@ -26,7 +29,8 @@ MISTAKE_STYLE = """
   margin-top: .35rem; padding-top: .35rem;
   border-top: 1px solid var(--line); }
 .near .p { width: 100%; }
-.near figcaption { font-size: .66rem; line-height: 1.2; margin: .15rem 0 0; hyphens: auto; }
+.near figcaption { font-weight: 400; color: var(--soft); font-size: .66rem;
+  line-height: 1.2; margin: .15rem 0 0; hyphens: auto; }
 @media (max-width: 34rem) { .wrong { grid-template-columns: 1fr 1fr; gap: .5rem; }
   .miss { grid-template-columns: 1fr; } .near { grid-template-columns: 1fr 1fr; } .strip .p { width: 56px; } }
 .not { color: var(--warn); }
@@ -120,5 +124,7 @@ def _nearest(album: Album, rows: list[Nearby], column: str) -> str:
         value = row.cells.get(column, "unknown")
         said = ", ".join(value) if isinstance(value, list) else f"{value:.4g}" if isinstance(value, float) else value
         shown = album.show(row.place) if row.place is not None else '<span class="p"></span>'
-        figures.append(f"<figure>{shown}<figcaption>{text(said, longest=28)}</figcaption></figure>")
+        said = str(said)
+        said = said if len(said) <= _SHORT else said[: _SHORT - 1] + "…"
+        figures.append(f"<figure>{shown}<figcaption>{text(said)}</figcaption></figure>")
     return f'<div class="near">{"".join(figures)}</div>' if figures else ""

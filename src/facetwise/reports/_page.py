@@ -28,13 +28,20 @@ body { margin: 0 auto; max-width: 76rem; padding: 1.25rem 1rem 3rem; background:
 h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2.25rem 0 .5rem; }
 h3 { font-size: 1rem; margin: 0; } p { margin: .35rem 0; } a { color: var(--train); }
 .soft { color: var(--soft); } .small { font-size: .85rem; } .warn { color: var(--warn); }
-.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { font-weight: 600; } .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
-td.name { min-width: 8rem; max-width: 22rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: .9rem; overflow-wrap: normal; }
+th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
+th { font-weight: 600; font-size: .8rem; color: var(--soft); vertical-align: bottom; }
+th:last-child, td:last-child { padding-right: 0; } tbody tr:hover { background: var(--panel); }
+.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+th.number { white-space: normal; } th.keep { white-space: nowrap; } table.narrow { max-width: 34rem; }
+td.name { min-width: 8rem; max-width: 22rem; overflow-wrap: anywhere; } td .range { margin-top: .3rem; }
+a:focus-visible, summary:focus-visible { outline: 2px solid var(--train); outline-offset: 2px; border-radius: 2px; }
+summary:hover { color: var(--train); }
 ul { margin: .35rem 0; padding-left: 1.2rem; } summary { cursor: pointer; }
 .bar { display: flex; height: .7rem; border-radius: 2px; background: var(--track); overflow: hidden; }
 .bar i { flex: none; height: 100%; background: var(--train); } .bar i.some { min-width: 2px; }
+@media (max-width: 34rem) { .optional { display: none; } th, td { padding-right: .5rem; }
+  td.name { min-width: 7.6rem; } .wide td .range { min-width: 1.8rem; } }
 .bar i.unknown { background: var(--empty); } .bar i.absent { background: var(--absent); }
 """
 

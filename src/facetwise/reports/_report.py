@@ -32,16 +32,16 @@ nav.top { display: flex; flex-wrap: wrap; gap: .2rem 1rem; font-size: .9rem; mar
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem .8rem;
   min-width: 0; }
 .card .big { font-size: 1.7rem; line-height: 1.2; font-variant-numeric: tabular-nums; }
-.card > .small:first-child { min-height: 2.6em; line-height: 1.3; }
-td .range { margin-top: .35rem; }
-.card .range { margin: .35rem 0; }
-.good { color: var(--train); }
+.card > .title { font-size: .85rem; font-weight: 600; line-height: 1.3; }
+.card .range { margin: .35rem 0; } .card span.one { display: inline-block; margin-right: .6em; }
+td.trust, th.trust { padding-left: .6rem; }
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 2rem; }
 .next { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: .8rem; }
 .next .miss dd { font-size: .8rem; }
 pre { overflow-x: auto; background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .7rem;
   font-size: .8rem; }
-@media (max-width: 34rem) { .wide td.name { min-width: 6rem; } .optional { display: none; } }
+@media (max-width: 34rem) { .card .big { font-size: 1.45rem; } }
+@media (min-width: 34rem) { th.bars { min-width: 5rem; } }
 @media print { .up, nav.top { display: none; } section.attribute { break-inside: avoid-page; } }
 """
 
@@ -106,8 +106,9 @@ def _head(told: Reported) -> str:
 
 
 def _card(title: str, value: str, bar: str, *lines: str) -> str:
-    told = "".join(f'<div class="small soft">{line}</div>' for line in lines if line)
-    return f'<div class="card"><div class="small">{title}</div><div class="big">{value}</div>{bar}{told}</div>'
+    name, _, about = title.partition(", ")
+    told = "".join(f'<div class="small soft">{line}</div>' for line in (about, *lines) if line)
+    return f'<div class="card"><div class="title">{name}</div><div class="big">{value}</div>{bar}{told}</div>'
 
 
 def _cards(metrics: Mapping[str, Any]) -> str:
@@ -116,29 +117,31 @@ def _cards(metrics: Mapping[str, Any]) -> str:
     cards = []
     for name, title in (
         ("mean_macro_f1", "macro-F1, mean over attributes"), ("mean_accuracy", "accuracy, mean over attributes"),
-        ("nested_harmonic_mean", "nested harmonic mean over categories"), ("exact_match", "all of an item right"),
-        ("applicability_f1", "applicable or not, F1"),
+        ("nested_harmonic_mean", "harmonic mean, nested in categories"), ("exact_match", "whole item right"),
+        ("applicability_f1", "applies or not, F1"),
     ):  # fmt: skip
         value, interval = overall.get(name), (metrics.get("intervals") or {}).get(name)
         if value is None or (name == "nested_harmonic_mean" and not metrics.get("categories")):
             continue
-        guess = " · ".join(f"{word} {number_text(each.get(name))}" for word, each in
-                           zip(("majority", "random"), beside, strict=True))  # fmt: skip
+        guess = "".join(f'<span class="one">{word} {number_text(each.get(name))}</span>' for word, each in
+                        zip(("majority", "random"), beside, strict=True))  # fmt: skip
         drawn = score_bar(value, floor=beside[0].get(name), interval=interval)
-        cards.append(_card(title, number_text(value), drawn, f"95 %: {within(interval)}" if interval else "", guess))
+        cards.append(_card(title, number_text(value), drawn, within(interval), guess))
     if (value := overall.get("mean_mae_over_floor")) is not None:
-        cards.append(_card("error of numbers, over the median's", number_text(value), "", "below 1 beats guessing"))
+        cards.append(
+            _card("error of numbers, as a multiple of the median's", number_text(value), "", "below 1 beats guessing")
+        )
     known = [one["calibration"] for one in metrics["attributes"].values() if one.get("calibration")]
     if known:
         good = sum(one["error"] <= one["error_if_calibrated"] for one in known)
         cards.append(
-            _card("confidence can be trusted", f"{good} of {len(known)}", score_bar(good / len(known)),
+            _card("confidence to be trusted", f"{good} of {len(known)}", score_bar(good / len(known)),
                   "attributes whose calibration error is no larger than chance")
         )  # fmt: skip
     legend = (
         '<p class="small soft">Bars run from 0 to 1. The thin mark is what always saying the most frequent answer '
-        "reaches; the pale stripe is the 95 % interval, from resampling whole groups of items. Random: answers drawn "
-        "with the training frequencies.</p>"
+        "reaches; the pale stripe and “… to …” are the 95 % interval, from resampling whole groups of items. Random: "
+        "answers drawn with the training frequencies.</p>"
     )
     return f'<div class="cards">{"".join(cards)}</div>{legend}'
 
@@ -154,7 +157,7 @@ def _tiers(metrics: Mapping[str, Any]) -> str:
     }
     rows = "".join(
         f'<tr><td>{words[name]}</td><td class="number">{one["cells"]:,}</td>'
-        f'<td class="number">{number_text(one["accuracy"])}</td><td style="min-width:6rem">'
+        f'<td class="number">{number_text(one["accuracy"])}</td><td class="optional" style="min-width:6rem">'
         f"{score_bar(one['accuracy'])}</td></tr>"
         for name, one in tiers.items()
     )
@@ -163,7 +166,7 @@ def _tiers(metrics: Mapping[str, Any]) -> str:
     left += "as wrong in the first two.</p>"
     return (
         '<h2>Three readings of right</h2><div class="wide"><table><thead><tr><th></th><th class="number">cells</th>'
-        f'<th class="number">right</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>{left}'
+        f'<th class="number">right</th><th class="optional"></th></tr></thead><tbody>{rows}</tbody></table></div>{left}'
     )
 
 
@@ -181,7 +184,7 @@ def _index(told: Reported) -> str:
         at = ((metrics.get("risk_coverage") or {}).get("coverage_at") or {}).get("0.97")
         calibration = metrics.get("calibration")
         trust = "" if not calibration else (
-            '<span class="good">yes</span>' if calibration["error"] <= calibration["error_if_calibrated"]
+            "yes" if calibration["error"] <= calibration["error_if_calibrated"]
             else '<span class="warn">no</span>'
         )  # fmt: skip
         said = f"{number_text(value)} ×" if numeric and value is not None else number_text(value)
@@ -190,13 +193,13 @@ def _index(told: Reported) -> str:
             f'<td class="number optional">{metrics["labelled"]:,}</td><td class="number">{said}</td><td>{drawn}</td>'
             f'<td class="number">{"1.000 ×" if numeric and value is not None else number_text(floor)}</td>'
             f'<td class="number optional">{"" if at is None else share(round(1000 * at), 1000)}</td>'
-            f'<td class="optional">{trust}</td></tr>'
+            f'<td class="optional trust">{trust}</td></tr>'
         )
     return (
         f'<h2 id="index">{len(rows):,} attributes</h2><div class="wide"><table><thead><tr><th>attribute</th>'
-        '<th class="optional">kind</th><th class="number optional">cells</th><th class="number">macro-F1</th>'
-        '<th style="min-width:5rem"></th><th class="number">majority</th>'
-        '<th class="number optional">answered at 97 %</th><th class="optional">calibrated</th></tr></thead>'
+        '<th class="optional">kind</th><th class="number optional">cells</th><th class="number keep">macro-F1</th>'
+        '<th class="bars"></th><th class="number">majority</th>'
+        '<th class="number optional">answered at 97&nbsp;%</th><th class="optional trust">calibrated</th></tr></thead>'
         f"<tbody>\n{chr(10).join(rows)}\n</tbody></table></div>"
         '<p class="small soft">Answered at 97 %: the share of cells that can be filled with 97 of 100 right, by '
         "leaving the least sure open. ×: error of numbers as a multiple of the median's; less is better.</p>"

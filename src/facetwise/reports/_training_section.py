@@ -33,15 +33,18 @@ def _learning(log: Sequence[Mapping[str, Any]]) -> str:
     if train or val:
         both = [high for _, high in (*train, *val)]
         drawn.append(
-            chart("Loss: training blue, validation amber", [Line(points=train), Line(points=val, name="second")],
-                  x="epoch", y="loss", across=across, up=(min(0.0, *both), max(both)))
+            chart("Loss", [Line(points=train), Line(points=val, name="second")],
+                  x="epoch", y="loss", across=across, up=(min(0.0, *both), max(both)),
+                  note='<i class="dot" style="background:var(--train)"></i>training '
+                       '<i class="dot" style="background:var(--absent)"></i>validation')
         )  # fmt: skip
     if score:
         best = max(score, key=lambda one: one[1])
         drawn.append(
-            chart(f"Score that selects, on validation: best {best[1]:.3f} in epoch {best[0]:.0f}",
+            chart("Score that selects, on validation",
                   [Line(points=score), Line(points=[best], name="second", dots=[1.0])],
-                  x="epoch", y="score", across=across, up=(min(0.0, *(one for _, one in score)), 1.0))
+                  x="epoch", y="score", across=across, up=(min(0.0, *(one for _, one in score)), 1.0),
+                  note=f"Best {best[1]:.3f} in epoch {best[0]:.0f}.")
         )  # fmt: skip
     if rate:
         drawn.append(
@@ -64,7 +67,7 @@ def _weights(log: Sequence[Mapping[str, Any]]) -> str:
         if isinstance(value, int | float)
     )
     return (
-        "<details><summary>Balancing weights at the end</summary><table><thead><tr><th>attribute</th>"
+        '<details><summary>Balancing weights at the end</summary><table class="narrow"><thead><tr><th>attribute</th>'
         f'<th class="number">weight</th></tr></thead><tbody>{rows}</tbody></table></details>'
     )
 

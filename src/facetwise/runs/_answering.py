@@ -35,8 +35,12 @@ def predict_pictures(
     names, described = describe_source(
         source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
     )
-    decisions = run.predictor(checkpoint)(run.chosen_features(described))
-    return answers_from(run.schema, names, _reasons(described), decisions, sets_of=run.bundle.policy if sets else None)
+    predictor = run.predictor(checkpoint)
+    decisions = predictor(run.chosen_features(described))
+    return answers_from(
+        run.schema, names, _reasons(described), decisions, sets_of=run.bundle.policy if sets else None,
+        rules=predictor.rules(decisions),
+    )  # fmt: skip
 
 
 def predict_given(
@@ -63,9 +67,10 @@ def predict_given(
     predictor = run.predictor(checkpoint)
     against = predictor.contradicted(chosen, known) & said
     policy = run.bundle.policy if sets else None
+    decisions = predictor(chosen, given=known)
     return answers_from(
-        run.schema, names, _reasons(described), predictor(chosen, given=known), sets_of=policy, given=said,
-        contradicted=against,
+        run.schema, names, _reasons(described), decisions, sets_of=policy, given=said, contradicted=against,
+        rules=predictor.rules(decisions, given=known),
     )  # fmt: skip
 
 
@@ -112,5 +117,6 @@ def predict_features(run: FinishedRun, features: np.ndarray, checkpoint: str) ->
             f"features have shape (item, {width}). Found {features.shape}. Fix: extract with the same backbone"
         )
     names = [str(n) for n in range(len(features))]
-    decisions = run.predictor(checkpoint)(np.asarray(features, dtype=np.float32))
-    return answers_from(run.schema, names, [None] * len(names), decisions)
+    predictor = run.predictor(checkpoint)
+    decisions = predictor(np.asarray(features, dtype=np.float32))
+    return answers_from(run.schema, names, [None] * len(names), decisions, rules=predictor.rules(decisions))

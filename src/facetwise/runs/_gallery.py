@@ -1,11 +1,16 @@
 """Answers and their pictures to a gallery."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from facetwise.data import read_table, resolve_pictures
+from facetwise.errors import ImageError, UserError
+from facetwise.events import Event, Report, silent
 from facetwise.inference import Answers, is_table, listed_pictures, root_of, write_bytes, write_text
-from facetwise.reports import choose_shown, gallery_page, gallery_png
+from facetwise.reports import Shown, choose_shown, gallery_page, gallery_png
+from facetwise.runs._explaining import Explainer
 from facetwise.schema import Kind, Schema
 from facetwise.training import FinishedRun
 
@@ -33,15 +38,30 @@ def _shown_by(schema: Schema) -> str:
     return schema.attributes[single[0] if single else 0].column
 
 
+def _explained(explainer: Explainer, shown: Shown, place: int, total: int, report: Report) -> Shown:
+    try:
+        found = explainer(shown.source, shown.image)
+    except ImageError:  # The gallery says so where its picture would be.
+        found = None
+    report(Event("progress", "pictures explained", place + 1, total))
+    return replace(shown, explained=found)
+
+
 def write_gallery(
     run: FinishedRun, out: Path, answers: Answers, source: Any, *, images: str | Path | None = None, classes: int = 20,
-    per_class: int = 3,
+    per_class: int = 3, explain: Sequence[str] = (), checkpoint: str = "best_score", report: Report = silent,
 ) -> int:  # fmt: skip
     """The surest pictures of the classes of the category that are given most often; see `Run.write_gallery`."""
+    if explain and out.suffix.lower() == ".png":
+        raise UserError(f"regions are shown on a page. Found {out.name!r}. Fix: name a gallery that ends in .html")
+    explainer = Explainer(run, explain, checkpoint=checkpoint) if explain else None
     column = _shown_by(run.schema)
     chosen = choose_shown(
         answers.rows, _sources(run, source, images), column, classes=classes, per_class=per_class
     )  # fmt: skip
+    if explainer is not None:
+        report(Event("stage", f"where {len(chosen):,} pictures' answers come from"))
+        chosen = [_explained(explainer, one, place, len(chosen), report) for place, one in enumerate(chosen)]
     if out.suffix.lower() == ".png":
         write_bytes(out, gallery_png(chosen, per_row=max(per_class, min(6, len(chosen) or 1))))
     else:

@@ -18,12 +18,13 @@ from facetwise.inference import (
     Bundle,
     Described,
     Evidence,
+    Explained,
     Filled,
     Predictor,
     describe_rows,
     read_bundle,
     write_text,
-)
+)  # fmt: skip
 from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runs._adding import Added, add_attribute
@@ -31,6 +32,7 @@ from facetwise.runs._again import predictor_of, prepare_again, source_of, summar
 from facetwise.runs._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
+from facetwise.runs._explaining import explain_picture
 from facetwise.runs._gallery import write_gallery
 from facetwise.runs._hub import push_pretrained, write_pretrained
 from facetwise.runs._learning import write_learnt
@@ -196,7 +198,8 @@ class Run:
             out: `.html` or `.png`.
             answers: From `predict`.
             source: As for that `predict`.
-            options: `images` as for that `predict`; `classes` of the category shown, `per_class` pictures of each.
+            options: `images` as for that `predict`; `classes` of the category shown, `per_class` pictures of each;
+                `explain`, attributes whose regions are drawn (`.html`).
         """
         return write_gallery(self, Path(out), answers, source, **options)
 
@@ -280,12 +283,19 @@ class Run:
             report: Told about progress.
 
         Returns:
-            Per picture, in order, its rows, the nearest first; none for a picture that cannot be read.
-
-        Raises:
-            UserError: The run has no neighbours: it was trained with `neighbours=false`, or before there were any.
+            Per picture, in order, its rows, the nearest first; none for a picture that cannot be read. A run that was
+            trained with `neighbours=false` has none, and says so.
         """
         return evidence_for(self, source, images, count, report=report)
+
+    def explain(self, picture: str | Path, attributes: Sequence[str], **options: Any) -> Explained:
+        """Where in a picture the answers come from; options are `cells` along a side of the map, and `checkpoint`.
+
+        Raises:
+            UserError: Names that are no attributes, or a run on given features.
+            ImageError: The picture cannot be read.
+        """
+        return explain_picture(self, picture, attributes, **options)
 
     def fill(
         self,
@@ -369,8 +379,7 @@ class Run:
 
         Args:
             folder: A new or an empty one.
-            name: What the card calls it.
-            licence: Of the model, for the card.
+            name, licence: For the card.
             evidence: Keep the names of the training pictures, which `evidence` tells.
         """
         return write_pretrained(self, Path(folder), name=name, licence=licence, evidence=evidence)
@@ -382,17 +391,10 @@ class Run:
             repository: Made if it is not there; private then, unless told otherwise.
             private: Whether only its owner sees it.
             token: For the hub; the one that `hf auth login` keeps if not given.
-            options: `licence`, `evidence`.
-
-        Raises:
-            UnavailableError: No network, or no right.
+            options: `licence`, `evidence`. Without network or right it says so.
         """
         return push_pretrained(self, repository, private=private, token=token, **options)
 
     def predict_features(self, features: np.ndarray, *, checkpoint: str = "best_score") -> Answers:
-        """Fill in every attribute from features (item, width) of the run's backbone and levels.
-
-        Raises:
-            UserError: Another width.
-        """
+        """Fill in every attribute from features (item, width) of the run's backbone and levels, and no other width."""
         return predict_features(self, features, checkpoint)

@@ -13,7 +13,7 @@ __all__ = ["MOST_SHOWN", "audit_page"]
 # Entries with a picture: some 5 kB each, so that the page stays at one or two megabytes.
 MOST_SHOWN = 200
 _STYLE = """
-.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); gap: .75rem; }
+.cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); gap: .75rem; }
 .card { display: grid; grid-template-columns: 6rem 1fr; gap: .75rem; padding: .6rem; background: var(--panel);
   border-radius: 6px; }
 .card img, .card .none { width: 6rem; height: 6rem; border-radius: 4px; object-fit: cover; background: var(--track); }
@@ -24,7 +24,7 @@ _STYLE = """
 
 def _card(one: Finding, picture: str | None) -> str:
     seen = f'<img src="{picture}" alt="{text(one.image)}">' if picture else '<span class="none"></span>'
-    chance = "" if one.chance is None else f' <span class="soft">{one.chance:.0%}</span>'
+    chance = "" if one.chance is None else f' <span class="soft">{100 * one.chance:.0f} %</span>'
     change = f'<p><span class="old">{text(one.old)}</span> <span class="new">{text(one.new)}</span></p>'
     return (
         f'<div class="card">{seen}<div><p><b>{text(one.attribute or "picture")}</b>{chance}</p>'
@@ -34,24 +34,30 @@ def _card(one: Finding, picture: str | None) -> str:
     )
 
 
+def _some(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _attributes(found: Audit) -> str:
     rows = []
     for one in found.attributes:
         name = f"{one.column}: {one.label}" if one.label else one.column
         listed = int((one.found.chance >= 0.5).sum())
         rows.append(
-            f'<tr><td class="name">{text(name)}</td><td class="number">{len(one.rows):,}</td>'
-            f'<td class="number">{one.found.wrong:.1%}</td><td class="number">{listed:,}</td>'
-            f'<td class="number">{one.found.found:.2f}</td><td class="number">{one.found.confident:.1%}</td></tr>'
+            f'<tr><td class="name">{text(name)}</td><td class="number optional">{len(one.rows):,}</td>'
+            f'<td class="number">{100 * one.found.wrong:.1f} %</td><td class="number">{listed:,}</td>'
+            f'<td class="number">{one.found.found:.2f}</td>'
+            f'<td class="number optional">{100 * one.found.confident:.1f} %</td></tr>'
         )
     skipped = ""
     if found.skipped:
         names = ", ".join(text(name) for name in found.skipped)
         skipped = f'<p class="soft">Too few labels or classes to be audited: {names}.</p>'
     return (
-        '<div class="wide"><table><thead><tr><th>attribute</th><th class="number">labels</th>'
+        '<div class="wide"><table><thead><tr><th>attribute</th><th class="number optional">labels</th>'
         '<th class="number">wrong, at most about</th><th class="number">more likely wrong than not</th>'
-        '<th class="number">planted errors found</th><th class="number">confident learning</th></tr></thead><tbody>'
+        '<th class="number">planted errors found</th>'
+        '<th class="number optional">confident learning</th></tr></thead><tbody>'
         + "".join(rows)
         + "</tbody></table></div>"
         + '<p class="small soft">Planted errors found: average precision with which labels that the audit flipped in '
@@ -92,9 +98,11 @@ def audit_page(found: Audit, *, most: int = MOST_SHOWN) -> str:
     parts = [
         f"<h1>Audit of {text(Path(found.table.name).name)}</h1>",
         f'<p class="soft">{len(found.table):,} rows, {len(found.schema.attributes)} attributes, '
-        f"{len(cells):,} cells and {len(bare):,} pictures to look at. Go through queue.csv, write yes under "
-        "<i>accept</i> where you agree, and train with <code>--corrections queue.csv</code>.</p>",
-        f'<h2>What was found</h2><div class="wide"><table><tbody>{counts}</tbody></table></div>' if counts else "",
+        f"{_some(len(cells), 'cell')} and {_some(len(bare), 'picture')} to look at. Go through queue.csv, write "
+        "yes under <i>accept</i> where you agree, and train with <code>--corrections queue.csv</code>.</p>",
+        f'<h2>What was found</h2><div class="wide"><table class="narrow"><tbody>{counts}</tbody></table></div>'
+        if counts
+        else "",
         f"<h2>Attributes</h2>{_attributes(found)}",
     ]
     if cells:

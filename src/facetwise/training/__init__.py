@@ -8,6 +8,7 @@ from facetwise.training._depth_report import depth_report
 from facetwise.training._finished import FinishedRun
 from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
+from facetwise.training._inspection import Inspection, inspect
 from facetwise.training._learned_backbone import refuse_untuned
 from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
@@ -35,6 +36,7 @@ __all__ = [
     "BlockAdamW",
     "Checkpoint",
     "FinishedRun",
+    "Inspection",
     "Judgement",
     "Lesson",
     "ParameterGroup",
@@ -62,6 +64,7 @@ __all__ = [
     "groups_of",
     "hold",
     "infer_structure",
+    "inspect",
     "is_finished",
     "joined",
     "judge",

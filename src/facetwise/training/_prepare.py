@@ -14,6 +14,7 @@ from facetwise.data import (
     Split,
     Table,
     boxes,
+    broken_rules,
     complete_schema,
     correct,
     encode,
@@ -241,7 +242,7 @@ def prepare(
     check_score(schema, config.select_by)
     check_goals(schema, config.goal, config.goals)
     labels, notices = encode(schema, kept)
-    tell(notices, report)
+    tell([*notices, *broken_rules(schema, kept, labels)], report)
     chosen, kept_levels = choose_levels(array, levels, config.levels)
     return Prepared(
         table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,
