@@ -47,7 +47,7 @@ def randomised(network: Any) -> Any:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
-            if value.is_floating_point() and not name.endswith(("inv_freq", "periods", "rope.freqs", "position_ids")):
+            if value.is_floating_point() and not name.endswith(("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")):
                 drawn = torch.randn(value.shape, generator=generator) * 0.2
                 value.copy_(drawn.abs() + 0.5 if name.endswith("running_var") else drawn)
     return network.eval()
@@ -72,14 +72,19 @@ def made_hf_folder(kind: str, folder: Path) -> Any:
     return network
 
 
-def made_open_clip_model(folder: Path) -> Any:
-    """A model that open_clip knows as `facetwise-tiny` from now on; returns it with random values."""
+def made_open_clip_model(folder: Path, *, words: int = 50) -> Any:
+    """A model that open_clip knows as `facetwise-tiny` from now on; returns it with random values.
+
+    Args:
+        folder: Where its description is written.
+        words: Of the text tower; the tokenizer of real texts has 49,408.
+    """
     import open_clip
 
     config = {
         "embed_dim": 12,
         "vision_cfg": {"image_size": 32, "layers": 4, "width": 16, "head_width": 8, "patch_size": 8},
-        "text_cfg": {"context_length": 8, "vocab_size": 50, "width": 16, "heads": 2, "layers": 1},
+        "text_cfg": {"context_length": 8, "vocab_size": words, "width": 16, "heads": 2, "layers": 1},
     }
     path = folder / "facetwise-tiny.json"
     path.write_text(json.dumps(config), encoding="utf-8")

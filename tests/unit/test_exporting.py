@@ -1,6 +1,7 @@
 """One file that carries its meaning: graph, numpy and torch decide the same; what differs is found and refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from facetwise.inference.exporting import (
     program_file,
     verify,
 )
-from facetwise.inference.exporting._compared import changes_of
+from facetwise.inference.exporting._compared import Difference, changes_of, differences_of
+from facetwise.inference.exporting._verify import _far
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.runtime import Model, facts_from, load, read_contents
-from facetwise.schema import VALUE, Kind
+from facetwise.schema import VALUE, Kind, Rule
 from made_export import made_predictor, plain_predictor
 from made_facets import made_labels
 from tiny_backbone import TinyBackbone
@@ -190,6 +192,36 @@ def test_a_file_that_decides_differently_is_found_out() -> None:
     [margin] = {each.margin for each in found.differences}
     column = predictor.bundle.schema.layout().blocks[place].score_start + 1
     assert margin == pytest.approx(abs(float(right.scores[3, column]) - 0.4), abs=1e-6)
+    # The probabilities are the same; that the decision is not is enough to refuse it.
+    [line] = found.complaints
+    assert line.startswith("waterproof: 4 decisions differ, |p - threshold| = ")
+
+
+@pytest.mark.parametrize(("margin", "holds"), [(9e-5, True), (1.1e-4, False), (float("nan"), False)])
+def test_an_fp32_file_may_decide_differently_next_to_a_threshold_only(margin: float, holds: bool) -> None:
+    one = Difference(image="3.jpg", column="colour", batch=7, expected="red", found="blue", margin=margin)
+    told = list(_far([one, one]))
+    assert (not told) == holds
+    assert holds or "colour: 2 decisions differ" in told[0]
+
+
+def test_cells_that_are_decided_together_are_as_near_as_their_scores() -> None:
+    """A rule takes an attribute along whose own probability is nowhere near its threshold."""
+    predictor, features = plain_predictor()
+    facts, right = _model(_file(predictor)).facts, predictor(features)
+    place = facts.schema.index["waterproof"]
+    index, scores, state = right.index.copy(), right.scores.copy(), right.state.copy()
+    index[3, place], state[3, place] = 1 - index[3, place], VALUE
+    scores[3, 0] += 3e-5
+    other = replace(right, index=index, scores=scores, state=state)
+    rule = Rule(given=(("colour", ("red",)),), column="waterproof", classes=("yes",))
+    ruled = replace(facts, schema=replace(facts.schema, rules=(rule,)))
+    margins = [
+        differences_of(about, [""] * 40, right, other, batch=1, limit=1.0, scored=scored)[0].margin
+        for about, scored in ((facts, True), (ruled, True), (ruled, False))
+    ]
+    assert margins[0] == margins[2] > 1e-3
+    assert margins[1] == pytest.approx(3e-5, rel=0.1)
 
 
 def test_a_graph_that_contradicts_its_logits_is_found_out() -> None:

@@ -11,7 +11,7 @@ import facetwise as fw
 from facetwise import studies
 from facetwise.errors import RunError, UserError
 from facetwise.studies import _distill
-from facetwise.training import Teachers
+from facetwise.training import Teachers, mixtures_of
 from made_shop import SHOP, draw_shop
 from tiny_backbone import stand_in
 
@@ -56,7 +56,7 @@ def test_a_student_is_a_run_and_the_table_says_what_it_costs(folder: Path, tmp_p
     assert student.predict([folder / "more" / "005.png"]).rows[0]["colour"].state == "value"
     assert student.report().is_file()
     told = json.loads((student.path / "distillation.json").read_text(encoding="utf-8"))
-    assert told["options"] == {"temperature": 2.0, "share": 0.7, "likeness": 0.1, "unlabelled": 38}
+    assert told["options"] == {"temperature": 2.0, "share": 0.7, "likeness": 0.1, "mixtures": 2, "unlabelled": 38}
 
 
 @pytest.mark.slow
@@ -106,12 +106,39 @@ def test_what_is_refused(folder: Path, tmp_path: Path) -> None:
         ({"temperature": 0.0}, "temperature is positive"),
         ({"share": 0.0}, "share of the loss"),
         ({"likeness": -1.0}, "likeness"),
+        ({"mixtures": -1}, "mixtures are at least 0"),
         ({"settings": ["trunk.width=wide"]}, "width"),
         ({"unlabelled": folder / "shop"}, "pictures that the table has not"),
     ):
         with pytest.raises(UserError, match=words):
             studies.distill([teacher.path], out=out, **options)
     assert not out.exists()
+
+
+def test_mixtures_lie_between_the_same_items_for_student_and_teachers() -> None:
+    rng = np.random.default_rng(0)
+    ours, matrix = rng.normal(size=(20, 3)).astype(np.float32), rng.normal(size=(3, 5)).astype(np.float32)
+    theirs = ours @ matrix  # a linear map keeps what is between
+    mixed, [other] = mixtures_of(ours, [theirs], times=4, seed=1)
+    assert mixed.shape == (80, 3)
+    np.testing.assert_allclose(mixed @ matrix, other, atol=1e-5)
+    assert (mixed.min(axis=0) >= ours.min(axis=0)).all()
+    assert (mixed.max(axis=0) <= ours.max(axis=0)).all()
+    again, _ = mixtures_of(ours, [theirs], times=4, seed=1)
+    np.testing.assert_array_equal(mixed, again)
+    assert len(np.unique(mixed.round(4), axis=0)) == 80
+    views = np.stack([ours, np.full_like(ours, np.nan)], axis=1)  # one picture of two
+    np.testing.assert_allclose(mixtures_of(views, [theirs], times=4, seed=1)[0], mixed, atol=1e-6)
+    assert len(mixtures_of(ours, [theirs], times=0, seed=1)[0]) == 0
+
+
+def test_the_student_alone_has_as_many_epochs_with_and_without_mixtures(folder: Path) -> None:
+    """Its teacher's mixtures make an epoch longer; the one that has none must not be the worse for it."""
+    teacher = _teacher(folder)
+    times = {name: _distill._student_config(teacher, None, ["levels=last"], times=number).epochs
+             for name, number in (("mixed", _distill.PATIENCE_MIXED), ("alone", _distill.PATIENCE))}  # fmt: skip
+    assert times == {"mixed": 12, "alone": 24}
+    assert _distill._student_config(teacher, None, ["epochs=5"], times=3.0).epochs == 5
 
 
 def test_the_share_of_the_gap() -> None:

@@ -1,5 +1,6 @@
 """An attribute that joins a finished run: of every kind, readable by every reader, and nothing old has changed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,41 @@ def test_an_attribute_of_every_kind_joins(trained: dict[str, Any], tmp_path: Pat
     if column == "colour":
         assert grown.report().is_file()
         assert grown.fill(trained["table"]).counts["filled"] > 0
+
+
+def test_it_reads_what_the_run_knows_already(trained: dict[str, Any], tmp_path: Path) -> None:
+    """One more level: what the old trunk makes of the item, computed again where the answer is asked for."""
+    run = _run(trained, "sort", "colour")
+    run.add_attribute(trained["table"], "striped", out=tmp_path / "grown")
+    grown = fw.load(tmp_path / "grown")
+    [part] = grown.predictor().model.added
+    width = run.predictor().model.trunk.width
+    assert part.depth.levels == (*run.bundle.standardizer.levels, width)
+    assert list(grown.depth["striped"])[-1] == "the run's own"
+    assert list(grown.depth["colour"]) == list(run.depth["colour"])
+    # The level is used: with another representation the new answers are others, and the old ones are not.
+    features = run.prepared.features[:40]
+    right = grown.predictor()(features)
+    tensors = dict(grown.bundle.tensors)
+    tensors["added.0.beside.mean"] = tensors["added.0.beside.mean"] + 3
+    other = Predictor(replace(grown.bundle, tensors=tensors))(features)
+    place, old = grown.schema.layout().blocks[-1], grown.schema.layout().blocks[-1].score_start
+    assert np.abs(other.scores[:, place.scores] - right.scores[:, place.scores]).max() > 1e-3
+    np.testing.assert_array_equal(other.scores[:, :old], right.scores[:, :old])
+
+
+def test_a_bundle_from_before_that_level_is_still_read(trained: dict[str, Any], tmp_path: Path) -> None:
+    """Without the word `beside`, the added model reads the features and nothing else."""
+    run = _run(trained, "sort", "colour")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_adding, "with_representation", lambda made, own, *_: (made, own))
+        run.add_attribute(trained["table"], "striped", out=tmp_path / "grown")
+    bundle = read_bundle(tmp_path / "grown" / "bundle")
+    told = {name: value for name, value in bundle.model["added"][0].items() if name != "beside"}
+    before = replace(bundle, model={**bundle.model, "added": [told]})
+    features = run.prepared.features[:9]
+    np.testing.assert_array_equal(Predictor(before)(features).scores, Predictor(bundle)(features).scores)
+    assert not any("beside" in name for name in bundle.tensors)
 
 
 def test_where_it_does_not_apply_it_says_so(trained: dict[str, Any], tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from facetwise.cli._suggest import suggest
 from facetwise.cli._sweep import sweep
 from facetwise.cli._train import train
 from facetwise.cli._verify import verify
+from facetwise.cli._zero_shot import zero_shot
 
 __all__ = ["app", "run"]
 
@@ -77,6 +78,7 @@ for command in (
     add_attribute,
     soup,
     distill,
+    zero_shot,
     diff,
     drift,
     backbones,

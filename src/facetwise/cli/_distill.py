@@ -36,6 +36,9 @@ def distill(
     likeness: Annotated[
         float, typer.Option("--likeness", metavar="X", help="Weight of which pictures look alike to the teachers.")
     ] = 0.1,
+    mixtures: Annotated[
+        int, typer.Option("--mixtures", metavar="N", min=0, help="Mixtures per item, for the teachers to speak about.")
+    ] = 2,
     alone: Annotated[
         bool, typer.Option("--alone/--no-alone", help="Train the student without its teacher too, for the table.")
     ] = True,
@@ -52,7 +55,7 @@ def distill(
     with stopping_on_signals() as stop, Reporter(screen, then="training") as report:
         made = studies.distill(
             runs, out=out, student=student, settings=settings or (), unlabelled=unlabelled, temperature=temperature,
-            share=share, likeness=likeness, alone=alone, report=report, stop=stop,
+            share=share, likeness=likeness, mixtures=mixtures, alone=alone, report=report, stop=stop,
         )  # fmt: skip
     rows = [
         [one.name, number(one.macro_f1), number(one.accuracy), _count(one.parameters), _count(one.backbone_parameters),

@@ -9,12 +9,12 @@ if TYPE_CHECKING:
 
 __all__ = ["show_proof"]
 
-# `--json` has all of them.
+# `verify` shows all of the differences.
 SHOWN = 20
 
 
-def show_proof(screen: Screen, found: "Verification") -> None:
-    """Pictures, decisions, each difference, what it costs."""
+def show_proof(screen: Screen, found: "Verification", *, most: int | None = SHOWN) -> None:
+    """Pictures, decisions, each difference (at most so many), what it costs."""
     tried = ", ".join(f"{count:,} in batches of {size}" for size, count in found.batches.items())
     screen.say(f"pictures    {tried}")
     column, largest = max(found.largest.items(), key=lambda pair: pair[1])
@@ -22,13 +22,13 @@ def show_proof(screen: Screen, found: "Verification") -> None:
         f"largest     {largest:.2g} between two probabilities ({column}); graph against logits {found.graph:.2g}"
     )
     screen.say(f"decisions   {found.cells:,}, {len(found.differences):,} differ ({found.equal:.4%} equal)")
-    for each in found.differences[:SHOWN]:
+    for each in found.differences[:most]:
         screen.say(
             f"  {each.image}, {each.column}: {each.expected!r} became {each.found!r} at batch {each.batch}, "
-            f"|p - threshold| = {each.margin:.2g}"
+            f"{each.distance}"
         )
-    if len(found.differences) > SHOWN:
-        screen.say(f"  and {len(found.differences) - SHOWN:,} more; --json lists them")
+    if most is not None and len(found.differences) > most:
+        screen.say(f"  and {len(found.differences) - most:,} more; verify lists them")
     changed = [change for change in found.changes if round(change.bound, 2) or round(change.drop, 2)]
     for change in sorted(changed, key=lambda each: -each.bound)[:SHOWN]:
         screen.say(

@@ -44,7 +44,7 @@ def verify(
         found = trained.verify(
             file, table=table, images=images, limit=limit, against=against, token=token, report=report
         )
-    show_proof(screen, found)
+    show_proof(screen, found, most=None)
     screen.document({"run": str(trained.path), "file": str(file), "against": against, **found.to_dict()})
     if not found.holds:
         what = "\n".join(f"  {line}" for line in found.complaints)

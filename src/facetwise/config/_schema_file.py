@@ -48,6 +48,10 @@ def _attribute() -> dict[str, Any]:
         "transform": {"description": "How a number is read.", "enum": [str(one) for one in Transform]},
         "separator": {"description": "Between the classes of a multilabel cell.", "default": "|", **_TEXT},
         "own_applicability": {"description": "The model decides itself whether it applies.", "type": "boolean"},
+        "prompts": {
+            "description": "For a model that reads words: texts with {value}, or texts by class.",
+            "anyOf": [_TEXT, _TEXTS, {"type": "object", "additionalProperties": {"anyOf": [_TEXTS, _TEXT]}}],
+        },
     }
     return {"type": "object", "properties": properties, "required": ["column"], "additionalProperties": False}
 

@@ -23,7 +23,7 @@ from facetwise.decisions import (
     with_learnt,
 )
 from facetwise.inference._bundle import Bundle
-from facetwise.models import FacetModel, build_model, join_models
+from facetwise.models import Beside, FacetModel, build_model, join_models
 from facetwise.schema import Labels, Schema, alone, without
 
 __all__ = ["Predictor", "logits_of", "read_features"]
@@ -104,16 +104,25 @@ class Predictor:
         model = self._built(without(schema, [one["attribute"] for one in added]), given)
         if added:
             schemas = [alone(schema, one["attribute"]) for one in added]
-            parts = [self._built(own, one) for own, one in zip(schemas, added, strict=True)]
+            parts = [self._joining(own, one, model) for own, one in zip(schemas, added, strict=True)]
             join_models(schema, model, dict(zip([one["attribute"] for one in added], parts, strict=True)))
         model.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in self.bundle.tensors.items()})
         return model.eval()
 
-    def _built(self, schema: Schema, given: Mapping[str, Any]) -> FacetModel:
-        """A model as the bundle describes it, its parameters not yet set."""
+    def _joining(self, schema: Schema, given: Mapping[str, Any], before: FacetModel) -> FacetModel:
+        """The model of an attribute that was added later; bundles of before say nothing about `beside`."""
+        if not given.get("beside", False):
+            return self._built(schema, given)
+        width = before.trunk.width
+        part = self._built(schema, given, more=(width,))
+        part.beside = Beside(width=width)
+        return part
+
+    def _built(self, schema: Schema, given: Mapping[str, Any], *, more: tuple[int, ...] = ()) -> FacetModel:
+        """A model as the bundle describes it, its parameters not yet set; `more` are widths of further levels."""
         return build_model(
             schema,
-            levels=self.bundle.standardizer.levels,
+            levels=(*self.bundle.standardizer.levels, *more),
             adapters=[(one["name"], one["options"]) for one in given.get("adapters", ())],
             trunk=given["trunk"]["name"],
             trunk_options=given["trunk"]["options"],

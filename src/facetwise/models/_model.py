@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor, nn
 
+from facetwise.models._beside import Beside
 from facetwise.models._depth import Depth
 from facetwise.models._feature_dropout import FeatureDropout
 from facetwise.models._picture_reader import PictureReader
@@ -78,6 +79,7 @@ class FacetModel(nn.Module):
         self.num_attributes = attributes
         self.register_buffer("places", torch.tensor(places, dtype=torch.long), persistent=False)
         self.added = nn.ModuleList()  # models of attributes that came later
+        self.beside: Beside | None = None  # of such a model: what it reads of the one that was there before
         self.register_buffer("order", torch.zeros(0, dtype=torch.long), persistent=False)
 
     def grow(self, added: Sequence["FacetModel"], order: Sequence[int]) -> None:
@@ -122,7 +124,12 @@ class FacetModel(nn.Module):
         told = self._pooled(features, category) if features.ndim == 3 else self._read(features, category)
         if not len(self.added):
             return told
-        logits = torch.cat([told.logits, *(part(features).logits for part in self.added)], dim=1)
+        later = []
+        for part in self.added:
+            assert isinstance(part, FacetModel)
+            reads = features if part.beside is None else torch.cat([features, part.beside(told.features)], dim=1)
+            later.append(part(reads).logits)
+        logits = torch.cat([told.logits, *later], dim=1)
         return told._replace(logits=logits.index_select(1, self.order))
 
     def _read(self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None) -> ModelOutput:

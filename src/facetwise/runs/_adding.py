@@ -20,6 +20,7 @@ from facetwise.events import Event, Report
 from facetwise.inference import Predictor, read_bundle, write_bytes, write_json, write_text, writing
 from facetwise.objectives import plain_objective
 from facetwise.runs._addition_bundle import decide_addition, join_addition
+from facetwise.runs._addition_level import with_representation
 from facetwise.runs._addition_table import only, own_root, prepare_addition
 from facetwise.schema import alone, schema_to_yaml
 from facetwise.training import (
@@ -95,7 +96,9 @@ def add_attribute(
     own = replace(
         prepared, schema=alone(prepared.schema, identity), labels=labels_of(prepared.schema, identity, prepared.labels)
     )
-    made = assemble(own, config, standardizer=bundle.standardizer)
+    made, own = with_representation(
+        assemble(own, config, standardizer=bundle.standardizer), own, run.predictor().model, config
+    )
     with tempfile.TemporaryDirectory(prefix="added-") as scratch:
         fit(
             own.schema, made.model, made.objective, made.scales, config, train=made.parts["train"],

@@ -21,6 +21,7 @@ def join_addition(
     part = {
         "attribute": identity, "trunk": config.trunk.model_dump(), "head": config.head.model_dump(),
         "depth": config.depth, "views": "attention" if prepared.features.ndim == 3 else "mean",
+        "beside": made.model.beside is not None,
     }  # fmt: skip
     return replace(
         bundle,

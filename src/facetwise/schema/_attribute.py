@@ -53,6 +53,8 @@ class Attribute:
         own_applicability: Whether the table says 'not applicable' in a way that no category explains, so that the
             attribute needs a sigmoid of its own.
         separator: What stands between the classes of a multilabel cell.
+        prompts: For a model that reads words: (class, texts that describe it); the class "" stands for all that are not
+            named. `{value}`, `{attribute}` and `{category}` are filled in.
     """
 
     column: str
@@ -66,6 +68,7 @@ class Attribute:
     transform: Transform = Transform.NONE
     own_applicability: bool = False
     separator: str = "|"
+    prompts: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     def applicability(self, category: str) -> bool | None:
         """Whether the attribute applies to a category: True, False, or None where it is not known.

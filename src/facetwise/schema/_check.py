@@ -10,6 +10,7 @@ from facetwise.schema._attribute import Attribute, Kind, Transform
 __all__ = ["complaints_about"]
 
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
+_PLACES = re.compile(r"\{([^{}]*)\}")
 _FEWEST_CLASSES = {Kind.CATEGORICAL: 1, Kind.MULTILABEL: 1, Kind.ORDINAL: 2}
 
 
@@ -65,6 +66,29 @@ def _about_classes(attribute: Attribute) -> list[Complaint]:
                 fix="remove 'transform'",
             )
         )
+    return found
+
+
+def _about_prompts(attribute: Attribute, category: str | None) -> list[Complaint]:
+    column, found = attribute.column, list[Complaint]()
+
+    def complain(rule: str, what: str, fix: str) -> None:
+        found.append(Complaint(column=column, rule=rule, found=what, fix=fix))
+
+    if attribute.prompts and attribute.kind is Kind.NUMERIC:
+        complain("a number has no prompts", f"{len(attribute.prompts)}", "remove 'prompts'")
+    known = {"value", "attribute", *([] if category in (None, column) else ["category"])}
+    for name, texts in attribute.prompts:
+        if name and name not in attribute.classes:
+            complain("prompts are of the attribute's classes", repr(name), nearest(name, attribute.classes))
+        if not texts:
+            complain("a class has at least one prompt", f"none for {name!r}", "write one, or remove the class")
+        for text in texts:
+            if wrong := [word for word in _PLACES.findall(text) if word not in known]:
+                fix = f"write one of {', '.join('{' + word + '}' for word in sorted(known))}"
+                complain("a prompt has places that can be filled", f"{{{wrong[0]}}} in {text!r}", fix)
+            elif not name and "{value}" not in text:
+                complain("a prompt of all classes has a place for the class", repr(text), "write {value} into it")
     return found
 
 
@@ -253,7 +277,7 @@ def complaints_about(
                     fix="write an id such as a07",
                 )
             )
-        found += _about_classes(attribute) + _about_parent(attribute, by_column)
+        found += _about_classes(attribute) + _about_parent(attribute, by_column) + _about_prompts(attribute, category)
     children = Counter(a.parent.column for a in attributes if a.parent is not None)
     found += [
         Complaint(

@@ -45,6 +45,7 @@ _ATTRIBUTE = {
     "transform",
     "own_applicability",
     "separator",
+    "prompts",
 }
 _PARENT = {"column", "of", "alone"}
 
@@ -66,6 +67,9 @@ def _attribute_to_dict(attribute: Attribute, category: str | None) -> dict[str, 
         data["separator"] = attribute.separator
     if attribute.own_applicability:
         data["own_applicability"] = True
+    if attribute.prompts:
+        told = {name: list(texts) for name, texts in attribute.prompts}
+        data["prompts"] = told[""] if set(told) == {""} else told
     return data
 
 
@@ -193,6 +197,16 @@ class _Reader:
             self.complain(f"{key}{name}", "this is true or false", value, "write true or false, without quotes")
         return value is True
 
+    def prompts(self, data: dict[str, Any], key: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        value = data.get("prompts")
+        if isinstance(value, dict):
+            for name in value:
+                if not isinstance(name, str):
+                    self.complain(f"{key}prompts", "a label is text", name, f'put it in quotes: "{name}"')
+            return tuple((name, self.texts(value, name, f"{key}prompts.")) for name in value if isinstance(name, str))
+        texts = self.texts(data, "prompts", key)
+        return (("", texts),) if texts else ()
+
     def rules(self, data: dict[str, Any]) -> tuple[Rule, ...]:
         listed = data.get("rules") or []
         if not isinstance(listed, list):
@@ -246,6 +260,7 @@ class _Reader:
             transform=self.choice(data, "transform", key, Transform, "none"),
             separator=self.text(data, "separator", key, "|") or "",
             own_applicability=self.switch(data, "own_applicability", key),
+            prompts=self.prompts(data, key),
         )
 
 

@@ -15,6 +15,7 @@ from facetwise.studies._suggest import Suggested, pictures_of, suggest, suggesti
 from facetwise.studies._sweep import Sweep, SweepTrial, sweep
 from facetwise.studies._variants import LADDERS, Variant, variants_of
 from facetwise.studies._verdicts import Compared, Comparison, judge_cells
+from facetwise.studies._zero_shot import ZeroShot, zero_shot
 
 __all__ = [
     "KINDS",
@@ -37,6 +38,7 @@ __all__ = [
     "Sweep",
     "SweepTrial",
     "Variant",
+    "ZeroShot",
     "audit",
     "audit_page",
     "audit_run",
@@ -62,4 +64,5 @@ __all__ = [
     "suggestions_page",
     "sweep",
     "variants_of",
+    "zero_shot",
 ]

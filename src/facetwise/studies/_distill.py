@@ -29,6 +29,7 @@ from facetwise.training import (
     check_teachers,
     describe_unlabelled,
     hold,
+    mixtures_of,
     prepare,
     read_structure,
     run_training,
@@ -41,8 +42,10 @@ __all__ = ["Distilled", "Pupil", "distill"]
 PASSES, BATCH = 15, 32
 # A student needs more epochs than its teacher before what the teacher says pays (Beyer et al. 2022, "Knowledge
 # distillation: a good teacher is patient and consistent"): with as many it was worse than alone on the grocery table,
-# with three times as many better. The student alone gets as many.
-PATIENCE, MOST_EPOCHS = 3, 1000
+# with three times as many better. The student alone gets so many, whatever its teacher adds.
+PATIENCE, MOST_EPOCHS = 3.0, 1000
+# With mixtures an epoch is several times as long; fewer of them were enough.
+PATIENCE_MIXED = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +102,7 @@ def distill(
     temperature: float = 2.0,
     share: float = 0.7,
     likeness: float = 0.1,
+    mixtures: int = 2,
     alone: bool = True,
     report: Report = silent,
     stop: Stopping | None = None,
@@ -117,6 +121,7 @@ def distill(
         temperature: Of the teachers' probabilities.
         share: Of the loss, the teachers'.
         likeness: Weight of "who looks like whom".
+        mixtures: Per training item, mixtures of two that only the teachers speak about; see `training.mixtures_of`.
         alone: Whether to train the student without a teacher, too, for the table.
         report: Told about progress.
         stop: Asked between steps.
@@ -127,11 +132,11 @@ def distill(
     folder = Path(out)
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is an empty or a new folder. Found files in it. Fix: another --out")
-    _check_options(temperature, share, likeness)
+    _check_options(temperature, share, likeness, mixtures)
     teachers = [load(path) for path in runs]
     check_teachers(teachers)
     first = teachers[0]
-    config = _student_config(first, student, settings)
+    config = _student_config(first, student, settings, times=PATIENCE_MIXED if mixtures else PATIENCE)
     _check_frozen(config)
     prepared, source = _prepared(first, config, report)
     together, more, count = Teachers(teachers, temperature=temperature), None, 0
@@ -142,6 +147,11 @@ def distill(
         backbone = create_backbone(config.backbone.name, **config.backbone.options)
         more = describe_unlabelled(teachers, backbone, config.levels, unlabelled, known, report=report)
         count = len(more[0])
+    if mixtures:
+        train = prepared.split.rows("train")
+        theirs = [together.features_of(run, prepared.rows[train]) for run in teachers]
+        between = mixtures_of(prepared.features[train], theirs, times=mixtures, seed=config.seed)
+        more = between if more is None else _joined(between, more)
     teaching = Teaching(schema=prepared.schema, temperature=temperature, share=share, likeness=likeness)
 
     def taught(made: Assembled) -> Assembled:
@@ -149,7 +159,8 @@ def distill(
 
     facts = {
         **source["facts"], "teachers": [run.bundle.facetwise + " " + run.path.name for run in teachers],
-        "distillation": {"temperature": temperature, "share": share, "likeness": likeness, "unlabelled": count},
+        "distillation": {"temperature": temperature, "share": share, "likeness": likeness, "mixtures": mixtures,
+                         "unlabelled": count},
     }  # fmt: skip
     digest = hashlib.sha256(json.dumps([config_to_yaml(config), facts], sort_keys=True).encode()).hexdigest()
     with hold(folder):
@@ -162,7 +173,8 @@ def distill(
     pupils = [_teacher(together, side), _pupil("student", made)]
     if alone:
         report(Event("stage", "the student without its teacher"))
-        trial = run_trial(prepared, config, side=side, stop=stop)
+        lonely = _student_config(first, student, settings, times=PATIENCE)
+        trial = run_trial(prepared, lonely, side=side, stop=stop)
         overall = trial.evaluation.to_dict()["overall"]
         like = pupils[-1]
         pupils.append(
@@ -180,12 +192,19 @@ def distill(
     return found
 
 
-def _student_config(first: Run, student: str | None, settings: Sequence[str]) -> Config:
+def _joined(
+    one: tuple[np.ndarray, list[np.ndarray]], two: tuple[np.ndarray, list[np.ndarray]]
+) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Items without labels of two sources."""
+    return np.concatenate([one[0], two[0]]), [np.concatenate(pair) for pair in zip(one[1], two[1], strict=True)]
+
+
+def _student_config(first: Run, student: str | None, settings: Sequence[str], *, times: float) -> Config:
     """The first teacher's configuration with what the user says; more epochs, where nothing is said about them."""
     named = {} if student is None else {"backbone": student}
     config = load_config(first.path / "config.yaml", settings, **named)
     said = {setting.split("=", 1)[0].strip() for setting in settings}
-    longer = {name: min(PATIENCE * getattr(first.config, name), MOST_EPOCHS) for name in ("epochs", "patience")}
+    longer = {name: min(round(times * getattr(first.config, name)), MOST_EPOCHS) for name in ("epochs", "patience")}
     return config.model_copy(
         update={
             **{name: count for name, count in longer.items() if name not in said},
@@ -195,7 +214,9 @@ def _student_config(first: Run, student: str | None, settings: Sequence[str]) ->
     )  # fmt: skip
 
 
-def _check_options(temperature: float, share: float, likeness: float) -> None:
+def _check_options(temperature: float, share: float, likeness: float, mixtures: int) -> None:
+    if mixtures < 0:
+        raise UserError(f"mixtures are at least 0 per item. Found {mixtures}. Fix: --mixtures 2")
     if temperature <= 0:
         raise UserError(f"a temperature is positive. Found {temperature:g}. Fix: --temperature 2")
     if not 0 < share <= 1:

@@ -13,6 +13,7 @@ from facetwise.training._learned_backbone import refuse_untuned
 from facetwise.training._lock import LOCK, hold
 from facetwise.training._loop import fit
 from facetwise.training._losses_of import check_losses_of
+from facetwise.training._mixtures import mixtures_of
 from facetwise.training._optimizer import BlockAdamW, ParameterGroup
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared, Structure, infer_structure, prepare, read_structure
@@ -69,6 +70,7 @@ __all__ = [
     "joined",
     "judge",
     "make_part",
+    "mixtures_of",
     "own_config",
     "parameter_groups",
     "prepare",

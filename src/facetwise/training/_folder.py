@@ -21,7 +21,7 @@ Plan = Literal["fresh", "continue", "replace"]
 _FOLDERS = ("bundle", "checkpoints", "predictions", "tensorboard", "wandb")
 _FILES = (
     "metrics.json", "evaluation.parquet", "log.jsonl", "depth.json", "diagnostics.json", "issues.parquet",
-    "preview.html", "report.html", "distillation.json", "config.yaml", "schema.yaml", "split.csv",
+    "preview.html", "report.html", "distillation.json", "zero_shot.json", "config.yaml", "schema.yaml", "split.csv",
     "environment.json", "tracker.json", "run.json",
 )  # fmt: skip
 # What a process that died before its first file leaves behind.

@@ -29,7 +29,9 @@ class Difference:
         batch: Size of the batch.
         expected: What the run decides.
         found: What the file decides.
-        margin: |p - threshold| of the run's own answer: how nearly it would have decided likewise.
+        margin: |p - threshold| of the run's own answer: how nearly it would have decided likewise. Of cells that are
+            decided together with others (rules, hierarchies) the largest difference of a probability of the item, which
+            bounds it; NaN of a number, which has no threshold.
     """
 
     image: str
@@ -38,6 +40,11 @@ class Difference:
     expected: str
     found: str
     margin: float
+
+    @property
+    def distance(self) -> str:
+        """The margin in words."""
+        return "a number, which has no threshold" if np.isnan(self.margin) else f"|p - threshold| = {self.margin:.2g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +148,32 @@ def _margin(
     return float(own[one.index[row, place]] - own[two.index[row, place]]) / 2
 
 
+def _joint(facts: Facts) -> set[int]:
+    """Attributes that are not decided by themselves: one that crosses its threshold may take others with it."""
+    schema = facts.schema
+    columns = {name for rule in (*schema.rules, *facts.policy.rules) for name in rule.columns}
+    if facts.policy.hierarchy != "off" or columns:
+        for attribute in schema.attributes:
+            if attribute.parent is not None:
+                columns |= {attribute.column, attribute.parent.column}
+    return {schema.index[name] for name in columns}
+
+
+def _apart(schema: Schema, one: Decisions, two: Decisions) -> np.ndarray:
+    """(item,) the largest difference of a probability of the item.
+
+    Decisions are one function of the scores; where they differ, a threshold lies between the two, so no farther away.
+    """
+    chances = [c for block in schema.layout().blocks if block.coding is not Coding.GAUSS
+               for c in range(block.score_start, block.score_stop)]  # fmt: skip
+    pairs = (
+        (one.scores[:, chances].astype(np.float64), two.scores[:, chances]),
+        (one.chances[:, chances], two.chances[:, chances]),
+        (one.applies.astype(np.float64), two.applies),
+    )
+    return np.max([np.abs(a - b).max(axis=1, initial=0.0) for a, b in pairs], axis=0)
+
+
 def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions, row: int) -> str:
     state = int(decisions.state[row, place])
     if state != VALUE:
@@ -153,10 +186,27 @@ def _words(attribute: Attribute, block: Block, place: int, decisions: Decisions,
 
 
 def differences_of(
-    facts: Facts, images: Sequence[str], expected: Decisions, found: Decisions, *, batch: int, limit: float
+    facts: Facts,
+    images: Sequence[str],
+    expected: Decisions,
+    found: Decisions,
+    *,
+    batch: int,
+    limit: float,
+    scored: bool = True,
 ) -> list[Difference]:
-    """Every cell that is decided differently; numbers where they are more than `limit` deviations apart."""
+    """Every cell that is decided differently; numbers where they are more than `limit` deviations apart.
+
+    Args:
+        facts: What the file says about itself.
+        images: Names of the pictures.
+        expected, found: The two.
+        batch: Size of the batch.
+        limit: In deviations.
+        scored: Whether the scores of `found` are those that it was decided by.
+    """
     schema, scales, told = facts.schema, facts.scales, list[Difference]()
+    joint, apart = _joint(facts) if scored else set[int](), _apart(schema, expected, found)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         rows = np.flatnonzero(
             _unequal(attribute, block, place, expected, found, limit=limit, scale=scales.get(attribute.id))
@@ -168,7 +218,9 @@ def differences_of(
                 batch=batch,
                 expected=_words(attribute, block, place, expected, row),
                 found=_words(attribute, block, place, found, row),
-                margin=_margin(attribute, block, place, expected, found, row, facts),
+                margin=float(apart[row])
+                if place in joint
+                else _margin(attribute, block, place, expected, found, row, facts),
             )
             for row in rows.tolist()
         ]

@@ -32,6 +32,8 @@ POINTS, FEWEST = 0.5, 500
 ALLOWED_OF_BATCH = 1e-3
 # Between the graph's own outputs (float32) and the numpy code (float64) behind its logits.
 ALLOWED_OF_GRAPH = 1e-4
+# |p - threshold| below which an fp32 file may decide differently; a run's and a file's sums differ by about 1e-6.
+NEAR = 1e-4
 
 
 class Answering(Protocol):
@@ -92,7 +94,7 @@ def _contradiction(model: Model, raw: Mapping[str, np.ndarray], decisions: Decis
             index[:, place] = raw[f"{key}.decision"]
     found = replace(decisions, state=state, index=index, members=members)
     nameless = [""] * len(found)
-    for differing in differences_of(model.facts, nameless, decisions, found, batch=0, limit=np.inf):
+    for differing in differences_of(model.facts, nameless, decisions, found, batch=0, limit=np.inf, scored=False):
         worst = max(worst, np.inf if differing.margin > ALLOWED_OF_GRAPH else differing.margin)
     return worst
 
@@ -221,7 +223,10 @@ def verify(
     return Verification(
         precision=facts.precision, batches={size: tried[size] for size in sorted(tried)}, largest=by_column,
         graph=graph, cells=cells, differences=tuple(differences), changes=tuple(changes),
-        complaints=tuple(_complaints(facts.precision, by_column, graph, apart_of_batch, changes)),
+        complaints=(
+            *_complaints(facts.precision, by_column, graph, apart_of_batch, changes),
+            *(_far(differences) if facts.precision == "fp32" else ()),
+        ),
     )  # fmt: skip
 
 
@@ -238,6 +243,20 @@ def _answers(
             report(Event("progress", f"batch {size}", sum(map(len, told)), count))
     names = Decisions.__slots__
     return Decisions(**{name: np.concatenate([getattr(each, name) for each in told]) for name in names}), worst
+
+
+def _far(differences: Sequence[Difference]) -> Iterator[str]:
+    """Columns with decisions that differ although they are not near their threshold."""
+    by_column: dict[str, list[Difference]] = {}
+    for each in differences:
+        if not each.margin < NEAR:
+            by_column.setdefault(each.column, []).append(each)
+    for column, found in by_column.items():
+        worst = max(found, key=lambda each: np.nan_to_num(each.margin, nan=np.inf))
+        yield (
+            f"{column}: {len(found):,} decisions differ, {worst.distance}, as of {worst.image} "
+            f"({worst.expected!r} became {worst.found!r}); fp32 may where |p - threshold| < {NEAR:g}"
+        )
 
 
 def _complaints(

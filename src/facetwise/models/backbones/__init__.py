@@ -6,7 +6,14 @@ from typing import Any
 from facetwise.errors import UnavailableError, UserError, nearest
 from facetwise.models.backbones._alexnet import AlexNetMtl
 from facetwise.models.backbones._aliases import ALIASES, Alias
-from facetwise.models.backbones._backbone import Backbone, Fetchable, Level, Preprocessing
+from facetwise.models.backbones._backbone import (
+    Backbone,
+    Fetchable,
+    Level,
+    Preprocessing,
+    ReadsText,
+    TextReader,
+)
 from facetwise.models.backbones._hf import HfBackbone
 from facetwise.models.backbones._lite0 import Lite0
 from facetwise.models.backbones._local import is_local
@@ -26,6 +33,8 @@ __all__ = [
     "Lite0",
     "OpenClipBackbone",
     "Preprocessing",
+    "ReadsText",
+    "TextReader",
     "TimmBackbone",
     "TunedBackbone",
     "backbone_names",

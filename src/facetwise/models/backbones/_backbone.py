@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
     from torch import nn
 
     from facetwise.images import FitMode
 
-__all__ = ["Backbone", "Fetchable", "Level", "Preprocessing"]
+__all__ = ["Backbone", "Fetchable", "Level", "Preprocessing", "ReadsText", "TextReader"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,5 +121,29 @@ class Fetchable(Protocol):
 
         Raises:
             UnavailableError: no network, no such files, or a licence not accepted.
+        """
+        ...
+
+
+class TextReader(Protocol):
+    """The half of a model that reads words, into the same space as the other half reads pictures."""
+
+    scale: float
+    """What cosines are multiplied with before the softmax; learned with the weights."""
+
+    def read(self, texts: Sequence[str]) -> np.ndarray:
+        """(text, width) float32 of unit length."""
+        ...
+
+
+@runtime_checkable
+class ReadsText(Protocol):
+    """A backbone that was trained with words: with `depths=0` its last and only level is where the two meet."""
+
+    def text_reader(self) -> TextReader:
+        """Load the half that reads words.
+
+        Raises:
+            UnavailableError: the weights are not on this machine, or have no such half.
         """
         ...

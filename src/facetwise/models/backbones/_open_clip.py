@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 from facetwise.errors import UnavailableError, UserError, nearest
 from facetwise.models.backbones._hub import cached, cached_by_torch, download, not_here
 from facetwise.models.backbones._network_backbone import Blueprint, NetworkBackbone, three
-from facetwise.models.backbones._weights import load_exactly, read_weights
+from facetwise.models.backbones._weights import RANDOM, load_exactly, read_weights
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from facetwise.models.backbones._backbone import TextReader
 
 __all__ = ["OpenClipBackbone"]
 
 _FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 # The picture's half of a file that holds both.
 _TOWER = "visual."
+# What the first published files say about themselves, as tensors.
+_ABOUT = ("input_resolution", "context_length", "vocab_size")
 
 
 class OpenClipBackbone(NetworkBackbone):
@@ -29,7 +33,8 @@ class OpenClipBackbone(NetworkBackbone):
 
     `weights` takes what open_clip's and GCL's training write (`state_dict`, names beginning with `module.`); the text
     tower in it is left out. `last` ends with the tower's own output, the projected image embedding before it is brought
-    to unit length; the depths before it go through the tower's last norm.
+    to unit length; the depths before it go through the tower's last norm. With `depths=0` that embedding is all there
+    is: what the text tower's vectors can be compared with (`text_reader`).
 
     Source: Radford et al. 2021, "Learning Transferable Visual Models From Natural Language Supervision"; Cherti et al.
     2023, "Reproducible Scaling Laws for Contrastive Language-Image Learning" (open_clip); Zhu et al. 2024,
@@ -81,18 +86,37 @@ class OpenClipBackbone(NetworkBackbone):
         own = "timm_model_name" in _library().get_model_config(self._parts[0])["vision_cfg"]
         if own and size != made.size:
             raise UserError(f"{self._model} reads pictures of {made.size} pixels only. Found size = {size}")
+        model = self._whole(size if size != made.size else None, torch.get_default_device())
+        return OpenClipNetwork(model.visual, tokens=self._tokens, depths=self._depths, patch_tokens=self._patch_tokens)
+
+    def _whole(self, size: int | None, device: Any) -> Any:
+        """Both towers, as open_clip starts them: it has no public way to make one alone."""
         with _silence():
-            # The text tower is made as well: open_clip has no public way to make one tower alone.
-            model = _library().create_model(
+            return _library().create_model(
                 self._parts[0],
                 load_weights=False,
-                device=torch.get_default_device(),
+                device=device,
                 pretrained_text=False,
                 pretrained_image=False,
-                force_quick_gelu=bool(made.graph["quick_gelu"]),
-                force_image_size=size if size != made.size else None,
+                force_quick_gelu=bool(self._blueprint.graph["quick_gelu"]),
+                force_image_size=size,
             )
-        return OpenClipNetwork(model.visual, tokens=self._tokens, depths=self._depths, patch_tokens=self._patch_tokens)
+
+    def text_reader(self) -> TextReader:
+        """The text tower, see `ReadsText`; of `weights=random` the one that was drawn with the image tower."""
+        import torch
+
+        from facetwise.models.backbones._open_clip_text import OpenClipText
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # as `_random`: one draw gives both towers
+            model = self._whole(None, "cpu")
+        model.visual = torch.nn.Identity()
+        if self._weights != RANDOM:
+            [file, *_] = self.files()
+            state = {name: value for name, value in read_weights(file).items() if not name.startswith(_TOWER)}
+            load_exactly(model, state, source=f"{file} (its text tower)", droppable=_ABOUT)
+        return OpenClipText(model, tokenizer=_library().get_tokenizer(self._parts[0]))
 
     def _load(self, network: Any, files: list[Path]) -> None:
         source = str(files[0])

@@ -18,7 +18,7 @@ class OpenClipNetwork(nn.Module):
     Args:
         network: the tower, made by open_clip: its own transformer or residual network, or a network of timm.
         tokens: of a transformer: cls, mean or cls+mean; cls brings the projected embedding with it.
-        depths: of a transformer: how many blocks are levels.
+        depths: of a transformer: how many blocks are levels; 0, of any tower: its own output and nothing else.
         patch_tokens: every patch token in place of all levels.
     """
 
@@ -27,12 +27,13 @@ class OpenClipNetwork(nn.Module):
         self.network: Any = network
         self.tokens = tokens
         self.patch_tokens = patch_tokens
+        self.own_only = depths == 0 and not patch_tokens
         self.blocks: list[int] = []
         inner = getattr(network, "transformer", None) or getattr(network, "trunk", None)
         blocks = getattr(inner, "resblocks", None)
         if blocks is None and inner is not None and is_transformer(inner):
             blocks = inner.blocks
-        if blocks is not None:
+        if blocks is not None and not self.own_only:
             self.blocks = chosen_blocks(len(blocks), 1 if patch_tokens else depths)
         # open_clip's own transformers always have a class token; timm's may have several prefix tokens or none.
         self.has_class = getattr(inner, "cls_token", None) is not None or hasattr(network, "class_embedding")
@@ -42,6 +43,8 @@ class OpenClipNetwork(nn.Module):
 
     def forward(self, images: Float[Tensor, "batch 3 rows columns"]) -> dict[str, Tensor]:
         """Level to `batch width`."""
+        if self.own_only:
+            return {"last": self.network(images).float()}
         return self._of_tokens(images) if self.blocks else self._of_maps(images)
 
     def _of_tokens(self, images: Tensor) -> dict[str, Tensor]:
