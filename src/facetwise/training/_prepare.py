@@ -27,13 +27,14 @@ from facetwise.data import (
 from facetwise.decisions import check_goals
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
-from facetwise.features import choose_levels, features_from_file
+from facetwise.features import StoredRows, choose_levels
 from facetwise.images import policy_version
 from facetwise.inference import Described, describe_table, root_of
 from facetwise.metrics import check_score
 from facetwise.models.backbones import Backbone, Level, create_backbone
 from facetwise.schema import Kind, Labels, Schema
 from facetwise.training._alike import about_alike, kept_groups
+from facetwise.training._given import given_features, kept_features, left_on_disk
 from facetwise.training._losses_of import check_losses_of
 
 __all__ = ["Prepared", "Structure", "describe_rows_of", "infer_structure", "prepare", "read_structure"]
@@ -60,7 +61,7 @@ class Prepared:
         rows: Rows of the table whose picture could be read.
         labels: Their labels.
         features: Their features, chosen levels, not standardised: (row, width), or (row, view, width) of several
-            pictures per row, NaN where a row has fewer.
+            pictures per row, NaN where a row has fewer. Where memory is too small, they are still on disk.
         levels: The levels.
         backbone: What a bundle has to know about the backbone.
         issues: Row → (reason, message) of every row without a readable picture.
@@ -76,7 +77,7 @@ class Prepared:
     split: Split
     rows: np.ndarray
     labels: Labels
-    features: np.ndarray
+    features: np.ndarray | StoredRows
     levels: tuple[Level, ...]
     backbone: dict[str, Any]
     issues: dict[int, tuple[str, str]]
@@ -86,13 +87,13 @@ class Prepared:
     root: Path = Path()
     network: Mapping[str, np.ndarray] | None = None
 
-    def images(self) -> list[str]:
-        """The primary image cell of every kept row."""
-        column = self.schema.images[0]
+    def images(self, places: np.ndarray | None = None) -> list[str]:
+        """The primary image cell of every kept row, or of those at some places among them."""
+        column, rows = self.schema.images[0], self.rows if places is None else self.rows[places]
         return (
-            [str(text) for text in self.table.column(column)[self.rows]]
+            [str(text) for text in self.table.column(column)[rows]]
             if column in self.table.cells
-            else [str(row) for row in self.rows]
+            else [str(row) for row in rows]
         )
 
 
@@ -198,8 +199,9 @@ def prepare(
             complaint = Complaint(place=table.name, rule="a column names the pictures", found="none", fix=fix)
             raise TableError([complaint])
         backbone = backbone or create_backbone(config.backbone.name, **config.backbone.options)
-        described = describe_rows_of(table, structure, read.root, config, backbone, report=report)
-        array = described.stacked() if config.views == "attention" else described.pooled()
+        left = left_on_disk(len(table), backbone, config)
+        described = describe_rows_of(table, structure, read.root, config, backbone, report=report, **left)
+        array = kept_features(described, config, left=bool(left), report=report)
         levels, rows, issues = described.levels, described.good, described.issues
         view_issues = described.view_issues
         looked = config.near_duplicates or config.group_near_duplicates
@@ -211,12 +213,9 @@ def prepare(
             "preprocessing": asdict(backbone.preprocessing), "images": policy_version(draft=False),
         }  # fmt: skip
     else:
-        array = features_from_file(features, rows=len(table))
-        broken = np.isnan(array).any(axis=1)
-        rows = np.flatnonzero(~broken)
-        issues = {int(row): ("unreadable", "its features are not numbers") for row in np.flatnonzero(broken)}
-        view_issues, alike = {}, []
-        array, digests, levels = array[rows], None, (Level("given", array.shape[1]),)
+        given = given_features(features, config, rows=len(table), report=report)
+        array, rows, issues, view_issues, alike = given.features, given.rows, given.issues, {}, []
+        digests, levels = None, (Level("given", array.shape[1]),)
         about = {"mode": "given", "name": None, "options": {}, "width": int(array.shape[1])}
     if not len(rows):
         found = f"{len(table):,} rows; the first: {next(iter(issues.values()), ('', ''))[1]}"
@@ -251,13 +250,20 @@ def prepare(
 
 
 def describe_rows_of(
-    table: Table, structure: Inference | Schema, root: Path, config: Config, backbone: Backbone, *, report: Report
+    table: Table,
+    structure: Inference | Schema,
+    root: Path,
+    config: Config,
+    backbone: Backbone,
+    *,
+    report: Report,
+    **options: Any,
 ) -> Described:
-    """Features of a table's pictures, as training reads them."""
+    """Features of a table's pictures, as training reads them; options as of `describe_items`."""
     return describe_table(
         table, list(structure.images), root, boxes=boxes(table, structure) if structure.box else None,
         allow_outside=config.allow_outside_root,
-        backbone=backbone, device=config.device, workers=config.workers, report=report,
+        backbone=backbone, device=config.device, workers=config.workers, report=report, **options,
     )  # fmt: skip
 
 

@@ -199,7 +199,7 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
     write_json(folder / "depth.json", depths)
-    seen = model.diagnostics(parts["val"].numbers()[:MOST_DIAGNOSED])
+    seen = model.diagnostics(parts["val"].numbers(MOST_DIAGNOSED))
     write_json(
         folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
     )
