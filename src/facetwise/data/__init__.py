@@ -10,6 +10,7 @@ from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
 from facetwise.data._notices import ROWS_SHOWN, Notice, tell
+from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
@@ -31,6 +32,7 @@ __all__ = [
     "ColumnReading",
     "Inference",
     "Notice",
+    "Numbered",
     "PreviousSplit",
     "Role",
     "Spelling",

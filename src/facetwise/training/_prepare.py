@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from facetwise.config import Config
 from facetwise.data import (
     Inference,
+    Numbered,
     Split,
     Table,
     boxes,
@@ -87,14 +89,10 @@ class Prepared:
     root: Path = Path()
     network: Mapping[str, np.ndarray] | None = None
 
-    def images(self, places: np.ndarray | None = None) -> list[str]:
+    def images(self, places: np.ndarray | None = None) -> Sequence[str]:
         """The primary image cell of every kept row, or of those at some places among them."""
         column, rows = self.schema.images[0], self.rows if places is None else self.rows[places]
-        return (
-            [str(text) for text in self.table.column(column)[rows]]
-            if column in self.table.cells
-            else [str(row) for row in rows]
-        )
+        return [str(text) for text in self.table.column(column)[rows]] if column in self.table.cells else Numbered(rows)
 
 
 def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
@@ -285,5 +283,9 @@ def _weights(kept: Table, schema: Schema, split: Split) -> np.ndarray | None:
 
 
 def _content(rows: np.ndarray, digests: Sequence[str | None] | None) -> str:
-    told = [f"{row} {digest or ''}" for row, digest in zip(rows, digests or [None] * len(rows), strict=True)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    found, told = hashlib.sha256(), zip(rows.tolist(), repeat(None) if digests is None else digests, strict=False)
+    between = ""
+    while some := list(islice(told, 1 << 16)):
+        found.update((between + "\n".join([f"{row} {digest or ''}" for row, digest in some])).encode())
+        between = "\n"
+    return found.hexdigest()
