@@ -1,7 +1,7 @@
 """Features larger than memory: how much memory training takes, how fast it is, and that it grows with the table only.
 
     python benchmarks/streaming.py --rows 100000 1000000 --width 1280
-    python benchmarks/streaming.py --rows 10000000 --width 1280 --written 0.05
+    python benchmarks/streaming.py --rows 10000000 --width 1280 --written 0.05 --batch 4096 --trunk 32
 
 Each size is trained for one epoch in a process of its own, from a float16 `.npy` that it reads by blocks
 (`features_in: disk`) and a Parquet table of three attributes. `--written` is the share of the file that is really on
@@ -65,7 +65,7 @@ def draw(folder: Path, rows: int, width: int, *, written: float) -> None:
     pl.DataFrame(columns).write_parquet(folder / "table.parquet")
 
 
-def train(folder: Path, rows: int, where: str) -> None:
+def train(folder: Path, rows: int, where: str, batch: int, trunk: int) -> None:
     """One epoch; prints what it took, stage by stage."""
     from facetwise import api
     from facetwise.events import Event
@@ -81,13 +81,13 @@ def train(folder: Path, rows: int, where: str) -> None:
 
     run = api.train(
         folder / "table.parquet", features=folder / "features.npy", out=folder / where, epochs=1, features_in=where,
-        neighbours=False, report=tell,
+        neighbours=False, batch_size=batch, trunk={"name": "shared", "width": trunk}, report=tell,
     )  # fmt: skip
     told = {"stages": stages, "s": round(time.perf_counter() - began, 1), "peak_mib": round(_peak_mib()), "said": last}
     epoch = next(one for one in stages if one[0].startswith("epoch"))
     before = stages[stages.index(epoch) - 1]
     told["rows_per_s"] = round(0.8 * rows / max(epoch[1] - before[1], 1e-9))
-    told["score"] = run.metrics["overall"]
+    told["mean_macro_f1"] = run.metrics["overall"]["mean_macro_f1"]
     print(json.dumps(told))
 
 
@@ -97,13 +97,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 300_000])
     parser.add_argument("--width", type=int, default=1280)
     parser.add_argument("--written", type=float, default=1.0)
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--trunk", type=int, default=384, help="width of the trunk")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--folder", type=Path, help="where the files are drawn, and removed")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--save", action="store_true")
     given = parser.parse_args()
     if given.child:
-        train(given.folder, given.rows[0], given.child)
+        train(given.folder, given.rows[0], given.child, given.batch, given.trunk)
         return
     found = []
     for rows in given.rows:
@@ -111,8 +113,10 @@ def main() -> None:
             draw(Path(name), rows, given.width, written=given.written)
             for where in ("disk", "memory") if given.memory else ("disk",):
                 words = [__file__, "--child", where, "--rows", str(rows), "--folder", name]
+                words += ["--batch", str(given.batch), "--trunk", str(given.trunk)]
                 done = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True)
                 told = {"rows": rows, "width": given.width, "written": given.written, "features_in": where}
+                told |= {"batch": given.batch, "trunk": given.trunk}
                 found.append({**told, **json.loads(done.stdout)})
                 print(json.dumps(found[-1]), flush=True)
     if given.save:

@@ -23,8 +23,8 @@ from facetwise.data import ColumnReading as ColumnReading
 from facetwise.data import Inference, Notice, complete_schema, encode, read_table, resolve_pictures, split_rows
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
-from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
-from facetwise.inference import cache_root, describe_source, root_of, write_bytes, write_text
+from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes, file_digest
+from facetwise.inference import describe_source, fetched, fetched_file, root_of, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load
@@ -35,7 +35,6 @@ from facetwise.training import (
     TRACKERS,
     Prepared,
     PreparedRelease,
-    Speed,
     Stopping,
     Structure,
     begin_run,
@@ -47,13 +46,13 @@ from facetwise.training import (
     infer_structure,
     is_finished,
     joined,
-    measure_speed,
     own_config,
     read_structure,
     refuse_untuned,
     run_training,
     tracked,
 )
+from facetwise.training import measure_speed as measure
 from facetwise.training import prepare as prepare_rows
 from facetwise.training import prepare_release as prepare
 
@@ -129,8 +128,8 @@ def inspect(
     Raises:
         TableError, ConfigError: Everything that is wrong, at once.
     """
-    read = read_table(table)
-    root = root_of(table, images)
+    table, images = fetched(table, images, pictures=False, report=silent)
+    read, root = read_table(table), root_of(table, images)
     structure = infer_structure(read, root, category=category, group=group)
     split = split_rows(read, structure, seed=seed)
     schema, notices = complete_schema(
@@ -154,18 +153,6 @@ def inspect(
         split=split.how,
         inference=structure,
     )
-
-
-def measure(*, seconds: float = 20.0) -> Speed:
-    """How fast this machine decodes, describes and trains with the defaults, and so how long a job will take.
-
-    Args:
-        seconds: To measure for.
-
-    >>> measure(seconds=20).seconds(9_000)["extract"]  # doctest: +SKIP
-    94.7
-    """
-    return measure_speed(cache=cache_root(), seconds=seconds)
 
 
 def extract(
@@ -207,6 +194,7 @@ def extract(
         UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
     tree = load_config(None, [f"backbone={backbone}", *settings])
+    source, images = fetched(source, images, report=report)
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
     sharded = _in_shards(tree, shard, processes, engine, address, to=to)
@@ -284,11 +272,13 @@ def train(
     """
     tree = load_config(None if config is None else Path(config), settings, recipe=recipe, **options)
     refuse_untuned(tree, augment=augment is not None)
+    place, (table, images) = table, fetched(table, images, pictures=features is None, report=report)
+    features = None if features is None else fetched_file(features, report=report)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
         Path(out)
         if out is not None
-        else Path("runs") / (Path(table).stem if isinstance(table, str | Path) else "table")
+        else Path("runs") / (Path(place).stem if isinstance(place, str | Path) else "table")
     )
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
@@ -299,7 +289,7 @@ def train(
         "table": read.table.digest,
         "images": str(read.root.resolve()),
         "schema": None if given is None else schema_digest(given),
-        "features": None if features is None else _file_digest(Path(features)),
+        "features": None if features is None else file_digest(Path(features)),
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
@@ -400,13 +390,6 @@ def _write_preview(
     )  # fmt: skip
     write_text(folder / "preview.html", html)
     report(Event("summary", f"preview     {folder / 'preview.html'}"))
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}. Fix: check the path") from error
 
 
 def _path(source: Any) -> str | None:

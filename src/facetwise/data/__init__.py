@@ -14,6 +14,7 @@ from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
+from facetwise.data._remote import address_of, fetch_file, fetch_pictures
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._sides import SIDES
 from facetwise.data._spelled import Spelling, read_spelled
@@ -38,10 +39,13 @@ __all__ = [
     "Spelling",
     "Split",
     "Table",
+    "address_of",
     "boxes",
     "complete_schema",
     "correct",
     "encode",
+    "fetch_file",
+    "fetch_pictures",
     "fit_scales",
     "image_paths",
     "infer",

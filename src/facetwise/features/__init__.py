@@ -5,7 +5,7 @@ from facetwise.features._cache import FeatureStore, cache_folder
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extract import extract
 from facetwise.features._extraction import Extraction, ImageProblem
-from facetwise.features._file import features_from_file, features_to_bytes
+from facetwise.features._file import features_from_file, features_to_bytes, file_digest
 from facetwise.features._levels import choose_levels
 from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
@@ -38,6 +38,7 @@ __all__ = [
     "feature_key",
     "features_from_file",
     "features_to_bytes",
+    "file_digest",
     "fits_memory",
     "graph_path",
     "in_words",

@@ -1,5 +1,6 @@
 """Features in a file of the user's own: one row per row of the table."""
 
+import hashlib
 import io
 from pathlib import Path
 from typing import Literal
@@ -12,7 +13,20 @@ from facetwise.errors import UserError
 from facetwise.features._budget import fits_memory, measure_machine
 from facetwise.features._stored import StoredPart, StoredRows, npy_part, safetensors_part
 
-__all__ = ["features_from_file", "features_to_bytes"]
+__all__ = ["features_from_file", "features_to_bytes", "file_digest"]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file that may be larger than memory.
+
+    Raises:
+        UserError: It cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}. Fix: check the path") from error
 
 
 def features_to_bytes(array: np.ndarray, suffix: str) -> bytes:

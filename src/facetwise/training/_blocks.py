@@ -62,7 +62,7 @@ class Blocks:
     order converges as after a whole shuffle up to the variance that `spread` is about.
 
     Args:
-        place: (row,) int64: block that each row lies in.
+        place: (row,) int32: block that each row lies in.
         mixed: Blocks per buffer.
     """
 
@@ -74,9 +74,10 @@ class Blocks:
         """Blocks of so many bytes, as many at once as fit into the buffer."""
         each = max(1, block // rows.row_bytes)
         where = np.arange(len(rows)) if rows.places is None else rows.places
+        place = (where // each).astype(np.int32)
         # Blocks without any of these rows count for nothing.
-        _, place = np.unique(where // each, return_inverse=True)
-        return cls(place=place.astype(np.int32), mixed=max(1, buffer // (each * rows.row_bytes)))
+        numbers = np.cumsum(np.bincount(place) > 0, dtype=np.int32) - 1
+        return cls(place=numbers[place], mixed=max(1, buffer // (each * rows.row_bytes)))
 
     @property
     def count(self) -> int:

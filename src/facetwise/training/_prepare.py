@@ -220,7 +220,7 @@ def prepare(
         fix = f"say where the pictures are with --images; now {str(read.root)!r}"
         raise TableError([Complaint(place=table.name, rule="at least one picture can be read", found=found, fix=fix)])
 
-    kept = table.take(rows)
+    kept = table if len(rows) == len(table) else table.take(rows)
     split = split_rows(
         kept, structure, digests=digests, seed=config.seed, val_ratio=config.val_ratio, test_ratio=config.test_ratio,
         split_column=read.split_column,
