@@ -76,6 +76,9 @@ def train(folder: Path, rows: int, where: str, batch: int, trunk: int) -> None:
         nonlocal last
         if event.kind in ("stage", "epoch"):
             stages.append([event.message[:40], round(time.perf_counter() - began, 1), round(_peak_mib())])
+            print(stages[-1], file=sys.stderr, flush=True)
+        if event.kind == "row" and event.done % 500 == 0:
+            print(event.message, round(_peak_mib()), "MiB", file=sys.stderr, flush=True)
         if event.kind == "notice" and (event.data or {}).get("code") == "features-on-disk":
             last = event.message
 

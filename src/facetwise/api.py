@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from facetwise.data import Inference, Notice, complete_schema, encode, read_tabl
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
 from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes, file_digest
+from facetwise.features import extract as describe_rows
 from facetwise.inference import describe_source, fetched, fetched_file, root_of, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
@@ -198,7 +200,9 @@ def extract(
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
     sharded = _in_shards(tree, shard, processes, engine, address, to=to)
-    options: dict[str, Any] = {} if sharded is None else {"extractor": sharded, "read": to is not None}
+    # Rows that nobody wants in one array stay in the cache, however many they are.
+    options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
+    options["read"] = to is not None
     names, described = describe_source(
         source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
         report=report, **options,
