@@ -103,18 +103,14 @@ class Blocks:
     def chunks(self, batches: Sequence[np.ndarray]) -> Iterator[list[np.ndarray]]:
         """Consecutive batches that are read together: their rows lie in as many blocks as are mixed.
 
-        A batch that lies across two buffers goes with the first.
+        A batch that lies across two buffers goes with the first, which is thereby at its end.
         """
-        seen, count, chunk = np.zeros(self.count, dtype=bool), 0, []
+        seen, chunk = np.zeros(self.count, dtype=bool), []
         for batch in batches:
-            new = np.unique(self.place[batch])
-            new = new[~seen[new]]
-            if chunk and count + len(new) > self.mixed + len(batch):
-                yield chunk
-                seen, chunk, new = np.zeros(self.count, dtype=bool), [], np.unique(self.place[batch])
-                count = 0
-            seen[new] = True
-            count += len(new)
+            seen[self.place[batch]] = True
             chunk.append(batch)
+            if np.count_nonzero(seen) > self.mixed:
+                yield chunk
+                seen, chunk = np.zeros(self.count, dtype=bool), []
         if chunk:
             yield chunk
