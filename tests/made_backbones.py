@@ -47,7 +47,9 @@ def randomised(network: Any) -> Any:
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
-            if value.is_floating_point() and not name.endswith(("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")):
+            if value.is_floating_point() and not name.endswith(
+                ("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")
+            ):
                 drawn = torch.randn(value.shape, generator=generator) * 0.2
                 value.copy_(drawn.abs() + 0.5 if name.endswith("running_var") else drawn)
     return network.eval()

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,8 +23,9 @@ from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
 from facetwise.errors import UserError, nearest
 from facetwise.events import Event, Report, silent
-from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes
-from facetwise.inference import describe_source, write_bytes, write_text
+from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes, file_digest
+from facetwise.features import extract as describe_rows
+from facetwise.inference import describe_source, fetched, fetched_file, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load
@@ -52,6 +54,7 @@ from facetwise.training import (
 )
 from facetwise.training import Inspection as Inspection
 from facetwise.training import inspect as inspect
+from facetwise.training import measure_speed as measure
 from facetwise.training import prepare as prepare_rows
 from facetwise.training import prepare_release as prepare
 
@@ -67,6 +70,7 @@ __all__ = [
     "from_pretrained",
     "inspect",
     "load",
+    "measure",
     "prepare",
     "sweep",
     "train",
@@ -124,10 +128,13 @@ def extract(
         UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
     tree = load_config(None, [f"backbone={backbone}", *settings])
+    source, images = fetched(source, images, report=report)
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
     sharded = _in_shards(tree, shard, processes, engine, address, to=to)
-    options: dict[str, Any] = {} if sharded is None else {"extractor": sharded, "read": to is not None}
+    # Rows that nobody wants in one array stay in the cache, however many they are.
+    options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
+    options["read"] = to is not None
     names, described = describe_source(
         source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
         report=report, **options,
@@ -201,11 +208,13 @@ def train(
     """
     tree = load_config(None if config is None else Path(config), settings, recipe=recipe, **options)
     refuse_untuned(tree, augment=augment is not None)
+    place, (table, images) = table, fetched(table, images, pictures=features is None, report=report)
+    features = None if features is None else fetched_file(features, report=report)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
         Path(out)
         if out is not None
-        else Path("runs") / (Path(table).stem if isinstance(table, str | Path) else "table")
+        else Path("runs") / (Path(place).stem if isinstance(place, str | Path) else "table")
     )
     if resume and overwrite:
         raise UserError("--resume and --overwrite exclude each other. Found both. Fix: leave one of them away")
@@ -216,7 +225,7 @@ def train(
         "table": read.table.digest,
         "images": str(read.root.resolve()),
         "schema": None if given is None else schema_digest(given),
-        "features": None if features is None else _file_digest(Path(features)),
+        "features": None if features is None else file_digest(Path(features)),
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
@@ -317,13 +326,6 @@ def _write_preview(
     )  # fmt: skip
     write_text(folder / "preview.html", html)
     report(Event("summary", f"preview     {folder / 'preview.html'}"))
-
-
-def _file_digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}. Fix: check the path") from error
 
 
 def _path(source: Any) -> str | None:

@@ -85,3 +85,16 @@ def test_quiet_announces_nothing(clock: list[float], capsys: pytest.CaptureFixtu
             report(Event("progress", "pictures", second, 1000))
     said = capsys.readouterr()
     assert said.out + said.err == ""
+
+
+def test_a_long_first_epoch_is_announced_by_its_steps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = iter(range(0, 1000, 2))
+    monkeypatch.setattr(progress.time, "monotonic", lambda: float(next(clock)))
+    with Reporter(Screen(quiet=False, machine=False)) as report:
+        for done in range(50, 500, 50):
+            report(Event("row", f"step {done}", done, 10_000))
+    said = [line for line in capsys.readouterr().err.splitlines() if "at most about" in line]
+    assert len(said) == 1
+    assert "steps at ~25/s" in said[0]

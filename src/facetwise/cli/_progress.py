@@ -39,6 +39,9 @@ class Reporter:
         self._started = 0.0
         self._at_start = 0
         self._last_line = 0.0
+        # Of the steps of a first epoch, so that nobody waits for its end to learn how long it takes.
+        self._steps: Pace | None = None
+        self._steps_said = False
 
     def __enter__(self) -> Self:
         return self
@@ -55,7 +58,9 @@ class Reporter:
         elif event.kind == "notice":
             self._close()
             self._screen.warn(event.message)
-        elif event.kind != "row":
+        elif event.kind == "row":
+            self._announce_steps(event)
+        else:
             self._close()
             self._screen.say(event.message, style="bold" if event.kind == "stage" else "")
 
@@ -95,6 +100,22 @@ class Reporter:
         else:
             then = f", then {self._then}" if self._then else ""
             self._screen.say(f"about {rounded(seconds)}: {left:,} {event.message} left at ~{rate:,.0f}/s{then}")
+
+    def _announce_steps(self, event: "Event") -> None:
+        """In the first epoch of a long training: how long it will take at most."""
+        if self._steps_said or self._screen.quiet or self._work == "epochs" or not event.total:
+            return
+        now = time.monotonic()
+        if self._steps is None:
+            self._steps = Pace(now=now, done=event.done)
+            return
+        self._steps.add(now, event.done)
+        seconds = self._steps.news(event.total)
+        if seconds is not None:
+            self._steps_said = True
+            left = event.total - event.done
+            words = f"{left:,} more steps at ~{self._steps.rate:,.0f}/s, and validation after each epoch"
+            self._screen.say(f"at most about {rounded(seconds)}: {words}")
 
     def _line(self, event: "Event", seconds: float) -> str:
         done = f"  {event.done}/{event.total}" if event.total else f"  {event.done}"

@@ -182,6 +182,9 @@ class Config(_Strict):
     )
     device: str = Field("auto", description="auto, cpu, cuda, cuda:1, mps.")
     tracker: ComponentField = _named("none", "Where the numbers of the training are written besides the run folder.")
+    features_in: Literal["auto", "memory", "disk"] = Field(
+        "auto", description="Features in memory; or read from disk by blocks, auto: where four copies do not fit."
+    )
     workers: int = Field(0, ge=0, le=4096, description="Threads that read pictures; 0 chooses.")
 
 

@@ -10,9 +10,11 @@ from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
 from facetwise.data._notices import ROWS_SHOWN, Notice, tell
+from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
+from facetwise.data._remote import address_of, fetch_file, fetch_pictures
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES
@@ -32,17 +34,21 @@ __all__ = [
     "ColumnReading",
     "Inference",
     "Notice",
+    "Numbered",
     "PreviousSplit",
     "Role",
     "RuleKept",
     "Spelling",
     "Split",
     "Table",
+    "address_of",
     "boxes",
     "broken_rules",
     "complete_schema",
     "correct",
     "encode",
+    "fetch_file",
+    "fetch_pictures",
     "fit_scales",
     "image_paths",
     "infer",

@@ -217,7 +217,7 @@ def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tupl
         state=np.zeros(shape, dtype=np.int8),
         index=np.full(shape, -1, dtype=np.int32),
         members=_members(schema, table, len(rows)),
-        number=np.full(shape, np.nan),
+        number=np.full(shape, np.nan) if schema.of_kind(Kind.NUMERIC) else Labels.no_numbers(*shape),
         empty=np.ones(shape, dtype=bool),
     )
     readers = {Kind.NUMERIC: coding.read_numbers, Kind.MULTILABEL: coding.read_several}

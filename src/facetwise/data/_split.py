@@ -1,6 +1,7 @@
 """Rows to sides: train, val and test, so that nothing seen in training is asked for in a test."""
 
 import hashlib
+from array import array
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from facetwise.data._doubles import about_doubles
 from facetwise.data._follow import PreviousSplit, follow
 from facetwise.data._groups import columns_of, connected
 from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._numbered import Numbered
 from facetwise.data._readings import Inference
 from facetwise.data._sides import SIDES, side_of
 from facetwise.data._strata import strata
@@ -38,13 +40,13 @@ class Split:
     """
 
     side: np.ndarray
-    images: tuple[str, ...]
-    groups: tuple[str, ...]
+    images: Sequence[str]
+    groups: Sequence[str]
     digests: tuple[str, ...]
     how: str
     notices: tuple[Notice, ...] = ()
     keys: tuple[str, ...] = ()
-    items: tuple[int, ...] = ()
+    items: Sequence[int] = ()
 
     def rows(self, side: str) -> np.ndarray:
         """Places of the rows of one side, ascending."""
@@ -145,16 +147,18 @@ def split_rows(
     if split_column is None and isinstance(structure, Inference):
         split_column = structure.split
     image_column = structure.images[0] if structure.images and structure.images[0] in table.cells else None
-    images = tuple(table.column(image_column)) if image_column else tuple(str(place) for place in table.places)
+    images = tuple(table.column(image_column)) if image_column else Numbered(table.places)
     known_digests = tuple(digest or "" for digest in digests) if digests is not None else ("",) * len(table)
     group_column = structure.group if structure.group in table.cells else None
     cells = ("",) * len(table) if group_column is None else tuple(table.column(group_column))
-    keys = [_links(keys) for keys in (cells, images, known_digests)]
-    member = connected(len(table), [*keys, *columns_of(together, len(table))])
-    names = _names(member, cells, images)
+    # Without pictures, groups and sets every row is one of its own, and ten million rows need no ten million texts.
+    alone = image_column is None and digests is None and group_column is None and not len(together)
+    keys = [] if alone else [_links(keys) for keys in (cells, images, known_digests)]
+    member = connected(len(table), [*keys, *columns_of(together, len(table))]) if keys else np.arange(len(table))
+    names = images if alone else _names(member, cells, images)
     fixed_rows = np.full(len(table), -1, dtype=np.int64)
     fixed_groups = np.full(len(names), -1, dtype=np.int64)
-    notices = about_doubles(table, structure, images, known_digests)
+    notices = [] if alone else about_doubles(table, structure, images, known_digests)
     how = [f"{len(names):,} groups of {len(table):,} rows"]
     how[0] += f" (by {structure.group!r} and identical pictures)" if structure.group else " (by identical pictures)"
     ratios = np.array([1 - val_ratio - test_ratio, val_ratio, test_ratio])
@@ -184,12 +188,12 @@ def split_rows(
     return Split(
         side=np.array(SIDES, dtype=object)[side],
         images=images,
-        groups=tuple(names[one] for one in member),
+        groups=names if alone else tuple(names[one] for one in member),
         digests=known_digests,
         how=f"{'; '.join(how)}: {counts}.",
         notices=tuple(notices),
         keys=cells,
-        items=tuple(table.places.tolist()),
+        items=array("q", table.places.astype(np.int64).tobytes()),
     )
 
 
@@ -235,7 +239,7 @@ def _share_out(
     table: Table,
     structure: Inference | Schema,
     member: np.ndarray,
-    names: list[str],
+    names: Sequence[str],
     fixed_rows: np.ndarray,
     fixed_groups: np.ndarray,
     ratios: np.ndarray,
@@ -255,8 +259,8 @@ def _share_out(
     ones, local = np.unique(member[kept], return_inverse=True)
     fixed = np.full(len(ones), -1, dtype=np.int64)
     fixed[local[side[kept] >= 0]] = side[kept][side[kept] >= 0]
-    hashes = [_hash(seed, names[one]) for one in ones]
-    order = np.argsort(np.argsort(np.array(hashes, dtype=np.uint64), kind="stable"))
+    hashes = np.fromiter((_hash(seed, names[one]) for one in ones), dtype=np.uint64, count=len(ones))
+    order = np.argsort(np.argsort(hashes, kind="stable"))
     pairs, num_values = strata(table.take(kept), structure, local)
     found = stratify(np.bincount(local), order, ratios, fixed, pairs, num_values)
     side[kept] = np.where(side[kept] >= 0, side[kept], found[local])

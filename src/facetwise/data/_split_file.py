@@ -1,7 +1,6 @@
 """split.csv: one line per row of the table, so that the split of a run can be read, repeated and continued."""
 
 import csv
-import io
 import os
 from pathlib import Path
 
@@ -28,13 +27,12 @@ def write_split(split: Split, path: Path) -> None:
     Columns: item (0-based row of the table), image, side, group (key of the set of rows that stays together), digest
     (SHA-256 of the image's bytes, so that a later run knows a picture again), key (cell of the group column).
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     items, keys = split.items or range(len(split.side)), split.keys or ("",) * len(split.side)
-    writer.writerow((*_COLUMNS, _KEY))
-    writer.writerows(zip(items, split.images, split.side, split.groups, split.digests, keys, strict=True))
     part = path.with_name(path.name + ".part")
-    part.write_text(text.getvalue(), encoding="utf-8")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow((*_COLUMNS, _KEY))
+        writer.writerows(zip(items, split.images, split.side, split.groups, split.digests, keys, strict=True))
     os.replace(part, path)  # noqa: PTH105 (atomic on every system, which Path.rename is not)
 
 

@@ -1,11 +1,11 @@
 """Features once, heads many times: pictures and a backbone become cached rows of numbers."""
 
-from facetwise.features._budget import needs
+from facetwise.features._budget import fits_memory, in_words, measure_machine, needs
 from facetwise.features._cache import FeatureStore, cache_folder
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extract import extract
 from facetwise.features._extraction import Extraction, ImageProblem
-from facetwise.features._file import features_from_file, features_to_bytes
+from facetwise.features._file import features_from_file, features_to_bytes, file_digest
 from facetwise.features._levels import choose_levels
 from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
@@ -13,6 +13,7 @@ from facetwise.features._plan import EnginePlan, feature_key, plan_engine
 from facetwise.features._sharded import Sharded
 from facetwise.features._shards import Shard
 from facetwise.features._standardizer import FARTHEST, Standardizer
+from facetwise.features._stored import StoredRows
 from facetwise.features._torch_engine import TorchEngine
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Shard",
     "Sharded",
     "Standardizer",
+    "StoredRows",
     "TorchEngine",
     "available_cores",
     "cache_folder",
@@ -36,7 +38,11 @@ __all__ = [
     "feature_key",
     "features_from_file",
     "features_to_bytes",
+    "file_digest",
+    "fits_memory",
     "graph_path",
+    "in_words",
+    "measure_machine",
     "needs",
     "plan_engine",
 ]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from facetwise.errors import UserError
 
-__all__ = ["Machine", "check_budget", "measure_machine", "needs"]
+__all__ = ["Machine", "check_budget", "fits_memory", "in_words", "measure_machine", "needs"]
 
 # Bytes of a float32.
 _FLOAT = 4
@@ -85,7 +85,18 @@ def needs(pictures: int, width: int) -> str:
     return f"{in_words(matrix)}, training up to {in_words(matrix * COPIES)}"
 
 
-def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0) -> list[str]:
+def fits_memory(rows: int, width: int, *, machine: Machine) -> bool:
+    """Whether training may hold a matrix of features in memory: its copies fit into what the machine has.
+
+    Of what is free now the answer does not depend: a run that is continued would else see its rows in another order.
+
+    >>> fits_memory(10_000_000, 1_280, machine=Machine(memory=64_000_000_000, available=None, disk=None))
+    False
+    """
+    return machine.memory is None or rows * width * _FLOAT * COPIES <= machine.memory
+
+
+def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0, in_memory: bool = True) -> list[str]:
     """Warnings about memory and disk, empty where all is well.
 
     The matrix has pictures × width × 4 bytes. More than the machine has is certain to fail and refused; what may fail
@@ -97,6 +108,8 @@ def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0
         machine: What there is.
         cached: Rows that the cache holds, of whatever pictures. Which of them are those of these pictures is known only
             when all are read; so nobody is warned for nothing, and a cache full of others may hide a short disk.
+        in_memory: Whether somebody is going to hold the matrix in memory; of one that stays on disk, only the disk
+            counts.
 
     Raises:
         UserError: The matrix alone is larger than the memory.
@@ -107,13 +120,13 @@ def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0
     """
     matrix = pictures * width * _FLOAT
     size = f"{pictures:,} pictures × {width:,} numbers are {in_words(matrix)}"
-    if machine.memory is not None and matrix > machine.memory:
+    if in_memory and machine.memory is not None and matrix > machine.memory:
         raise UserError(
             f"the features fit into memory. Found {size}, and {in_words(machine.memory)} of memory. "
             "Fix: fewer rows, a backbone with fewer numbers, or a machine with more memory"
         )
     warnings = []
-    if machine.available is not None and matrix * COPIES > machine.available:
+    if in_memory and machine.available is not None and matrix * COPIES > machine.available:
         warnings.append(
             f"memory may not suffice: {size}, training holds up to {COPIES} copies, "
             f"and {in_words(machine.available)} are free. `--levels last` needs less"

@@ -15,6 +15,7 @@ import numpy as np
 from facetwise.errors import CacheError
 from facetwise.features._commit import committed, sweep, sweep_unlisted
 from facetwise.features._looks import Looks, look_columns, read_looks
+from facetwise.features._stored import StoredPart, StoredRows, safetensors_part
 from facetwise.images import Look
 
 __all__ = ["FeatureStore", "cache_folder"]
@@ -27,6 +28,12 @@ _MOST_RUNS = 256
 # 16 hexadecimal digits name the folder: with a thousand different keys, two alike have a chance of 3e-14. The whole key
 # is compared in any case.
 _KEY_DIGITS = 16
+
+
+def _damaged(path: Path, why: object) -> CacheError:
+    return CacheError(
+        f"a shard of the feature cache is damaged: {str(path)!r}: {why}. Fix: remove this file and run again"
+    )
 
 
 def cache_folder(cache: Path, key: Mapping[str, object]) -> Path:
@@ -140,6 +147,27 @@ class FeatureStore:
             self._read_shard(shard, np.array(pairs, dtype=np.int64), rows)
         return rows
 
+    def stored(self, digests: Sequence[str]) -> StoredRows:
+        """The same rows as `read` gives, left in their shards.
+
+        Raises:
+            CacheError: a shard is damaged.
+        """
+        parts, begins, total = [], {}, 0
+        for shard in sorted({self._rows[digest][0] for digest in digests}):
+            try:
+                shape, kind, offset = safetensors_part(self._shard(shard))
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                raise _damaged(self._shard(shard), error) from error
+            if kind != np.float32 or len(shape) != 2 or shape[1] != self.width:
+                raise _damaged(self._shard(shard), f"it holds {kind} {shape}")
+            parts.append(StoredPart(self._shard(shard), offset, shape[0]))
+            begins[shard] = total
+            total += shape[0]
+        located = (self._rows[digest] for digest in digests)
+        places = np.fromiter((begins[shard] + row for shard, row in located), np.int64, len(digests))
+        return StoredRows(parts=tuple(parts), kind=np.dtype(np.float32), stored=self.width, places=places)
+
     def looks(self, digests: Sequence[str]) -> Looks:
         """What the pictures of these rows look like, in the order asked for.
 
@@ -175,9 +203,7 @@ class FeatureStore:
                 for run in np.split(pairs, ends):
                     rows[run[:, 1]] = features[int(run[0, 0]) : int(run[-1, 0]) + 1]
         except (OSError, SafetensorError, ValueError, IndexError) as error:
-            raise CacheError(
-                f"a shard of the feature cache is damaged: {str(path)!r}: {error}. Fix: remove this file and run again"
-            ) from error
+            raise _damaged(path, error) from error
 
     def _shard(self, name: str) -> Path:
         return self.folder / "shards" / f"{name}.safetensors"

@@ -38,6 +38,7 @@ def extract(
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
     opened: "OpenFeatures | None" = None,
+    in_memory: bool = True,
 ) -> Extraction:
     """Describe pictures with a backbone, reading from the cache what is there and adding what is not.
 
@@ -56,6 +57,7 @@ def extract(
         draft: let the JPEG decoder reduce large pictures: faster, and other features (under another key).
         progress: called with (pictures done, pictures in all) in the thread that called `extract`.
         opened: what `open_features` gave for the same backbone, cache and device, by whoever extracts many times.
+        in_memory: whether the rows are going to be held in memory, which `check_budget` then looks at too.
         warn: told, before the first picture is opened, what `check_budget` has to say about memory and disk.
 
     Raises:
@@ -70,7 +72,8 @@ def extract(
             raise UserError(f"`{option}` should be at least 1, or 0 for automatic. Found {option} = {value}")
     opened = opened or open_features(backbone, cache=cache, device=device, draft=draft)
     store = opened.store
-    for warning in check_budget(len(paths), backbone.width, machine=measure_machine(cache), cached=len(store)):
+    machine = measure_machine(cache)
+    for warning in check_budget(len(paths), backbone.width, machine=machine, cached=len(store), in_memory=in_memory):
         if warn is not None:
             warn(warning)
     recipe = Recipe(

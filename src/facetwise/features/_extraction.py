@@ -8,6 +8,7 @@ import numpy as np
 from facetwise.errors import UserError
 from facetwise.features._cache import FeatureStore
 from facetwise.features._looks import Looks
+from facetwise.features._stored import StoredRows
 from facetwise.models.backbones import Level
 
 __all__ = ["Extraction", "ImageProblem"]
@@ -52,6 +53,10 @@ class Extraction:
             UserError: a picture that was asked for has no features.
         """
         return self.store.read(self._chosen(positions))
+
+    def stored(self) -> StoredRows:
+        """The rows of all pictures that have one, left where they are; in the order of `positions()`."""
+        return self.store.stored(self._chosen(None))
 
     def looks(self, positions: Sequence[int] | None = None) -> Looks:
         """What these pictures look like, or all that have a row, in the order of `positions()`.

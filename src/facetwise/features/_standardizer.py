@@ -1,9 +1,12 @@
 """Features as the model reads them: unit length per level if asked, then mean 0 and deviation 1 over training rows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
+
+from facetwise.features._stored import StoredRows
 
 __all__ = ["FARTHEST", "Standardizer"]
 
@@ -31,16 +34,24 @@ class Standardizer:
 
     @classmethod
     def fit(
-        cls, features: np.ndarray, levels: Sequence[int], *, standardize: bool = True, l2_normalize: bool = False
+        cls,
+        features: np.ndarray | StoredRows,
+        levels: Sequence[int],
+        *,
+        standardize: bool = True,
+        l2_normalize: bool = False,
     ) -> "Standardizer":
         """Fit on training rows: (item, width), or (item, view, width) with NaN where an item has fewer pictures.
+
+        Rows on disk are read once, a piece at a time; a matrix of one piece gives the numbers that it gives in memory.
+        Source: Chan, Golub and LeVeque (1979), eqs. 2.1: moments of two sets to those of their union.
 
         >>> s = Standardizer.fit(np.array([[1.0, 5.0], [3.0, 5.0]]), [2])
         >>> s(np.array([[3.0, 5.0]]))
         array([[1., 0.]], dtype=float32)
         """
         width = features.shape[-1]
-        if features.ndim == 3:
+        if not isinstance(features, StoredRows) and features.ndim == 3:
             features = features[~np.isnan(features[:, :, 0])]
         plain = cls(
             mean=np.zeros(width, np.float32), deviation=np.ones(width, np.float32), levels=tuple(levels),
@@ -48,10 +59,8 @@ class Standardizer:
         )  # fmt: skip
         if not standardize:
             return plain
-        scaled = plain._scaled(features)
-        # Sums in float64: float32 loses the mean of a long table.
-        mean = scaled.mean(axis=0, dtype=np.float64)
-        deviation = scaled.std(axis=0, dtype=np.float64)
+        pieces = features.pieces() if isinstance(features, StoredRows) else (features,)
+        mean, deviation = _moments(plain._scaled(piece) for piece in pieces)
         deviation[deviation < SMALLEST] = 1.0
         return cls(
             mean=mean.astype(np.float32), deviation=deviation.astype(np.float32), levels=tuple(levels),
@@ -65,7 +74,33 @@ class Standardizer:
         lengths = [np.maximum(np.linalg.norm(part, axis=-1, keepdims=True), 1e-12) for part in parts]
         return np.concatenate([part / length for part, length in zip(parts, lengths, strict=True)], axis=-1)
 
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """(item, width) or (item, view, width) features as the model reads them, float32; NaN stays NaN."""
+    @overload
+    def __call__(self, features: np.ndarray) -> np.ndarray: ...
+
+    @overload
+    def __call__(self, features: StoredRows) -> StoredRows: ...
+
+    def __call__(self, features: np.ndarray | StoredRows) -> np.ndarray | StoredRows:
+        """(item, width) or (item, view, width) features as the model reads them, float32; NaN stays NaN.
+
+        Rows on disk stay there, and are standardised whenever they are read.
+        """
+        if isinstance(features, StoredRows):
+            return features.changed(self)
         centred = (self._scaled(features) - self.mean) / self.deviation
         return np.clip(centred, -FARTHEST, FARTHEST).astype(np.float32, copy=False)
+
+
+def _moments(pieces: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and deviation of the rows of all pieces, in float64: float32 loses the mean of a long table."""
+    count, mean, deviation = 0, np.zeros(1), np.zeros(1)
+    for piece in pieces:
+        own, spread = piece.mean(axis=0, dtype=np.float64), piece.std(axis=0, dtype=np.float64)
+        if not count:
+            count, mean, deviation = len(piece), own, spread
+            continue
+        total, apart = count + len(piece), own - mean
+        squares = deviation**2 * count + spread**2 * len(piece) + apart**2 * (count * len(piece) / total)
+        mean = mean + apart * (len(piece) / total)
+        count, deviation = total, np.sqrt(squares / total)
+    return mean, deviation

@@ -22,7 +22,7 @@ def neighbours_to_tensors(neighbours: Neighbours) -> dict[str, np.ndarray]:
         "weight": neighbours.weight,
         "state": labels.state,
         "index": labels.index,
-        "number": labels.number,
+        "number": np.ascontiguousarray(labels.number),
         "images": np.frombuffer(names, dtype=np.uint8),
         **members,
     }

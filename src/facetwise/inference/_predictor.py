@@ -22,6 +22,7 @@ from facetwise.decisions import (
     scores_from_logits,
     with_learnt,
 )
+from facetwise.features import StoredRows
 from facetwise.inference._bundle import Bundle
 from facetwise.models import Beside, FacetModel, build_model, join_models
 from facetwise.schema import Labels, Schema, alone, without
@@ -32,10 +33,13 @@ __all__ = ["Predictor", "logits_of", "read_features"]
 ROWS = 1024
 
 
-def read_features(model: FacetModel, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read_features(
+    model: FacetModel, features: np.ndarray | StoredRows, *, represent: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
     """Standardised features to logits (item, logit) and representation (item, width), block by block.
 
-    Where every attribute has a representation of its own, their mean.
+    Where every attribute has a representation of its own, their mean. Without `represent` the representation has no
+    columns.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -45,17 +49,19 @@ def read_features(model: FacetModel, features: np.ndarray) -> tuple[np.ndarray, 
         for start in range(0, len(features), ROWS):
             block = torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS])).to(device)
             told = model(block)
-            own = told.features if told.features.ndim == 2 else told.features.mean(dim=1)
             logits.append(told.logits.float().cpu().numpy())
-            representations.append(own.float().cpu().numpy())
+            if represent:
+                own = told.features if told.features.ndim == 2 else told.features.mean(dim=1)
+                representations.append(own.float().cpu().numpy())
     if not logits:
         return np.zeros((0, model.num_logits), np.float32), np.zeros((0, 0), np.float32)
-    return np.concatenate(logits), np.concatenate(representations)
+    none = np.zeros((len(features), 0), np.float32)
+    return np.concatenate(logits), np.concatenate(representations) if represent else none
 
 
-def logits_of(model: FacetModel, features: np.ndarray) -> np.ndarray:
+def logits_of(model: FacetModel, features: np.ndarray | StoredRows) -> np.ndarray:
     """(item, logit) of standardised features, without gradients."""
-    return read_features(model, features)[0]
+    return read_features(model, features, represent=False)[0]
 
 
 class Predictor:
@@ -132,14 +138,16 @@ class Predictor:
             views=given.get("views") == "attention",
         )
 
-    def read(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Raw features (item, width) or (item, view, width) to logits and representation."""
-        return read_features(self.model, self.bundle.standardizer(features))
+    def read(self, features: np.ndarray | StoredRows, *, represent: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Raw features (item, width) or (item, view, width) to logits and representation; see `read_features`."""
+        return read_features(self.model, self.bundle.standardizer(features), represent=represent)
 
-    def scores(self, features: np.ndarray, *, given: Labels | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def scores(
+        self, features: np.ndarray | StoredRows, *, given: Labels | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Raw features, and what is known already, to scores (item, class) and P(applies)."""
         bundle, neighbours = self.bundle, self._voters
-        logits, representation = self.read(features)
+        logits, representation = self.read(features, represent=neighbours is not None or bool(bundle.learnt))
         votes = shares = None
         if neighbours is not None and neighbours.shares and len(logits):
             shares = neighbours.shares
@@ -156,7 +164,7 @@ class Predictor:
             scores, applies = hold_values(bundle.schema, scores, given), hold_applicability(applies, given)
         return scores.astype(np.float32), applies.astype(np.float32)
 
-    def __call__(self, features: np.ndarray, *, given: Labels | None = None) -> Decisions:
+    def __call__(self, features: np.ndarray | StoredRows, *, given: Labels | None = None) -> Decisions:
         """Raw features, and what is known already, to decisions."""
         return self.decide(*self.scores(features, given=given), given=given)
 

@@ -30,17 +30,17 @@ _COLUMNS = pa.schema(
 
 def _texts(
     attribute: Attribute, block: Block, valued: np.ndarray, index: np.ndarray, members: np.ndarray
-) -> list[list[str]]:
+) -> pa.ListArray:
     """Class names of every cell in state value; an empty list elsewhere."""
     if attribute.kind is Kind.NUMERIC:
-        return [[] for _ in valued]
-    if attribute.kind is Kind.MULTILABEL:
-        own = members[:, block.scores]
-        return [
-            [attribute.classes[c] for c in np.flatnonzero(row)] if given else []
-            for row, given in zip(own, valued, strict=True)
-        ]
-    return [[attribute.classes[c]] if given else [] for c, given in zip(index, valued, strict=True)]
+        counts, classes = np.zeros(len(valued), np.int32), np.zeros(0, np.int64)
+    elif attribute.kind is Kind.MULTILABEL:
+        own = (members[:, block.scores] != 0) & valued[:, None]
+        counts, classes = own.sum(axis=1, dtype=np.int32), np.nonzero(own)[1]
+    else:
+        counts, classes = valued.astype(np.int32), index[valued].astype(np.int64)
+    offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(attribute.classes, pa.string()).take(pa.array(classes)))
 
 
 def _states(states: np.ndarray, names: Mapping[int, str]) -> pa.DictionaryArray:

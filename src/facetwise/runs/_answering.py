@@ -17,6 +17,7 @@ from facetwise.inference import (
     describe_rows,
     describe_source,
     evidence_from,
+    fetched,
     fill_table,
     given_cells,
     is_table,
@@ -32,6 +33,7 @@ def predict_pictures(
     run: FinishedRun, source: Any, images: str | Path | None, *, sets: bool, checkpoint: str, report: Report
 ) -> Answers:
     """One row per picture or row; see `Run.predict`."""
+    source, images = fetched(source, images, report=report)
     names, described = describe_source(
         source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
     )
@@ -54,6 +56,7 @@ def predict_given(
     report: Report,
 ) -> Answers:
     """One row per picture; the given columns condition the others, and a picture that contradicts one says so."""
+    source, images = fetched(source, images, report=report)
     if not is_table(source):
         raise UserError(f"given columns are those of a table. Found {source}. Fix: predict a table that has them")
     table = read_table(source)

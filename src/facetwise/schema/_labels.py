@@ -38,8 +38,14 @@ class Labels:
         """
         return np.broadcast_to(np.zeros((1, 1), dtype=np.uint8), (num_items, num_scores))
 
+    @staticmethod
+    def no_numbers(num_items: int, num_attributes: int) -> np.ndarray:
+        """(item, attribute) float64 of NaN without any memory, to be read only: for schemas without numbers."""
+        return np.broadcast_to(np.full((1, 1), np.nan), (num_items, num_attributes))
+
     def take(self, rows: np.ndarray) -> "Labels":
         """The labels of some items."""
         state, width = self.state[rows], self.members.shape[1]
         members = self.members[rows] if any(self.members.strides) else Labels.no_members(len(state), width)
-        return Labels(state=state, index=self.index[rows], members=members, number=self.number[rows])
+        number = self.number[rows] if any(self.number.strides) else Labels.no_numbers(*state.shape)
+        return Labels(state=state, index=self.index[rows], members=members, number=number)

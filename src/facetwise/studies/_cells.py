@@ -13,6 +13,7 @@ import numpy as np
 
 from facetwise.config import Config, config_to_yaml
 from facetwise.errors import RunError
+from facetwise.features import file_digest
 from facetwise.inference import sweep_parts, write_json, writing
 from facetwise.metrics import Evaluation
 from facetwise.schema import Schema, schema_digest
@@ -52,17 +53,13 @@ class Cell:
 
 def facts_of(read: Structure, *, schema: Schema | None, features: Path | None) -> dict[str, Any]:
     """What a training depends on beside its configuration."""
-    try:
-        given = None if features is None else hashlib.sha256(features.read_bytes()).hexdigest()
-    except OSError as error:
-        raise RunError(f"{features} cannot be read: {error.strerror}. Fix: check the path") from error
     return {
         "facetwise": version("facetwise"),
         "format": FORMAT,
         "table": read.table.digest,
         "images": str(read.root.resolve()),
         "schema": None if schema is None else schema_digest(schema),
-        "features": given,
+        "features": None if features is None else file_digest(features),
     }
 
 

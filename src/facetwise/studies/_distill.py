@@ -150,7 +150,7 @@ def distill(
     if mixtures:
         train = prepared.split.rows("train")
         theirs = [together.features_of(run, prepared.rows[train]) for run in teachers]
-        between = mixtures_of(prepared.features[train], theirs, times=mixtures, seed=config.seed)
+        between = mixtures_of(np.asarray(prepared.features[train]), theirs, times=mixtures, seed=config.seed)
         more = between if more is None else _joined(between, more)
     teaching = Teaching(schema=prepared.schema, temperature=temperature, share=share, likeness=likeness)
 

@@ -147,7 +147,7 @@ def drift_of_features(run: Run, table: Table, features: np.ndarray, good: np.nda
         read = run.bundle.standardizer(features)
         return np.nanmean(read, axis=1) if read.ndim == 3 else read
 
-    train = reads(prepared.features[rows["train"]])
+    train = reads(np.asarray(prepared.features[rows["train"]]))
     held, now = predictor(prepared.features[rows["val"]]), predictor(features)
     kept = table.take(good)
     truth, _ = known_cells(schema, kept)
@@ -173,7 +173,7 @@ def drift_of_features(run: Run, table: Table, features: np.ndarray, good: np.nda
         items=len(table),
         unreadable=len(table) - len(good),
         pictures=told_apart(train, reads(features)),
-        pictures_floor=told_apart(train, reads(prepared.features[rows["val"]])),
+        pictures_floor=told_apart(train, reads(np.asarray(prepared.features[rows["val"]]))),
         attributes=attributes,
     )
 

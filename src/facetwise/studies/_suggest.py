@@ -100,7 +100,7 @@ def suggest(run: Run, *, count: int = 50, seed: int = 0, report: Report = silent
     decisions = run.predictor()(prepared.features, given=prepared.labels)
     open_cells = np.where(prepared.labels.state == UNKNOWN, uncertainty(schema, decisions), 0.0)
     score = open_cells.sum(axis=1)
-    vectors = project(prepared.features, seed=seed)
+    vectors = project(np.asarray(prepared.features), seed=seed)
     names = prepared.images()
     found = []
     for place in diverse(vectors, score, count).tolist():

@@ -22,6 +22,7 @@ from facetwise.training._reporting import groups_of, report_of
 from facetwise.training._results import write_results
 from facetwise.training._run import environment, run_training
 from facetwise.training._signals import Stopping, stopping_on_signals
+from facetwise.training._speed import Speed, measure_speed
 from facetwise.training._step import Step, training_step
 from facetwise.training._teachers import Lesson, Teachers, check_teachers, describe_unlabelled
 from facetwise.training._trial import Trial, run_trial
@@ -44,6 +45,7 @@ __all__ = [
     "Part",
     "Prepared",
     "PreparedRelease",
+    "Speed",
     "Step",
     "Stopping",
     "Structure",
@@ -70,6 +72,7 @@ __all__ = [
     "joined",
     "judge",
     "make_part",
+    "measure_speed",
     "mixtures_of",
     "own_config",
     "parameter_groups",

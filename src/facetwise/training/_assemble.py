@@ -12,16 +12,17 @@ from facetwise.data import fit_scales
 from facetwise.decisions import NumberScale
 from facetwise.errors import RunError
 from facetwise.events import Report, silent
-from facetwise.features import Standardizer
+from facetwise.features import Standardizer, StoredRows
 from facetwise.inference import Bundle
 from facetwise.models import FacetModel
-from facetwise.objectives import Objective, count_classes, make_targets
+from facetwise.objectives import Objective, count_classes
 from facetwise.schema import VALUE, Kind, Labels, Schema
 from facetwise.training._build import model_of
 from facetwise.training._device import choose_device
 from facetwise.training._learned_backbone import begin_tuning, tunes
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
+from facetwise.training._streamed import LaterTargets, Streamed, targets_of
 from facetwise.training.augmentation import Augmenter
 
 __all__ = ["Assembled", "assemble", "make_bundle", "make_part"]
@@ -48,7 +49,7 @@ class Assembled:
     train_labels: Labels
     scales: dict[str, NumberScale]
     standardizer: Standardizer
-    features: np.ndarray
+    features: np.ndarray | StoredRows
     parts: dict[str, Part]
     model: FacetModel
     objective: Objective
@@ -133,17 +134,21 @@ def _choice(component: Component) -> tuple[str, dict[str, Any]]:
 
 
 def make_part(
-    schema: Schema, prepared: Prepared, scales: dict[str, NumberScale], features: np.ndarray, rows: np.ndarray
+    schema: Schema,
+    prepared: Prepared,
+    scales: dict[str, NumberScale],
+    features: np.ndarray | StoredRows,
+    rows: np.ndarray,
 ) -> Part:
     """Some rows as the model reads them."""
     chosen, kept = prepared.labels.take(rows), prepared.rows
-    standardised = np.full(chosen.number.shape, np.nan)
-    for place, attribute in enumerate(schema.attributes):
-        if attribute.id in scales:
-            valued = chosen.state[:, place] == VALUE
-            standardised[valued, place] = scales[attribute.id].standardise(chosen.number[valued, place])
     weights = None if prepared.weights is None else prepared.weights[rows]
-    targets = make_targets(schema, chosen, standardised, weights=weights)
+    if isinstance(features, StoredRows):
+        return Part(
+            features=Streamed(features[rows], torch.device("cpu")), labels=chosen, rows=kept[rows],
+            targets=LaterTargets(schema, chosen, scales, weights),
+        )  # fmt: skip
+    targets = targets_of(schema, chosen, scales, weights)
     return Part(features=torch.from_numpy(features[rows]), targets=targets, labels=chosen, rows=kept[rows])
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from facetwise.config import Config
 from facetwise.decisions import NEVER, Policy, fit_policy, mine_rules
 from facetwise.events import Event, Report
+from facetwise.features import StoredRows
 from facetwise.inference import Bundle, Predictor
 from facetwise.schema import Schema
 from facetwise.training._neighbourhood import with_neighbours
@@ -55,7 +56,7 @@ def fit_decisions(
         report: Told about goals, and about what is not to be trusted.
     """
     predictor = Predictor(bundle)
-    if config.neighbours:
+    if config.neighbours and not isinstance(prepared.features, StoredRows):
         predictor = with_neighbours(predictor, prepared, sides, seed=config.seed)
     val = sides["val"]
     scores, applies = predictor.scores(prepared.features[val])

@@ -10,9 +10,13 @@ from facetwise.models.backbones import Level
 from facetwise.objectives import Objective
 from facetwise.schema import Schema
 from facetwise.training._part import Part
+from facetwise.training._streamed import Streamed
 from facetwise.training._validation import plain_loss
 
 __all__ = ["depth_report"]
+
+# Validation rows of a table whose features stay on disk: enough for two digits.
+MOST = 4096
 
 
 def depth_report(
@@ -32,12 +36,14 @@ def depth_report(
     Args:
         schema, model: What was trained.
         measure: The loss that is the same whatever was trained with.
-        val: Validation rows.
+        val: Validation rows; of features that stay on disk the first ones.
         levels: The levels, in the order of the features.
         seed: Of the permutation.
     """
-    features = val.numbers().cpu().numpy()
-    base = plain_loss(schema, measure, logits_of(model, features), val.targets)
+    if isinstance(val.features, Streamed):
+        val = val.first(MOST)
+    features, targets = val.numbers().cpu().numpy(), val.told()
+    base = plain_loss(schema, measure, logits_of(model, features), targets)
     shuffled = np.random.default_rng(seed).permutation(len(features))
     gates = None if model.depth is None else model.depth.gates().detach().cpu().numpy()
     result: dict[str, dict[str, dict[str, float | None]]] = {a.column: {} for a in schema.attributes}
@@ -54,7 +60,7 @@ def depth_report(
         other = features[shuffled][..., inside]
         # Of items with several pictures, one that the other item does not have keeps what it is.
         broken[..., inside] = np.where(np.isnan(other), broken[..., inside], other)
-        added = plain_loss(schema, measure, logits_of(model, broken), val.targets) - base
+        added = plain_loss(schema, measure, logits_of(model, broken), targets) - base
         for place, attribute in enumerate(schema.attributes):
             loss = None if np.isnan(added[place]) else float(added[place])
             gate = None if gates is None else float(gates[readers[place], number])

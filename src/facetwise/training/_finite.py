@@ -69,7 +69,7 @@ def ran_away(
     named = ", ".join(columns[:NAMED]) + (f", ... ({len(columns)} in all)" if len(columns) > NAMED else "")
     what = f"the loss of {named}" if columns else "the gradient of finite losses"
     model.eval()
-    rows = torch.from_numpy(places).to(train.targets.index.device)
+    rows = torch.from_numpy(places).to(train.features.device)
     with torch.inference_mode():
         features = train.features[rows]
         spoiled = ~torch.isfinite(model(features).logits).all(dim=1)

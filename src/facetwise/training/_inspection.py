@@ -17,7 +17,8 @@ from facetwise.data import (
     rules_kept,
     split_rows,
 )
-from facetwise.inference import root_of
+from facetwise.events import silent
+from facetwise.inference import fetched, root_of
 from facetwise.schema import Schema, read_schema
 from facetwise.training._prepare import infer_structure
 
@@ -68,8 +69,8 @@ def inspect(
     Raises:
         TableError, ConfigError: Everything that is wrong, at once.
     """
-    read = read_table(table)
-    root = root_of(table, images)
+    table, images = fetched(table, images, pictures=False, report=silent)
+    read, root = read_table(table), root_of(table, images)
     structure = infer_structure(read, root, category=category, group=group)
     declared = structure if schema is None else schema if isinstance(schema, Schema) else read_schema(Path(schema))
     split = split_rows(read, declared, seed=seed)

@@ -60,7 +60,7 @@ def begin_tuning(
             f'Fix: name one column in the schema (image: "{prepared.schema.images[0]}"), one picture per cell'
         )
     backbone, strategy = create_backbone(config.backbone.name, **config.backbone.options), _strategy(config)
-    device = parts["train"].targets.index.device
+    device = parts["train"].features.device
     describer = backbone.describer()
     learned = strategy.choose(describer)
     if config.checkpointing:

@@ -118,7 +118,8 @@ def fit(
             progress = at.epoch / config.epochs
             objective.begin_epoch(progress=progress, epoch=at.epoch)
             weights = class_weights(schema, counts, reweighting, progress=progress, epoch=at.epoch).to(device)
-            batches = sampler.batches(at.epoch, batch)[at.step :]
+            drawn = sampler.batches(at.epoch, batch)
+            batches = train.arranged(drawn, keep=sampler.keeps_order, seed=config.seed, epoch=at.epoch)[at.step :]
             for places, (rows, features) in dealer.stream(train, batches, epoch=at.epoch):
                 step.optimizer.scale = schedule.factor(at.epoch * per_epoch + at.step)
                 dropout = partial(seed_step, config.seed, at.epoch, at.step, device=device, rank=world.rank)

@@ -8,6 +8,7 @@ from facetwise.config import Config
 from facetwise.errors import Complaint, ConfigError
 from facetwise.objectives import Targets
 from facetwise.training._part import Part
+from facetwise.training._pictures import Pictures
 from facetwise.training.mixing import MIXING
 
 __all__ = ["Blend"]
@@ -30,7 +31,7 @@ class Blend:
     def __init__(self, config: Config, train: Part) -> None:
         self.seed, self.noise = config.seed, config.feature_noise
         self.mixing = MIXING[config.mixing.name](**config.mixing.options)
-        cached = isinstance(train.features, Tensor)
+        cached = not isinstance(train.features, Pictures)
         if cached and self.mixing.pixels_only:
             rule, fix = "mixing of pixels needs pictures", "finetune the backbone, or mixing: mixup"
             raise ConfigError([Complaint(place="config: mixing", rule=rule, found=repr(config.mixing.name), fix=fix)])

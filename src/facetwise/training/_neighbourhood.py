@@ -23,14 +23,14 @@ def with_neighbours(
         sides: Side → its places among the kept rows.
         seed: Of the choice of rows, where there are too many.
     """
-    bundle, images, labels = predictor.bundle, prepared.images(), prepared.labels
+    bundle, labels = predictor.bundle, prepared.labels
     train, val = sides["train"], sides["val"]
     if (weights := prepared.weights) is not None:  # what weighs nothing says nothing
         train, val = train[weights[train] > 0], val[weights[val] > 0]
     _, keys = predictor.read(prepared.features[train])
     logits, representation = predictor.read(prepared.features[val])
     neighbours = gather(
-        bundle.schema, keys, labels.take(train), [images[row] for row in train], seed=seed,
+        bundle.schema, keys, labels.take(train), prepared.images(train), seed=seed,
         say=None if weights is None else weights[train],
     )  # fmt: skip
     scores = scores_from_logits(bundle.schema, bundle.scales, logits)[0].astype(np.float64)

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from facetwise.config import Config
 from facetwise.data import (
     Inference,
+    Numbered,
     Split,
     Table,
     boxes,
@@ -28,13 +30,14 @@ from facetwise.data import (
 from facetwise.decisions import check_goals
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
 from facetwise.events import Event, Report
-from facetwise.features import choose_levels, features_from_file
+from facetwise.features import StoredRows, choose_levels
 from facetwise.images import policy_version
 from facetwise.inference import Described, describe_table, root_of
 from facetwise.metrics import check_score
 from facetwise.models.backbones import Backbone, Level, create_backbone
 from facetwise.schema import Kind, Labels, Schema
 from facetwise.training._alike import about_alike, kept_groups
+from facetwise.training._given import given_features, kept_features, left_on_disk
 from facetwise.training._losses_of import check_losses_of
 
 __all__ = ["Prepared", "Structure", "describe_rows_of", "infer_structure", "prepare", "read_structure"]
@@ -61,7 +64,7 @@ class Prepared:
         rows: Rows of the table whose picture could be read.
         labels: Their labels.
         features: Their features, chosen levels, not standardised: (row, width), or (row, view, width) of several
-            pictures per row, NaN where a row has fewer.
+            pictures per row, NaN where a row has fewer. Where memory is too small, they are still on disk.
         levels: The levels.
         backbone: What a bundle has to know about the backbone.
         issues: Row → (reason, message) of every row without a readable picture.
@@ -77,7 +80,7 @@ class Prepared:
     split: Split
     rows: np.ndarray
     labels: Labels
-    features: np.ndarray
+    features: np.ndarray | StoredRows
     levels: tuple[Level, ...]
     backbone: dict[str, Any]
     issues: dict[int, tuple[str, str]]
@@ -87,14 +90,10 @@ class Prepared:
     root: Path = Path()
     network: Mapping[str, np.ndarray] | None = None
 
-    def images(self) -> list[str]:
-        """The primary image cell of every kept row."""
-        column = self.schema.images[0]
-        return (
-            [str(text) for text in self.table.column(column)[self.rows]]
-            if column in self.table.cells
-            else [str(row) for row in self.rows]
-        )
+    def images(self, places: np.ndarray | None = None) -> Sequence[str]:
+        """The primary image cell of every kept row, or of those at some places among them."""
+        column, rows = self.schema.images[0], self.rows if places is None else self.rows[places]
+        return [str(text) for text in self.table.column(column)[rows]] if column in self.table.cells else Numbered(rows)
 
 
 def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
@@ -199,8 +198,9 @@ def prepare(
             complaint = Complaint(place=table.name, rule="a column names the pictures", found="none", fix=fix)
             raise TableError([complaint])
         backbone = backbone or create_backbone(config.backbone.name, **config.backbone.options)
-        described = describe_rows_of(table, structure, read.root, config, backbone, report=report)
-        array = described.stacked() if config.views == "attention" else described.pooled()
+        left = left_on_disk(len(table), backbone, config)
+        described = describe_rows_of(table, structure, read.root, config, backbone, report=report, **left)
+        array = kept_features(described, config, left=bool(left), report=report)
         levels, rows, issues = described.levels, described.good, described.issues
         view_issues = described.view_issues
         looked = config.near_duplicates or config.group_near_duplicates
@@ -212,19 +212,16 @@ def prepare(
             "preprocessing": asdict(backbone.preprocessing), "images": policy_version(draft=False),
         }  # fmt: skip
     else:
-        array = features_from_file(features, rows=len(table))
-        broken = np.isnan(array).any(axis=1)
-        rows = np.flatnonzero(~broken)
-        issues = {int(row): ("unreadable", "its features are not numbers") for row in np.flatnonzero(broken)}
-        view_issues, alike = {}, []
-        array, digests, levels = array[rows], None, (Level("given", array.shape[1]),)
+        given = given_features(features, config, rows=len(table), report=report)
+        array, rows, issues, view_issues, alike = given.features, given.rows, given.issues, {}, []
+        digests, levels = None, (Level("given", array.shape[1]),)
         about = {"mode": "given", "name": None, "options": {}, "width": int(array.shape[1])}
     if not len(rows):
         found = f"{len(table):,} rows; the first: {next(iter(issues.values()), ('', ''))[1]}"
         fix = f"say where the pictures are with --images; now {str(read.root)!r}"
         raise TableError([Complaint(place=table.name, rule="at least one picture can be read", found=found, fix=fix)])
 
-    kept = table.take(rows)
+    kept = table if len(rows) == len(table) else table.take(rows)
     split = split_rows(
         kept, structure, digests=digests, seed=config.seed, val_ratio=config.val_ratio, test_ratio=config.test_ratio,
         split_column=read.split_column,
@@ -252,13 +249,20 @@ def prepare(
 
 
 def describe_rows_of(
-    table: Table, structure: Inference | Schema, root: Path, config: Config, backbone: Backbone, *, report: Report
+    table: Table,
+    structure: Inference | Schema,
+    root: Path,
+    config: Config,
+    backbone: Backbone,
+    *,
+    report: Report,
+    **options: Any,
 ) -> Described:
-    """Features of a table's pictures, as training reads them."""
+    """Features of a table's pictures, as training reads them; options as of `describe_items`."""
     return describe_table(
         table, list(structure.images), root, boxes=boxes(table, structure) if structure.box else None,
         allow_outside=config.allow_outside_root,
-        backbone=backbone, device=config.device, workers=config.workers, report=report,
+        backbone=backbone, device=config.device, workers=config.workers, report=report, **options,
     )  # fmt: skip
 
 
@@ -280,5 +284,9 @@ def _weights(kept: Table, schema: Schema, split: Split) -> np.ndarray | None:
 
 
 def _content(rows: np.ndarray, digests: Sequence[str | None] | None) -> str:
-    told = [f"{row} {digest or ''}" for row, digest in zip(rows, digests or [None] * len(rows), strict=True)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    found, told = hashlib.sha256(), zip(rows.tolist(), repeat(None) if digests is None else digests, strict=False)
+    between = ""
+    while some := list(islice(told, 1 << 16)):
+        found.update((between + "\n".join([f"{row} {digest or ''}" for row, digest in some])).encode())
+        between = "\n"
+    return found.hexdigest()

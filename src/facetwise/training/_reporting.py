@@ -152,9 +152,9 @@ def report_of(run: FinishedRun) -> str:
         notes.append(f"Without pictures, neighbours and what to label next: {error}")
     extra: dict[str, Any] = {"places": np.arange(len(items)), "names": [str(row) for row in items.tolist()]}
     if prepared is not None:
-        of_row = {int(row): place for place, row in enumerate(prepared.rows)}
-        if all(int(row) in of_row for row in items):
-            extra = _with_pictures(run, prepared, np.array([of_row[int(row)] for row in items], dtype=np.int64))
+        places = np.minimum(np.searchsorted(prepared.rows, items), len(prepared.rows) - 1)  # they rise
+        if np.array_equal(prepared.rows[places], items):
+            extra = _with_pictures(run, prepared, places)
         else:
             notes.append("Without pictures: rows of the table have become unreadable since the training.")
     about = _json(run.path / "run.json")

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from facetwise.inference import Predictor, write_bundle, write_json, write_predictions
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.training._prepare import Prepared
@@ -27,7 +25,7 @@ def write_results(folder: Path, predictor: Predictor, prepared: Prepared) -> dic
         By side, how good it is.
     """
     schema, split = prepared.schema, prepared.split
-    images, train = np.array(prepared.images(), dtype=object), prepared.labels.take(split.rows("train"))
+    train = prepared.labels.take(split.rows("train"))
     metrics: dict[str, Evaluation] = {}
     for side in ("val", "test"):
         rows = split.rows(side)
@@ -35,7 +33,7 @@ def write_results(folder: Path, predictor: Predictor, prepared: Prepared) -> dic
             continue
         truth, decisions = prepared.labels.take(rows), predictor(prepared.features[rows])
         where = folder / "predictions" / f"{side}.parquet"
-        write_predictions(where, schema, prepared.rows[rows], list(images[rows]), truth, decisions)
+        write_predictions(where, schema, prepared.rows[rows], prepared.images(rows), truth, decisions)
         groups = groups_of(schema, prepared.table, prepared.rows[rows])
         metrics[side] = evaluate(schema, truth, decisions, train=train, groups=groups)
     shown = "test" if "test" in metrics else "val"

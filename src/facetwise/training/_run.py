@@ -101,16 +101,19 @@ def _summary(
 def _write_issues(path: Path, prepared: Prepared) -> None:
     """One line per row of the table: its picture, a reason or "ok", and those of its pictures that cannot be read."""
     total, column = len(prepared.table), prepared.schema.images[0]
-    found = [prepared.issues.get(row, ("ok", "")) for row in range(total)]
-    bad: list[list[dict[str, Any]]] = [[] for _ in range(total)]
+    reasons, messages = np.full(total, "ok", dtype=object), np.full(total, "", dtype=object)
+    for row, (reason, message) in prepared.issues.items():
+        reasons[row], messages[row] = reason, message
+    bad = np.full(total, None, dtype=object)
+    bad[:] = [()] * total
     for (row, view), (reason, message) in prepared.view_issues.items():
-        bad[row].append({"view": view, "reason": reason, "message": message})
-    named = list(prepared.table.column(column)) if column in prepared.table.cells else [""] * total
+        bad[row] = [*bad[row], {"view": view, "reason": reason, "message": message}]
+    named = prepared.table.column(column) if column in prepared.table.cells else pa.repeat("", total)
     view = pa.struct({"view": pa.int64(), "reason": pa.string(), "message": pa.string()})
     sink = io.BytesIO()
     pq.write_table(
         pa.table(
-            [list(range(total)), named, [reason for reason, _ in found], [text for _, text in found], bad],
+            [np.arange(total), named, reasons, messages, bad],
             schema=pa.schema(
                 {"item": pa.int64(), "image": pa.string(), "reason": pa.string(), "message": pa.string(),
                  "bad_views": pa.list_(view)}
@@ -199,7 +202,7 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
     write_json(folder / "depth.json", depths)
-    seen = model.diagnostics(parts["val"].numbers()[:MOST_DIAGNOSED])
+    seen = model.diagnostics(parts["val"].numbers(MOST_DIAGNOSED))
     write_json(
         folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
     )

@@ -152,7 +152,7 @@ class Teachers:
         place = {int(row): number for number, row in enumerate(run.prepared.rows)}
         if missing := [int(row) for row in rows if int(row) not in place]:
             raise RunError(f"{run.path} can read every picture of the student. Found row {missing[0] + 1} unreadable")
-        return run.prepared.features[[place[int(row)] for row in rows]]
+        return np.asarray(run.prepared.features[[place[int(row)] for row in rows]])
 
     def teach(
         self,
@@ -176,7 +176,7 @@ class Teachers:
         rows = prepared.rows[train]
         lesson = self.lesson([self.features_of(run, rows) for run in self.runs])
         labels, features = part.labels, part.numbers().cpu().numpy()
-        targets, state = part.targets, labels.state
+        targets, state = part.told(), labels.state
         weight = np.where(state == VALUE, 1.0, np.where(state == NOT_APPLICABLE, 0.0, lesson.applies))
         taught = [(lesson, weight)]
         if unlabelled is not None and len(unlabelled[0]):

@@ -88,7 +88,7 @@ def judge(
             f"training keeps every number finite. Found infinity or NaN in epoch {epoch}. "
             f"Fix: lower learning_rate (now {config.learning_rate:g}), or set clip=1"
         )
-    losses = plain_loss(schema, measure, logits, val.targets)
+    losses = plain_loss(schema, measure, logits, val.told())
     decisions = decide(schema, *scores_from_logits(schema, scales, logits))
     evaluation = evaluate(schema, val.labels, decisions, train=train, floors=False)
     loss = float(np.nanmean(losses)) if np.isfinite(losses).any() else None

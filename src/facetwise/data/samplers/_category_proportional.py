@@ -21,6 +21,8 @@ class CategoryProportionalSampler(Sampler):
         schema, labels, seed: The vocabulary, the rows and the seed.
     """
 
+    keeps_order = True
+
     def __init__(self, *, schema: Schema, labels: Labels, seed: int) -> None:
         super().__init__(schema=schema, labels=labels, seed=seed)
         codes = category_codes(schema, labels)

@@ -29,6 +29,8 @@ class CategoryPureSampler(Sampler):
         arrangement: "mixed" or "sequential".
     """
 
+    keeps_order = True
+
     def __init__(
         self,
         *,

@@ -1,6 +1,7 @@
 """What every sampler promises."""
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,10 @@ class Sampler(ABC):
 
     Args of every constructor: `schema`, `labels` (of the rows that are sampled) and `seed`, then options by keyword.
     """
+
+    # Whether the rows of a batch belong together: then nobody may change the order of the draws, not even where rows
+    # that lie together on disk are read faster.
+    keeps_order: ClassVar[bool] = False
 
     def __init__(self, *, schema: Schema, labels: Labels, seed: int) -> None:
         self.schema, self.labels, self.seed = schema, labels, seed

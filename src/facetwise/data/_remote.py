@@ -1,0 +1,194 @@
+"""Files behind an address (s3://, gs://, memory://), copied once to a folder of this machine, and read from there.
+
+Nothing here is called without an address that a person wrote where a file is asked for: an address in a cell of a table
+stays refused. What `fsspec` can list and read is enough; nothing is ever written there.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from facetwise.data._listed import listed
+from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
+from facetwise.data._table import Table
+from facetwise.errors import UnavailableError, UserError
+
+__all__ = ["address_of", "fetch_file", "fetch_pictures"]
+
+# Two letters at least: C:/ is a drive. A path that went through `pathlib` has lost one of its slashes.
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*)", re.DOTALL)
+# Small files wait for the other side, not for this one.
+_AT_ONCE = 16
+_DIGITS = 16
+
+
+def address_of(source: object) -> str | None:
+    """The address that a source is, or None: a file or folder of this machine, a frame.
+
+    >>> address_of("s3://shop/table.csv"), address_of(Path("s3://shop/table.csv")), address_of("C:/table.csv")
+    ('s3://shop/table.csv', 's3://shop/table.csv', None)
+    """
+    if not isinstance(source, str | Path):
+        return None
+    found = _ADDRESS.fullmatch(str(source))
+    if found is None:
+        return None
+    try:
+        here = Path(source).exists()
+    except (OSError, ValueError):
+        here = False
+    return None if here else f"{found['scheme']}://{found['rest']}"
+
+
+def _opened(address: str) -> tuple[Any, str]:
+    """The file system behind an address, and the path in it."""
+    try:
+        core = import_module("fsspec.core")
+        system, path = core.url_to_fs(address)
+    except ImportError as error:
+        raise UnavailableError(
+            f"{address} is read through fsspec and its package for that kind of address. Found {error}. "
+            "Fix: pip install 'facetwise[remote]', and s3fs for s3://, gcsfs for gs://, adlfs for abfs://"
+        ) from error
+    except ValueError as error:
+        raise UserError(
+            f"an address is of a kind that fsspec knows. Found {address!r}: {error}. Fix: check it"
+        ) from error
+    return system, path
+
+
+def _failed(address: str, error: Exception) -> UserError:
+    return UserError(
+        f"{address} cannot be read: {error or type(error).__name__}. Fix: check the address and your rights"
+    )
+
+
+def fetch_file(address: str, below: Path) -> Path:
+    """One file, copied unless the same is there already.
+
+    Args:
+        address: Where it is.
+        below: Folder of all copies.
+
+    Raises:
+        UserError: Nothing there, or no right to read it.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    system, path = _opened(address)
+    try:
+        # Changes when the file does: of its size, time and tag.
+        key = hashlib.sha256(f"{address}\0{system.ukey(path)}".encode()).hexdigest()[:_DIGITS]
+        target = below / key / PurePosixPath(path).name
+        if not target.is_file():
+            _copy(system, path, target)
+    except OSError as error:
+        raise _failed(address, error) from error
+    return target
+
+
+def _copy(system: Any, path: str, target: Path) -> None:
+    """Copy a file; it gets its name when it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        system.get_file(path, str(part))
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def fetch_pictures(
+    address: str, below: Path, *, table: Table | None, told: Callable[[int, int], None] | None = None
+) -> Path:
+    """The pictures below an address that a table names, or all of them, in a folder of this machine.
+
+    Those that are there with the same size are not copied again.
+
+    Args:
+        address: Of the folder of pictures.
+        below: Folder of all copies.
+        table: Its cells name pictures, with or without folder and suffix; None: every picture is wanted.
+        told: Called with the pictures done, and in all.
+
+    Returns:
+        A folder whose inside has the shape of the folder there.
+
+    Raises:
+        UserError: No such folder, or no right to read it.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    system, root = _opened(address.rstrip("/"))
+    folder = below / hashlib.sha256(address.rstrip("/").encode()).hexdigest()[:_DIGITS] / PurePosixPath(root).name
+    try:
+        found: Mapping[str, Mapping[str, Any]] = system.find(root, detail=True)
+        names = {_below(path, root): int(about.get("size") or 0) for path, about in found.items()}
+    except OSError as error:
+        raise _failed(address, error) from error
+    # A key of an object store may be anything; one that would leave the folder is nobody's picture.
+    names = {name: size for name, size in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
+    if table is not None:
+        wanted = _named(table)
+        names = {name: size for name, size in names.items() if any(key in wanted for key in _keys(name))}
+    if not names:
+        raise UserError(
+            f"an address of images has the pictures that the table names. Found none below {address}. "
+            "Fix: check the address, and the paths in the table"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    missing = [name for name, size in names.items() if not _is_copy(folder / name, size)]
+    done = len(names) - len(missing)
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="facetwise-remote") as pool:
+        work = [pool.submit(_copy, system, f"{root.rstrip('/')}/{name}", folder / name) for name in missing]
+        try:
+            for one in work:
+                one.result()
+                done += 1
+                if told is not None:
+                    told(done, len(names))
+        except OSError as error:
+            raise _failed(address, error) from error
+        finally:
+            for one in work:
+                one.cancel()
+    return folder
+
+
+def _below(path: str, root: str) -> str:
+    return path.removeprefix(root).lstrip("/")
+
+
+def _is_tame(name: str) -> bool:
+    return "\\" not in name and "\0" not in name and ".." not in PurePosixPath(name).parts
+
+
+def _is_copy(path: Path, size: int) -> bool:
+    return path.is_file() and path.stat().st_size == size
+
+
+def _keys(name: str) -> Iterable[str]:
+    """How a table may call a picture: its path or its name, with or without suffix, capitals aside.
+
+    >>> sorted(_keys("Red/A.JPG"))
+    ['a', 'a.jpg', 'red/a', 'red/a.jpg']
+    """
+    plain = name.casefold()
+    for text in (plain, plain.rpartition("/")[2]):
+        suffix = suffix_of(text)
+        yield text
+        if suffix in IMAGE_SUFFIXES:
+            yield text[: -len(suffix)]
+
+
+def _named(table: Table) -> set[str]:
+    """Everything in a table that may be the name of a picture."""
+    wanted: set[str] = set()
+    for column in table.columns:
+        for value in table.coded(column).values:
+            for cell in listed(value):
+                wanted.update(_keys(cell.replace("\\", "/").lstrip("./")))
+    return wanted

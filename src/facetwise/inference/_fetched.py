@@ -1,0 +1,69 @@
+"""Sources that are addresses, read from copies in the cache."""
+
+from pathlib import Path
+from typing import Any
+
+from facetwise.data import address_of, fetch_file, fetch_pictures, read_table
+from facetwise.events import Event, Report
+from facetwise.inference._pictures import cache_root
+from facetwise.inference._sources import is_table
+
+__all__ = ["fetched", "fetched_file"]
+
+
+def fetched_file(source: str | Path, *, report: Report) -> Path:
+    """A file on this machine: the one that is named, or a copy of what is behind its address.
+
+    Raises:
+        UserError: Nothing there.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    address = address_of(source)
+    if address is None:
+        return Path(source)
+    found = fetch_file(address, _copies())
+    report(Event("notice", f"{address} is read from {found}", data={"code": "fetched"}))
+    return found
+
+
+def fetched(
+    source: Any, images: str | Path | None, *, pictures: bool = True, report: Report
+) -> tuple[Any, str | Path | None]:
+    """A source and its folder of pictures, both on this machine; what is no address is given back as it is.
+
+    Args:
+        source: Table, folder or picture; its address.
+        images: Folder that a table's paths are relative to; its address. Without one it is the table's own, wherever
+            the table is.
+        pictures: Whether pictures are wanted at all.
+        report: Told about copies.
+
+    Raises:
+        UserError: Nothing there.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    address, folder = address_of(source), address_of(images)
+    if address is not None and is_table(address):
+        source = fetched_file(address, report=report)
+        if images is None:
+            folder = address.rpartition("/")[0]
+    elif address is not None:
+        return _pictures(address, None, report), images
+    if folder is not None and pictures:
+        images = _pictures(folder, source, report)
+    return source, images
+
+
+def _pictures(address: str, source: Any, report: Report) -> Path:
+    """A folder of pictures: all of them, or those that a table names."""
+
+    def told(done: int, total: int) -> None:
+        report(Event("progress", f"pictures copied from {address}", done, total))
+
+    found = fetch_pictures(address, _copies(), table=None if source is None else read_table(source), told=told)
+    report(Event("notice", f"the pictures of {address} are read from {found}", data={"code": "fetched"}))
+    return found
+
+
+def _copies() -> Path:
+    return cache_root() / "remote"

@@ -1,0 +1,146 @@
+"""Tables, pictures and features behind addresses: copied once, read from there, and nothing without an address."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facetwise import api
+from facetwise.data import Table, address_of, fetch_file, fetch_pictures
+from facetwise.errors import UnavailableError, UserError
+from facetwise.events import Event
+from made_table import TINY
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture
+def store() -> object:
+    """Object storage in memory, empty before and after."""
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    yield system
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+
+
+def _picture(colour: tuple[int, int, int]) -> bytes:
+    from PIL import Image
+
+    sink = io.BytesIO()
+    Image.new("RGB", (8, 8), colour).save(sink, "PNG")
+    return sink.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "address"),
+    [
+        ("s3://shop/photos", "s3://shop/photos"),
+        (Path("s3://shop/photos"), "s3://shop/photos"),
+        ("memory://t.csv", "memory://t.csv"),
+        ("C:/photos", None),
+        ("photos/a.jpg", None),
+        ("/s3:/x", None),
+        (None, None),
+        ({"image": []}, None),
+    ],
+)
+def test_what_is_an_address(source: object, address: str | None) -> None:
+    assert address_of(source) == address
+
+
+def test_a_folder_of_that_name_is_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s3:" / "shop").mkdir(parents=True)
+    assert address_of(Path("s3:/shop")) is None
+
+
+def test_a_file_is_copied_once_and_again_when_it_changes(store: object, tmp_path: Path) -> None:
+    store.pipe("/shop/t.csv", b"a,b\n")
+    first = fetch_file("memory://shop/t.csv", tmp_path)
+    assert first.read_bytes() == b"a,b\n"
+    assert first.name == "t.csv"
+    stamp = first.stat().st_mtime_ns
+    assert fetch_file("memory://shop/t.csv", tmp_path) == first
+    assert first.stat().st_mtime_ns == stamp
+    store.pipe("/shop/t.csv", b"a,b\n1,2\n")
+    assert fetch_file("memory://shop/t.csv", tmp_path).read_bytes() == b"a,b\n1,2\n"
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path: Path) -> None:
+    for name in ("red/A.png", "red/b.png", "c.png", "d.png", "e.txt"):
+        store.pipe(f"/shop/photos/{name}", name.encode())
+    store.pipe("/shop/photos/../f.png", b"outside")
+    table = Table.of({"image": ["red/a.PNG", "c", "notes.txt"], "colour": ["red", "d.jpg", "e"]})
+    counted: list[tuple[int, int]] = []
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table, told=lambda *one: counted.append(one))
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
+    assert found == ["c.png", "d.png", "red/A.png"]
+    assert counted[-1] == (3, 3)
+    counted.clear()
+    assert (
+        fetch_pictures("memory://shop/photos/", tmp_path, table=table, told=lambda *one: counted.append(one)) == folder
+    )
+    assert counted == []
+    assert not (folder.parent / "f.png").exists()
+
+
+def test_nothing_there_is_said(store: object, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"memory://shop/no\.csv cannot be read"):
+        fetch_file("memory://shop/no.csv", tmp_path)
+    with pytest.raises(UserError, match="Found none below memory://shop/photos"):
+        fetch_pictures("memory://shop/photos", tmp_path, table=None)
+    with pytest.raises(UserError, match="of a kind that fsspec knows"):
+        fetch_file("nosuchkind://shop/t.csv", tmp_path)
+
+
+def test_a_kind_whose_package_is_not_installed_says_which(tmp_path: Path) -> None:
+    pytest.importorskip("fsspec")
+    try:
+        import s3fs  # noqa: F401
+    except ImportError:
+        with pytest.raises(UnavailableError, match="s3fs for s3"):
+            fetch_file("s3://shop/t.csv", tmp_path)
+
+
+def test_a_run_is_trained_on_what_lies_behind_addresses(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    generator = np.random.default_rng(0)
+    features = generator.standard_normal((60, 5)).astype(np.float32)
+    sink = io.BytesIO()
+    np.save(sink, features)
+    store.pipe("/shop/x.npy", sink.getvalue())
+    lines = ["image,worn", *(f"photos/{n}.png,{'yes' if row[0] > 0 else 'no'}" for n, row in enumerate(features))]
+    store.pipe("/shop/t.csv", "\n".join(lines).encode())
+    said: list[Event] = []
+    run = api.train(
+        Path("memory://shop/t.csv"), features="memory://shop/x.npy", out=tmp_path / "run", settings=TINY,
+        report=said.append,
+    )  # fmt: skip
+    assert run.metrics["overall"]["labelled"] > 0
+    told = [event.message for event in said if (event.data or {}).get("code") == "fetched"]
+    assert [line.split(" ")[0] for line in told] == ["memory://shop/t.csv", "memory://shop/x.npy"]
+
+
+def test_pictures_behind_an_address_are_described(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    for number in range(3):
+        store.pipe(f"/shop/photos/{number}.png", _picture((80 * number, 0, 0)))
+    store.pipe("/shop/t.csv", b"image,colour\n0.png,red\n2.png,red\nno.png,red\n")
+    summary = api.extract("memory://shop/t.csv", images="memory://shop/photos")
+    assert (summary.images, summary.computed) == (3, 2)
+    assert [name for name, *_ in summary.problems] == ["no.png"]
+
+
+def test_an_address_in_a_cell_stays_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "t.csv").write_text("image,colour\nmemory://shop/0.png,red\n")
+    summary = api.extract(tmp_path / "t.csv")
+    assert [reason for _, reason, _ in summary.problems] == ["refused"]
