@@ -10,6 +10,7 @@ HEAVY = ("torch", "torchvision", "timm", "onnxruntime", "onnx", "polars", "pyarr
 COMMANDS = (
     "demo", "inspect", "train", "compare", "sweep", "evaluate", "predict", "fill", "export", "verify", "serve",
     "extract", "audit", "learn", "add-attribute", "soup", "distill", "diff", "drift", "backbones", "config", "env",
+    "zero-shot", "suggest", "prepare", "recipes", "report",
 )  # fmt: skip
 
 
