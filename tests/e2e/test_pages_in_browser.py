@@ -38,9 +38,9 @@ def pages(runs: dict[int, fw.Run], tmp_path_factory: pytest.TempPathFactory) -> 
     found = {f"{name} {count}": run.path / f"{name}.html" for count, run in runs.items() for name in
              ("report", "preview")}  # fmt: skip
     run = runs[3]
-    pictures = sorted((run.path.parent / "3").glob("*.png"))[:8]
+    pictures = sorted((run.path.parent / "3").glob("*.png"))[:2]
     found["gallery"] = folder / "gallery.html"
-    run.write_gallery(found["gallery"], run.predict(pictures), pictures)
+    run.write_gallery(found["gallery"], run.predict(pictures), pictures, explain=hostile_names(2))
     found["audit"] = folder / "audit.html"
     found["audit"].write_text(studies.audit_page(studies.audit_run(run)), encoding="utf-8")
     return found
