@@ -11,6 +11,7 @@ from facetwise.cli import run
     ("words", "kinds"),
     [
         (["fill", "table.csv", "--run", "nothing", "--out", "filled.xlsx"], ".csv, .tsv, .parquet or .jsonl"),
+        (["predict", "nothing", "photos", "--explain", "colour", "--gallery", "a.png"], "--gallery FILE.html"),
         (["predict", "nothing", "photos", "--out", "filled.tsv"], ".csv, .parquet or .jsonl"),
     ],
 )

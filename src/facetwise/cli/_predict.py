@@ -53,8 +53,9 @@ def predict(
     machine: Json = False,
 ) -> None:
     """Fill in the attributes of new pictures."""
-    if explain and gallery is None:
-        raise UserError("regions are drawn in a gallery. Found --explain without one. Fix: add --gallery FILE.html")
+    if explain and (gallery is None or gallery.suffix.lower() == ".png"):
+        found = "no gallery" if gallery is None else gallery.name
+        raise UserError(f"regions are drawn on a gallery's page. Found {found}. Fix: --gallery FILE.html")
     if shard is not None:
         _predict_shard(
             run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
@@ -70,10 +71,12 @@ def predict(
         check_out(out, (".csv", ".parquet", ".jsonl"), what="a table of predictions")
     check_run(run)
     from facetwise import api
+    from facetwise.runs import check_explained
     from facetwise.training import stopping_on_signals
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
+    check_explained(trained.schema, listed(explain) or ())
     asked = source[0] if len(source) == 1 else source
     with stopping_on_signals(), Reporter(screen) as report:
         predictions = trained.predict(

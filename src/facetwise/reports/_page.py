@@ -41,7 +41,7 @@ ul { margin: .35rem 0; padding-left: 1.2rem; } summary { cursor: pointer; }
 .bar { display: flex; height: .7rem; border-radius: 2px; background: var(--track); overflow: hidden; }
 .bar i { flex: none; height: 100%; background: var(--train); } .bar i.some { min-width: 2px; }
 @media (max-width: 34rem) { .optional { display: none; } th, td { padding-right: .5rem; }
-  td.name { min-width: 7.6rem; } .wide td .range { min-width: 1.8rem; } }
+  td.name { min-width: 7.6rem; } .wide td .range { min-width: 2.6rem; } }
 .bar i.unknown { background: var(--empty); } .bar i.absent { background: var(--absent); }
 """
 

@@ -10,9 +10,23 @@ from facetwise.errors import Complaint, ComplaintsError, nearest
 from facetwise.features import choose_levels, plan_engine
 from facetwise.images import decode, fit, quiet_decoder, read_bytes
 from facetwise.inference import CELLS, Explained, cache_root, regions_from
+from facetwise.schema import Schema
 from facetwise.training import FinishedRun
 
-__all__ = ["Explainer", "explain_picture"]
+__all__ = ["Explainer", "check_explained", "explain_picture"]
+
+
+def check_explained(schema: Schema, attributes: Sequence[str]) -> None:
+    """Everything that can be wrong with the names of attributes, at once.
+
+    Raises:
+        ComplaintsError: Some are no attributes.
+    """
+    if wrong := [name for name in attributes if name not in schema.index]:
+        rule, known = "what is explained is an attribute of the run", list(schema.index)
+        raise ComplaintsError(
+            [Complaint(place="explain", rule=rule, found=repr(name), fix=nearest(name, known)) for name in wrong]
+        )
 
 
 class Explainer:
@@ -32,14 +46,9 @@ class Explainer:
     def __init__(
         self, run: FinishedRun, attributes: Sequence[str], *, cells: int = CELLS, checkpoint: str = "best_score"
     ) -> None:
-        known = run.schema.index
-        if wrong := [name for name in attributes if name not in known]:
-            rule = "what is explained is an attribute of the run"
-            raise ComplaintsError(
-                [Complaint(place="explain", rule=rule, found=repr(name), fix=nearest(name, known)) for name in wrong]
-            )
+        check_explained(run.schema, attributes)
         self._run, self._cells = run, cells
-        self._places = [known[name] for name in dict.fromkeys(attributes)]
+        self._places = [run.schema.index[name] for name in dict.fromkeys(attributes)]
         self._predictor, self._backbone = run.predictor(checkpoint), run.backbone()
         plan = plan_engine(self._backbone, cache=cache_root(), device="auto")
         self._engine, self._batch = plan.build(), plan.batch_size
