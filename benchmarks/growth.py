@@ -4,8 +4,7 @@
 
 Of every table two attributes are left out in turn; the run without the attribute is given it by `add_attribute`, and
 the attribute's score on the test rows is held against that of a run that was trained with all attributes, on the same
-split. Beside it what the added model would be on the features alone, and with the run's own representation as a level
-in any case; `add_attribute` trains both and asks the validation rows.
+split. Beside it what the added model would be on the features alone, without the run's own representation as a level.
 The digests of everything that is said of the old attributes must be equal, or the script ends with an error.
 
 Each finished cell (table, seed, attribute, way) is a line of the results file, and is not computed again; the runs
@@ -36,9 +35,7 @@ HELD = {
 }
 # Student's t, two-sided 95 %, by degrees of freedom.
 T95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
-# From the beginning; as it ships; one of its two ways alone.
-WAYS = ("full", "added", "alone", "level")
-ONLY = {"added": slice(0, 2), "alone": slice(0, 1), "level": slice(1, 2)}
+WAYS = ("full", "added", "alone")
 Key = tuple[str, int, str, str]
 
 
@@ -56,13 +53,14 @@ def one_cell(table: Path, seed: int, column: str, way: str, runs: Path) -> dict[
         full = run_at(runs / f"{name}-{seed}-full", table, seed=seed)
         return {"score": full.metrics["attributes"][column]["macro_f1"], "seconds": time.perf_counter() - began}
     base = run_at(runs / f"{name}-{seed}-{column}", table, seed=seed, exclude=[column])
-    better = _adding._better
-    _adding._better = lambda ways, *rest: better(ways[ONLY[way]], *rest)
+    level = _adding.with_representation
+    if way == "alone":
+        _adding.with_representation = lambda made, own, *_: (made, own)
     try:
         with tempfile.TemporaryDirectory() as folder:
             added = base.add_attribute(table, column, out=Path(folder) / "grown", images=table.parent)
     finally:
-        _adding._better = better
+        _adding.with_representation = level
     assert added.before == added.after, "old answers have changed"
     return {"score": added.score["macro_f1"], "seconds": added.seconds, "split": added.split}
 
@@ -83,8 +81,8 @@ def interval(values: list[float]) -> str:
 
 def page(cells: dict[Key, dict[str, Any]]) -> list[str]:
     """One line per attribute, one per table."""
-    heads = ["table", "attribute", "seeds", "full, macro-F1", *(f"{way} - full, points" for way in WAYS[1:]), "seconds"]
-    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
+    lines = ["| table | attribute | seeds | full, macro-F1 | added | features alone | added - full, points | "
+             "alone - full, points | seconds |", "|---|---|---|---|---|---|---|---|---|"]  # fmt: skip
     told: dict[str, list[tuple[str, int]]] = {}
     for table, seed, column, _ in cells:
         if all((table, seed, column, way) in cells for way in WAYS) and (column, seed) not in told.get(table, []):
@@ -96,10 +94,10 @@ def page(cells: dict[Key, dict[str, Any]]) -> list[str]:
             of = {way: [cells[table, seed, column, way]["score"] for column, seed in places] for way in WAYS}
             apart = {way: [a - b for a, b in zip(of[way], of["full"], strict=True)] for way in WAYS[1:]}
             seconds = mean(cells[table, seed, column, "added"]["seconds"] for column, seed in places)
-            points = " | ".join(interval(apart[way]) for way in WAYS[1:])
             lines.append(
-                f"| {table} | {label} | {len({seed for _, seed in places})} | {mean(of['full']):.3f} | {points} | "
-                f"{seconds:.0f} |"
+                f"| {table} | {label} | {len({seed for _, seed in places})} | {mean(of['full']):.3f} | "
+                f"{mean(of['added']):.3f} | {mean(of['alone']):.3f} | {interval(apart['added'])} | "
+                f"{interval(apart['alone'])} | {seconds:.0f} |"
             )
     return lines
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -103,11 +102,8 @@ def test_an_attribute_of_every_kind_joins(trained: dict[str, Any], tmp_path: Pat
 
 def test_it_reads_what_the_run_knows_already(trained: dict[str, Any], tmp_path: Path) -> None:
     """One more level: what the old trunk makes of the item, computed again where the answer is asked for."""
-    better = _adding._better
     run = _run(trained, "sort", "colour")
-    with pytest.MonkeyPatch.context() as patch:  # whatever validation says
-        patch.setattr(_adding, "_better", lambda ways, *rest: better(ways[1:], *rest))
-        run.add_attribute(trained["table"], "striped", out=tmp_path / "grown")
+    run.add_attribute(trained["table"], "striped", out=tmp_path / "grown")
     grown = fw.load(tmp_path / "grown")
     [part] = grown.predictor().model.added
     width = run.predictor().model.trunk.width
@@ -125,27 +121,11 @@ def test_it_reads_what_the_run_knows_already(trained: dict[str, Any], tmp_path: 
     np.testing.assert_array_equal(other.scores[:, :old], right.scores[:, :old])
 
 
-@pytest.mark.parametrize("scores", [(0.7, 0.8), (0.8, 0.7), (0.8, 0.8), (None, None)])
-def test_validation_chooses_between_the_two(scores: tuple[float | None, float | None]) -> None:
-    """By the score; of equals the one that reads the features alone; numbers, which have no score, by their loss."""
-    ways = [(SimpleNamespace(model=n, objective=None, scales={}, parts={"train": None, "val": None}),
-             SimpleNamespace(schema=None)) for n in (0, 1)]  # fmt: skip
-    facts = [
-        SimpleNamespace(facts={"score": score, "loss": loss}) for score, loss in zip(scores, (2.0, 1.0), strict=True)
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_adding, "fit", lambda *_, **__: 1)
-        patch.setattr(_adding, "read_checkpoint", lambda _: facts.pop(0))
-        made, _, _ = _adding._better(ways, None, silent)  # type: ignore[arg-type]
-    assert made.model == (1 if scores in ((0.7, 0.8), (None, None)) else 0)
-
-
 def test_a_bundle_from_before_that_level_is_still_read(trained: dict[str, Any], tmp_path: Path) -> None:
     """Without the word `beside`, the added model reads the features and nothing else."""
     run = _run(trained, "sort", "colour")
-    better = _adding._better
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_adding, "_better", lambda ways, *rest: better(ways[:1], *rest))
+        patch.setattr(_adding, "with_representation", lambda made, own, *_: (made, own))
         run.add_attribute(trained["table"], "striped", out=tmp_path / "grown")
     bundle = read_bundle(tmp_path / "grown" / "bundle")
     told = {name: value for name, value in bundle.model["added"][0].items() if name != "beside"}

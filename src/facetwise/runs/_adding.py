@@ -25,7 +25,6 @@ from facetwise.runs._addition_table import only, own_root, prepare_addition
 from facetwise.schema import alone, schema_to_yaml
 from facetwise.training import (
     Assembled,
-    Checkpoint,
     FinishedRun,
     Prepared,
     assemble,
@@ -90,19 +89,22 @@ def add_attribute(
     prepared = prepare_addition(run, table, root, column, schema, report=report)
     identity = prepared.schema.attribute(column).id
 
-    # A model of the attribute alone, on the features as the old model reads them; with or without what that makes of
-    # them, as validation says: on one table it was a point better with, on another a point worse.
+    # A model of the attribute alone, on the features as the old model reads them.
     report(Event("stage", f"training {column}"))
     began, bundle = time.perf_counter(), run.bundle
     config = _config_of_one(run.config, column)
     own = replace(
         prepared, schema=alone(prepared.schema, identity), labels=labels_of(prepared.schema, identity, prepared.labels)
     )
-    ways = [(assemble(own, config, standardizer=bundle.standardizer), own)]
-    if own.features.ndim == 2:
-        again = assemble(own, config, standardizer=bundle.standardizer)
-        ways.append(with_representation(again, own, run.predictor().model, config))
-    made, own, best = _better(ways, config, report)
+    made, own = with_representation(
+        assemble(own, config, standardizer=bundle.standardizer), own, run.predictor().model, config
+    )
+    with tempfile.TemporaryDirectory(prefix="added-") as scratch:
+        fit(
+            own.schema, made.model, made.objective, made.scales, config, train=made.parts["train"],
+            val=made.parts["val"], folder=Path(scratch), report=report,
+        )  # fmt: skip
+        best = read_checkpoint(Path(scratch) / "checkpoints" / "best_score")
     seconds = time.perf_counter() - began
 
     grown = join_addition(bundle, prepared, identity, made, best.tensors, config)
@@ -139,26 +141,6 @@ def add_attribute(
         score=measured[side].to_dict()["attributes"][column], split=side, items=items, before=before, after=after,
         seconds=seconds,
     )  # fmt: skip
-
-
-def _better(
-    candidates: list[tuple[Assembled, Prepared]], config: Config, report: Report
-) -> tuple[Assembled, Prepared, Checkpoint]:
-    """Train each candidate; the one that is best on validation rows, the first of equals."""
-    found: list[tuple[Assembled, Prepared, Checkpoint]] = []
-    for made, own in candidates:
-        with tempfile.TemporaryDirectory(prefix="added-") as scratch:
-            fit(
-                own.schema, made.model, made.objective, made.scales, config, train=made.parts["train"],
-                val=made.parts["val"], folder=Path(scratch), report=report,
-            )  # fmt: skip
-            found.append((made, own, read_checkpoint(Path(scratch) / "checkpoints" / "best_score")))
-
-    def quality(one: tuple[Assembled, Prepared, Checkpoint]) -> float:
-        facts = one[2].facts
-        return -facts["loss"] if facts["score"] is None else facts["score"]  # numbers have no score
-
-    return max(found, key=quality)
 
 
 def _config_of_one(config: Config, column: str) -> Config:

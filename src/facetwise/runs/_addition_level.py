@@ -21,7 +21,7 @@ def with_representation(
     """A model that reads the features and, beside them, the representation of the finished model.
 
     The old attributes are what the representation was trained for, so that a new one that follows from them need not
-    learn them again; `benchmarks/growth.py` has what it brings. Of items with one picture: of several, the
+    learn them again; `benchmarks/growth.py` has what it brings. Items with several pictures are read as before: their
     representation is a mean that no single picture has.
 
     Args:
@@ -30,6 +30,8 @@ def with_representation(
         before: The finished model.
         config: What the attribute is trained with.
     """
+    if prepared.features.ndim != 2:
+        return made, prepared
     before = before.eval()
     device = made.device
     beside = Beside.fit(_said(before, made.parts["train"])).to(device)
