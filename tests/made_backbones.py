@@ -42,14 +42,16 @@ HF_KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+# Tables that a network computes for itself, and a file of weights does not have.
+_CONSTANTS = ("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")
+
+
 def randomised(network: Any) -> Any:
     """Every parameter and statistic of a network drawn anew: nothing that a loader could leave out stays unnoticed."""
     generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
-            if value.is_floating_point() and not name.endswith(
-                ("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")
-            ):
+            if value.is_floating_point() and not name.endswith(_CONSTANTS):
                 drawn = torch.randn(value.shape, generator=generator) * 0.2
                 value.copy_(drawn.abs() + 0.5 if name.endswith("running_var") else drawn)
     return network.eval()
