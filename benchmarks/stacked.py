@@ -83,7 +83,7 @@ def _steppers(count: int, width: int, batch: int, dtype: Any, device: str) -> di
 
     def apart() -> float:
         return max(
-            float((tensor[number] - dict(model.named_parameters())[name]).abs().max())
+            float((tensor[number] - dict(model.named_parameters())[name]).detach().abs().max())
             for number, model in enumerate(models)
             for name, tensor in state.items()
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -49,7 +49,7 @@ def test_a_safetensors_file_too(tmp_path: Path) -> None:
     assert np.array_equal(np.asarray(rows[::-1]), whole[::-1])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     cuts=st.lists(st.integers(0, 40), max_size=4).map(sorted),
     asked=st.lists(st.integers(0, 39), max_size=60),

@@ -7,7 +7,7 @@ import numpy as np
 import polars
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facetwise import api
@@ -29,7 +29,7 @@ def _stored(folder: Path, rows: int, width: int = 4) -> tuple[np.ndarray, Stored
     return whole, found
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=st.integers(1, 300), size=st.integers(1, 40), mixed=st.integers(1, 12), batch=st.integers(1, 50),
     again=st.booleans(), seed=st.integers(0, 5),

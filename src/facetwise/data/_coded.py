@@ -78,7 +78,7 @@ def code_texts(texts: Iterable[str]) -> Coded:
     (('', 'red'), [1, 0, 1], [1, 2])
     """
     numbering = Numbering()
-    return numbering.coded(np.array([numbering[text] for text in texts], dtype=np.int32))
+    return numbering.coded(np.fromiter((numbering[text] for text in texts), dtype=np.int32))
 
 
 def unwritable(text: str) -> bool:

@@ -1,6 +1,6 @@
 """Frames in memory, Parquet files and plain dictionaries of columns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,30 @@ from facetwise.errors import Complaint, TableError, UserError
 
 __all__ = ["read_frame", "read_parquet"]
 
+_CELLS_AT_ONCE = 1 << 16
 
-def _column(values: Iterable[Any], name: str, column: str) -> tuple[Coded, list[Complaint]]:
-    cells = [_item(value) for value in values]
-    for row, value in enumerate(cells, start=1):
-        if type(value) is not str and (odd := oddity(value)) is not None:
-            # A frame's column has one type: the first cell stands for all.
-            return code_texts([""] * len(cells)), [about_entry(name, column, odd, row=row)]
-    return code_texts(map(spelled, cells)), []
+
+def _column(values: Iterable[Any], count: int, name: str, column: str) -> tuple[Coded, list[Complaint]]:
+    complaints: list[Complaint] = []
+
+    def texts() -> Iterator[str]:
+        for row, value in enumerate(values, start=1):
+            cell = _item(value)
+            if type(cell) is not str and (odd := oddity(cell)) is not None:
+                # A frame's column has one type: the first cell stands for all.
+                complaints.append(about_entry(name, column, odd, row=row))
+                return
+            yield spelled(cell)
+
+    coded = code_texts(texts())
+    return (code_texts([""] * count), complaints) if complaints else (coded, [])
+
+
+def _cells(series: Any, *, single: bool) -> Iterator[Any]:
+    """The cells of a column, some at a time: as objects, ten million of them are a gigabyte."""
+    for start in range(0, len(series), _CELLS_AT_ONCE):
+        for value in series[start : start + _CELLS_AT_ONCE].to_list():
+            yield np.float32(value) if single and value is not None else value
 
 
 def _from_mapping(columns: Mapping[Any, Any], name: str) -> Table:
@@ -31,7 +47,7 @@ def _from_mapping(columns: Mapping[Any, Any], name: str) -> Table:
             rule, found = "a column is a list of cells", f"a {type(values).__name__}"
             complaints.append(Complaint(place=name, column=column, rule=rule, found=found, fix="write a list"))
             continue
-        own, said = _column(values, name, column)
+        own, said = _column(values, len(values), name, column)
         coded.append(own)
         complaints += said
     if not complaints and len({len(own.codes) for own in coded}) > 1:
@@ -65,10 +81,7 @@ def read_frame(frame: Any, name: str) -> Table:
         ) from error
     header, columns, complaints = [str(column).strip() for column in names], [], []
     for column, own in zip(header, series, strict=True):
-        values: Iterable[Any] = own.to_list()
-        if own.dtype == nw.Float32:
-            values = [None if value is None else np.float32(value) for value in values]
-        coded, said = _column(values, name, column)
+        coded, said = _column(_cells(own, single=own.dtype == nw.Float32), len(own), name, column)
         columns.append(coded)
         complaints += said
     return build(name, header, columns, complaints)
