@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from facetwise import api
-from facetwise.data import Table, address_of, fetch_file, fetch_pictures
+from facetwise.data import Table, address_of, fetch_file, fetch_pictures, resolve_images
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
 from made_table import TINY
@@ -142,5 +142,8 @@ def test_pictures_behind_an_address_are_described(
 def test_an_address_in_a_cell_stays_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
     (tmp_path / "t.csv").write_text("image,colour\nmemory://shop/0.png,red\n")
-    summary = api.extract(tmp_path / "t.csv")
-    assert [reason for _, reason, _ in summary.problems] == ["refused"]
+    with pytest.raises(UserError):
+        api.extract(tmp_path / "t.csv")
+    assert not (tmp_path / "cache" / "remote").exists()
+    table = Table.of({"image": ["memory://shop/0.png"]})
+    assert resolve_images(table, "image", tmp_path)[2] == {0: ("refused", "memory://shop/0.png")}
