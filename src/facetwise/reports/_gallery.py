@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from facetwise.errors import ImageError
 from facetwise.images import decode, fit, quiet_decoder, read_bytes
 from facetwise.inference import Cell, Explained
+from facetwise.reports._cards import cards_style
 from facetwise.reports._page import page, text
 from facetwise.reports._regions import REGION_STYLE, region_figures
 
@@ -18,15 +19,7 @@ __all__ = ["Shown", "choose_shown", "gallery_page", "gallery_png"]
 
 _SIDE = 168
 _VALUES = 10
-_STYLE = f"""
-.row {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 11rem), 1fr)); gap: .8rem; }}
-@media (max-width: 26rem) {{ .row {{ grid-template-columns: 1fr 1fr; }} }}
-.item {{ background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; min-width: 0;
-  font-size: .85rem; line-height: 1.35; }}
-.item img {{ display: block; width: 100%; max-width: {_SIDE}px; aspect-ratio: 1; margin: 0 auto .4rem;
-  border-radius: 4px; }}
-.item dl {{ margin: .3rem 0; }} .item dt {{ color: var(--soft); font-size: .72rem; }} .item dd {{ margin: 0 0 .2rem; }}
-"""
+_STYLE = cards_style("row", least=11, side=_SIDE)
 
 _WIDE = ".row { grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); }"
 _REGIONS = (

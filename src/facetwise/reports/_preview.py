@@ -13,6 +13,7 @@ import numpy as np
 
 from facetwise.data import Split, Table
 from facetwise.images import REASONS
+from facetwise.reports._cards import cards_style
 from facetwise.reports._counts import SIDES, count_cells
 from facetwise.reports._histograms import HISTOGRAM_STYLE, histograms, overview
 from facetwise.reports._page import page, text
@@ -27,16 +28,12 @@ _FIRST_NOTICES, MOST_NOTICES = 6, 500
 # Values that a picture shows without being opened, and cells that it lists at all.
 _AT_A_GLANCE, _MOST_CELLS = 8, 120
 
-_STYLE = f"""
-.batch {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 10.5rem), 1fr)); gap: .8rem; }}
-@media (max-width: 26rem) {{ .batch {{ grid-template-columns: 1fr 1fr; }} }}
-.item {{ background: var(--panel); border: 1px solid var(--line); border-radius: 6px; padding: .6rem; min-width: 0;
-  font-size: .85rem; line-height: 1.35; }}
-.item img {{ display: block; width: 100%; max-width: {SIDE}px; aspect-ratio: 1; margin: 0 auto .4rem;
-  border-radius: 3px; }}
-.item dl {{ margin: .3rem 0; }} .item dt {{ color: var(--soft); font-size: .75rem; }} .item dd {{ margin: 0 0 .2rem; }}
-.unknown-cell {{ color: var(--soft); font-style: italic; }} .absent-cell {{ color: var(--soft); }}
+_STYLE = (
+    cards_style("batch", least=10.5, side=SIDE)
+    + """
+.unknown-cell { color: var(--soft); font-style: italic; } .absent-cell { color: var(--soft); }
 """
+)
 
 
 def preview_page(
