@@ -142,7 +142,7 @@ class Config(_Strict):
     micro_batch: int = Field(
         0, ge=0, le=MOST, description="Items per forward pass of a step, to save memory; 0 is the whole batch."
     )
-    learning_rate: float = Field(1e-3, gt=0, description="Peak learning rate, on cached features.")
+    learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate, on cached features.")
     schedule: ComponentField = _named("cosine", "How the learning rates fall after the warm-up.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")
