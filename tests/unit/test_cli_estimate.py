@@ -95,6 +95,6 @@ def test_a_long_first_epoch_is_announced_by_its_steps(
     with Reporter(Screen(quiet=False, machine=False)) as report:
         for done in range(50, 500, 50):
             report(Event("row", f"step {done}", done, 10_000))
-    said = [line for line in capsys.readouterr().err.splitlines() if "at most about" in line]
+    said = [line for line in capsys.readouterr().out.splitlines() if "at most about" in line]
     assert len(said) == 1
     assert "steps at ~25/s" in said[0]

@@ -164,7 +164,8 @@ class StoredRows:
             part, end = self.parts[number], int(self._ends[number])
             at = first + done - (end - part.rows)
             count = min(len(into) - done, part.rows - at)
-            _read_file(part.path, part.offset + at * self.row_bytes, into[done : done + count])
+            if count:  # a file may hold no row at all
+                _read_file(part.path, part.offset + at * self.row_bytes, into[done : done + count])
             number, done = number + 1, done + count
 
 
