@@ -38,7 +38,7 @@ def spread(batch: int, *, blocks: int, mixed: int, rows: int) -> float:
         rows: n.
 
     >>> round(spread(128, blocks=100_000, mixed=1_000, rows=10_000_000), 2), spread(128, blocks=9, mixed=9, rows=900)
-    (1.13, 1.0)
+    (1.12, 1.0)
     """
     if mixed >= blocks or batch >= rows:
         return 1.0
