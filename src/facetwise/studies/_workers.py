@@ -68,10 +68,12 @@ class Workers:
             self._waiting.put(task)
         left = len(tasks)
         while left:
+            if self._stop is not None:  # each time: results may come so fast that nobody ever waits
+                self._stop.check(lambda: "between two trainings")
             try:
                 task, result, error = self._told.get(timeout=LOOK)
             except queue.Empty:
-                _look(self._processes, self._stop)
+                _look(self._processes)
                 continue
             if error is not None:
                 raise RunError(error)
@@ -79,9 +81,7 @@ class Workers:
             yield task, result
 
 
-def _look(processes: Sequence[Any], stop: Stopping | None) -> None:
-    if stop is not None:
-        stop.check(lambda: "between two trainings")
+def _look(processes: Sequence[Any]) -> None:
     dead = [process.exitcode for process in processes if process.exitcode not in (None, 0)]
     if dead:
         raise RunError(
