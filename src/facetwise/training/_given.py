@@ -53,8 +53,7 @@ def given_features(path: Path, config: Config, *, rows: int, report: Report) -> 
     broken = np.concatenate([np.zeros(0, bool), *(_broken(piece) for piece in pieces)])
     kept = np.flatnonzero(~broken)
     issues = {int(row): ("unreadable", "its features are not numbers") for row in np.flatnonzero(broken)}
-    left = isinstance(array, StoredRows) and not issues
-    return Given(features=array if left else array[kept], rows=kept, issues=issues)
+    return Given(features=array[kept] if issues else array, rows=kept, issues=issues)
 
 
 def _broken(rows: np.ndarray) -> np.ndarray:
