@@ -44,6 +44,13 @@ def test_reading_a_table_needs_no_torch() -> None:
     assert "torch" not in _loaded_by("import facetwise.data, facetwise.metrics, facetwise.decisions, facetwise.images")
 
 
+def test_training_on_features_needs_no_torchvision() -> None:
+    """It brings torch's compiler and a symbolic algebra: as long again as torch itself."""
+    loaded = _loaded_by("import facetwise.api")
+    assert "torch" in loaded
+    assert "torchvision" not in loaded
+
+
 def test_a_plain_step_loads_no_symbolic_algebra() -> None:
     """`Tensor.backward` with a gradient does, and takes seconds for it."""
     code = """

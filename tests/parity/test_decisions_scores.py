@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn.metrics import f1_score
 
-from facetwise.decisions import applicability_table, best_threshold, decide, scores_from_logits, tune_thresholds
+from facetwise.decisions import best_threshold, decide, scores_from_logits, tune_thresholds
 from facetwise.schema import VALUE, Kind
 from made_facets import made_labels, made_logits, made_scales, made_schema
 
@@ -68,7 +68,7 @@ def test_applicability_is_the_sum_over_categories() -> None:
     scores, applies = scores_from_logits(SCHEMA, SCALES, LOGITS.numpy())
     chance = scores[:, _block("department").scores].astype(np.float64)
     classes = SCHEMA.attribute("department").classes
-    table = applicability_table(SCHEMA)
+    table = SCHEMA.explained
     assert table.shape == (3, len(SCHEMA.attributes))
     for place, attribute in enumerate(SCHEMA.attributes):
         own = LAYOUT.blocks[place].applicability

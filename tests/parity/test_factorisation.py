@@ -50,10 +50,11 @@ def test_the_map_of_l_minimises() -> None:
 
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("power", [1, 2])
-def test_gradients_are_autograd_s(own: bool, power: int) -> None:
+@pytest.mark.parametrize("ridge", [0.0, 0.7])
+def test_gradients_are_autograd_s(own: bool, power: int, ridge: float) -> None:
     features, labels, latent, rng = made(own=own)
     importance = np.array([1.0, 0.5, 2.0, 0.0, 1.0])
-    problem = Problem(features, labels, weights=importance, power=power, smoothing=0.3)
+    problem = Problem(features, labels, weights=importance, power=power, smoothing=0.3, ridge=ridge)
     combination, known = rng.normal(size=(3, 5)), ~np.isnan(labels)
     at = problem.score(latent @ combination)
     slope = problem.slope(at)
@@ -62,16 +63,18 @@ def test_gradients_are_autograd_s(own: bool, power: int) -> None:
     each = [torch.tensor(features[a] if own else features) @ basis @ mixing[:, a] for a in range(5)]
     gap = (1 - torch.tensor(np.where(known, labels, 0.0)) * torch.stack(each, dim=1)).clamp_min(0)
     cells = 0.5 * gap.square() if power == 2 else torch.where(gap < 0.3, gap.square() / 0.6, gap - 0.15)
-    loss = (cells * torch.tensor(known * importance)).sum()
+    loss = (cells * torch.tensor(known * importance)).sum() + ridge * (basis @ mixing).square().sum()
     loss.backward()
     assert problem.loss(at) == pytest.approx(loss.item(), rel=1e-12)
     np.testing.assert_allclose(of_latent, basis.grad, atol=1e-10)
-    projected = problem.project(latent)
+    projected = problem.project(latent)[..., :-1]
     of_combination = [(projected[a] if own else projected).T @ slope[:, a] for a in range(5)]
     np.testing.assert_allclose(np.stack(of_combination, axis=1), mixing.grad, atol=1e-10)
 
 
-def reference(features, labels, latent, penalties: Penalties, importance, power: int, intercept: bool) -> float:
+def reference(
+    features, labels, latent, penalties: Penalties, importance, power: int, intercept: bool, ridge: float
+) -> float:
     """The same convex problem in S and b, by an interior-point solver."""
     s, b = cp.Variable((latent.shape[1], 5)), cp.Variable(5)
     total = 0
@@ -86,6 +89,7 @@ def reference(features, labels, latent, penalties: Penalties, importance, power:
         for g in range(2):
             total = total + penalties.group_norm * cp.norm(s[k, g == GROUPS])
     total = total + penalties.l1_combination * cp.sum(cp.abs(s)) + penalties.frobenius_combination * cp.sum_squares(s)
+    total = total + ridge * cp.sum_squares(latent @ s)
     problem = cp.Problem(cp.Minimize(total), [] if intercept else [b == 0])
     problem.solve(solver=cp.CLARABEL, tol_gap_abs=1e-10, tol_gap_rel=1e-10, tol_feas=1e-10)
     return float(problem.value)
@@ -94,27 +98,31 @@ def reference(features, labels, latent, penalties: Penalties, importance, power:
 @pytest.mark.parametrize("own", [False, True])
 @pytest.mark.parametrize("power", [1, 2])
 @pytest.mark.parametrize("intercept", [False, True])
-def test_the_problem_in_s_is_solved(own: bool, power: int, intercept: bool) -> None:
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_the_problem_in_s_is_solved(own: bool, power: int, intercept: bool, ridge: float) -> None:
     features, labels, latent, _ = made(own=own)
     importance = np.array([1.0, 0.5, 2.0, 1.0, 1.0])
-    problem = Problem(features, labels, weights=importance, power=power)
+    problem = Problem(features, labels, weights=importance, power=power, ridge=ridge)
     penalties = Penalties(groups=GROUPS, group_norm=1.5, l1_combination=0.2, frobenius_combination=0.1)
     found = solve_combination(
         problem, penalties, latent, np.zeros((4, 5)), intercept=intercept, steps=5000, tolerance=0.0
     )
-    expected = reference(features, labels, latent, penalties, importance, power, intercept)
+    expected = reference(features, labels, latent, penalties, importance, power, intercept, ridge)
     assert found.objective == pytest.approx(expected, rel=1e-6)
     assert found.objective >= expected * (1 - 1e-7), "the solver of reference is at least as good"
 
 
-def test_the_problem_in_l_is_solved() -> None:
+@pytest.mark.parametrize("ridge", [0.0, 0.5])
+def test_the_problem_in_l_is_solved(ridge: float) -> None:
     features, labels, start, rng = made()
     combination = rng.normal(size=(3, 5))
-    problem = Problem(features, labels)
+    problem = Problem(features, labels, ridge=ridge)
     penalties = Penalties(groups=GROUPS, l1_latent=0.5, frobenius_latent=0.2)
     found = solve_latent(problem, penalties, combination, start, steps=5000, tolerance=0.0)
     basis = cp.Variable((6, 3))
-    total = 0.5 * cp.sum_squares(basis) * 0.4 + 0.5 * cp.sum(cp.abs(basis))
+    total = (
+        0.5 * cp.sum_squares(basis) * 0.4 + 0.5 * cp.sum(cp.abs(basis)) + ridge * cp.sum_squares(basis @ combination)
+    )
     for a in range(5):
         known = ~np.isnan(labels[:, a])
         gap = cp.pos(1 - cp.multiply(labels[known, a], features[known] @ basis @ combination[:, a]))

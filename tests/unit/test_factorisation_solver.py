@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from facetwise.errors import BundleError, UserError, WriteError
-from facetwise.models.factorisation import Factorisation, Penalties, Problem, factorise, solve_latent
+from facetwise.models.factorisation import (
+    Factorisation,
+    Penalties,
+    Problem,
+    factorise,
+    search_factorisation,
+    separate_weights,
+    solve_latent,
+)
 
 
 def made(items: int = 120, unknown: float = 0.2, seed: int = 0):
@@ -34,6 +42,8 @@ def rises(course) -> np.ndarray:
         {"group_norm": 0.0, "l1_latent": 0.0, "frobenius_latent": 0.0},
         {"group_norm": 0.0, "l1_combination": 0.5, "frobenius_combination": 0.1},
         {"latent": 12},
+        {"ridge": 0.3},
+        {"ridge": 0.3, "power": 1, "intercept": False},
         {"weights": [1, 2, 0.5, 1, 1, 0, 3]},
         {"group_norm": 1e6},
     ],
@@ -56,6 +66,17 @@ def test_the_last_objective_is_that_of_what_is_returned() -> None:
     basis = found.latent
     expected = 0.5 * (gap[known] ** 2).sum() + 0.7 * lengths + 0.2 * np.abs(basis).sum() + 0.3 * (basis**2).sum()
     assert found.objective[-1] == pytest.approx(expected, rel=1e-10)
+
+
+def test_a_ridge_alone_is_every_attribute_alone() -> None:
+    features, labels, _, groups = made()
+    alone, intercepts = separate_weights(Problem(features, labels), ridge=0.8, steps=2000)
+    found = factorise(
+        features, labels, groups=groups, group_norm=0.0, l1_latent=0.0, frobenius_latent=0.0, ridge=0.8,
+        rounds=100, tolerance=1e-9,
+    )  # fmt: skip
+    np.testing.assert_allclose(found.latent @ found.combination, alone, atol=2e-3)
+    np.testing.assert_allclose(found.intercepts, intercepts, atol=2e-3)
 
 
 def test_planted_groups_are_found() -> None:
@@ -232,3 +253,31 @@ def test_a_latent_task_nobody_uses_is_swept_away() -> None:
     found = solve_latent(problem, penalties, combination, np.ones((12, 2)), steps=50)
     assert np.abs(found.point[:, 0]).max() < 1e-6
     assert np.abs(found.point[:, 1]).max() > 1e-3
+
+
+def test_the_search_begins_with_every_attribute_alone_and_takes_what_does_best() -> None:
+    features, labels, whole, groups = made(items=300, unknown=0.5)
+    held = slice(150, 300)
+    truth = whole[held].copy()
+    truth[:, 3] = np.nan  # decides nothing
+    truth[::4, 0] = np.nan
+    found, tried = search_factorisation(features[:150], labels[:150], features[held], truth, groups=groups)
+    alone = [trial for trial in tried if set(trial.options) == {"ridge"}]
+    assert len(alone) == 7
+    assert alone == tried[:7]
+    right = np.where(np.isnan(truth), np.nan, found.predict(features[held]) == truth)
+    reached = np.nanmean(np.delete(right, 3, axis=1), axis=0).mean()
+    assert reached == pytest.approx(max(trial.accuracy for trial in tried))
+    assert reached > max(trial.accuracy for trial in alone), "planted latent tasks are worth sharing"
+    chosen = max(tried, key=lambda trial: trial.accuracy)
+    again = factorise(
+        features[:150], labels[:150], groups=groups,
+        **{"group_norm": 0.0, "l1_latent": 0.0, "frobenius_latent": 0.0, **chosen.options},
+    )  # fmt: skip
+    np.testing.assert_array_equal(again.weights, found.weights)
+
+
+def test_the_search_needs_labels_that_decide() -> None:
+    features, labels, _, _ = made()
+    with pytest.raises(UserError, match="rows held out decide"):
+        search_factorisation(features, labels, features, np.full_like(labels, np.nan))

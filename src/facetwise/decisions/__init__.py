@@ -26,7 +26,7 @@ from facetwise.decisions._policy import Policy
 from facetwise.decisions._rows import Cell, rows_from
 from facetwise.decisions._rule_counts import RuleCount, count_rules
 from facetwise.decisions._rules import Repaired, broken, repair
-from facetwise.decisions._scores import applicability_table, scores_from_logits
+from facetwise.decisions._scores import scores_from_logits
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
 from facetwise.decisions._stored import (
     check_thresholds,
@@ -62,7 +62,6 @@ __all__ = [
     "add_class",
     "add_neighbours",
     "answers_digest",
-    "applicability_table",
     "apply_isotonic",
     "apply_sigmoid",
     "before_learning",

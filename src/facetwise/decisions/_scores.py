@@ -9,7 +9,7 @@ from facetwise.decisions._given import hold_applicability, hold_leaves, hold_val
 from facetwise.decisions._numbers import NumberScale
 from facetwise.schema import Coding, Kind, Labels, Schema
 
-__all__ = ["applicability_table", "scores_from_logits"]
+__all__ = ["scores_from_logits"]
 
 LARGEST = float(np.finfo(np.float32).max)
 
@@ -30,15 +30,6 @@ def _corn(logits: np.ndarray) -> np.ndarray:
     return np.concatenate([ones, beyond], axis=1) - np.concatenate([beyond, zeros], axis=1)
 
 
-def applicability_table(schema: Schema) -> np.ndarray:
-    """(category, attribute) float64: 1 applies, 0 does not, NaN not known; without a category one row of ones."""
-    category = schema.category_attribute
-    if category is None:
-        return np.ones((1, len(schema.attributes)))
-    known = {True: 1.0, False: 0.0, None: np.nan}
-    return np.array([[known[a.applicability(name)] for a in schema.attributes] for name in category.classes])
-
-
 def _applies(schema: Schema, logits: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """P(applies) = sum over categories of p(category) A[category, attribute]; the sigmoid where A is not known.
 
@@ -46,7 +37,7 @@ def _applies(schema: Schema, logits: np.ndarray, scores: np.ndarray) -> np.ndarr
     """
     layout, category = schema.layout(), schema.category_attribute
     applies = np.ones((len(logits), len(schema.attributes)))
-    table = applicability_table(schema)
+    table = schema.explained
     chance = np.ones((len(logits), 1))
     if category is not None:
         chance = scores[:, layout.blocks[schema.index[category.column]].scores]
@@ -98,7 +89,10 @@ def scores_from_logits(
     for attribute, block in zip(schema.attributes, layout.blocks, strict=True):
         own = logits[:, block.logits]
         if block.coding in (Coding.SOFTMAX, Coding.SUM):
-            chance = np.stack([softmaxed[:, list(leaves)].sum(axis=1) for leaves in block.leaves], axis=1)
+            if block.one_each:
+                chance = softmaxed[:, block.start : block.start + len(block.leaves)]
+            else:
+                chance = np.stack([softmaxed[:, list(leaves)].sum(axis=1) for leaves in block.leaves], axis=1)
             # Mass of lone ancestors belongs to none of these classes: what is left is shared out among them.
             scores[:, block.scores] = chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-30)
         elif attribute.kind is Kind.BINARY:

@@ -53,6 +53,7 @@ class Block:
         start, stop: Its columns in the logits (`start == stop` for sums).
         score_start, score_stop: Its columns in the scores.
         leaves: For softmax and sum blocks, per class the logit columns whose probabilities add up to the class.
+        one_each: Whether the leaf of each class is the logit of its own, so that nothing has to be added up.
         names: A stable name per logit column, from which its parameters are initialised.
         applicability: Column of its own applicability logit, or None.
     """
@@ -63,6 +64,7 @@ class Block:
     score_start: int
     score_stop: int
     leaves: tuple[tuple[int, ...], ...]
+    one_each: bool
     names: tuple[str, ...]
     applicability: int | None
 
@@ -197,6 +199,7 @@ def build_layout(attributes: tuple[Attribute, ...], category: str | None) -> Lay
                 score_start=score,
                 score_stop=score + width,
                 leaves=leaves,
+                one_each=bool(leaves) and leaves == tuple((start + k,) for k in range(len(leaves))),
                 names=tuple(names[start:stop]),
                 applicability=own[place],
             )

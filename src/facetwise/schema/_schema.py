@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from facetwise.errors import SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind
 from facetwise.schema._check import complaints_about
 from facetwise.schema._layout import Layout, build_layout
 from facetwise.schema._rule import Rule, about_rules
+
+if TYPE_CHECKING:
+    import numpy as np
 
 __all__ = ["Schema"]
 
@@ -81,6 +85,20 @@ class Schema:
     def category_attribute(self) -> Attribute | None:
         """The attribute that decides which others apply."""
         return None if self.category is None else self.attribute(self.category)
+
+    @cached_property
+    def explained(self) -> "np.ndarray":
+        """(category, attribute) float64: 1 applies, 0 does not, NaN not known; without a category one row of ones."""
+        import numpy as np
+
+        category = self.category_attribute
+        if category is None:
+            table = np.ones((1, len(self.attributes)))
+        else:
+            known = {True: 1.0, False: 0.0, None: np.nan}
+            table = np.array([[known[a.applicability(name)] for a in self.attributes] for name in category.classes])
+        table.flags.writeable = False
+        return table
 
     def children(self, column: str) -> tuple[Attribute, ...]:
         """The attributes whose parent is this column (at most one, by rule)."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from facetwise.decisions import NumberScale, applicability_table
+from facetwise.decisions import NumberScale
 from facetwise.inference.exporting._places import LEAST, ONE, ZERO, Places
 from facetwise.inference.exporting._restore import LARGEST, restored
 from facetwise.inference.exporting._weave import Weave
@@ -112,7 +112,7 @@ def _blended(weave: Weave, places: Places, own: str, votes: str, shares: Mapping
 def weave_applies(weave: Weave, places: Places, logits: str, scores: str) -> str:
     """(item, attribute) P(applies): Σ_c p(c) A[c, a], plus where A is not known p(c) times the attribute's sigmoid."""
     schema, layout = places.schema, places.layout
-    category, table = schema.category_attribute, applicability_table(schema)
+    category, table = schema.category_attribute, schema.explained
     known, unknown = np.zeros(table.shape, np.float32), np.zeros(table.shape, np.float32)
     always = np.zeros((1, len(schema.attributes)), np.float32)
     own = np.zeros((1, len(schema.attributes)), np.float32)

@@ -6,6 +6,7 @@ from facetwise.models.factorisation._factorisation import Factorisation
 from facetwise.models.factorisation._factorise import factorise
 from facetwise.models.factorisation._penalties import Penalties
 from facetwise.models.factorisation._problem import Problem
+from facetwise.models.factorisation._search import Trial, search_factorisation
 from facetwise.models.factorisation._sharing import Sharing, read_sharing
 from facetwise.models.factorisation._start import separate_weights
 
@@ -15,8 +16,10 @@ __all__ = [
     "Penalties",
     "Problem",
     "Sharing",
+    "Trial",
     "factorise",
     "read_sharing",
+    "search_factorisation",
     "separate_weights",
     "solve_combination",
     "solve_latent",

@@ -35,10 +35,7 @@ def solve_combination(
         steps: At most so many.
         tolerance: Share of the objective below which steps are too small to go on.
     """
-    projected = problem.project(latent)
-    ones = np.ones((*projected.shape[:-1], 1))
-    read = np.concatenate([projected, ones], axis=-1)
-    shared = problem.shared
+    read, shared = problem.project(latent), problem.shared
 
     def scores(point: np.ndarray) -> np.ndarray:
         return read @ point if shared else (read @ point.T[:, :, None])[:, :, 0].T
@@ -56,9 +53,10 @@ def solve_combination(
     def penalty(point: np.ndarray) -> float:
         return float(penalties.of_combination(point[:-1]).sum())
 
-    curved = np.array([_largest(read if shared else read[a], problem.cells[:, a]) for a in range(start.shape[1])])
+    cells = problem.curvatures()
+    curved = np.array([_largest(read if shared else read[a], cells[:, a]) for a in range(start.shape[1])])
     by_group = np.zeros(penalties.groups.max() + 1)
-    np.maximum.at(by_group, penalties.groups, problem.curvature * curved)
+    np.maximum.at(by_group, penalties.groups, curved)
     bound = np.maximum(by_group, np.finfo(float).tiny)[penalties.groups]
     # Without weight or features the slope is 0, and any step will do.
     step = np.where(bound > _FLOOR * bound.max(), 1.0 / bound, 1.0 / (_FLOOR * bound.max()))[None, :]
@@ -92,12 +90,12 @@ def solve_latent(
     offset = 0.0 if intercepts is None else intercepts
 
     def scores(latent: np.ndarray) -> np.ndarray:
-        return problem.score(latent @ combination) + offset
+        return problem.score(latent @ combination, offset)
 
     def gradient(at: np.ndarray) -> np.ndarray:
         return problem.pull(problem.slope(at)) @ combination.T
 
-    weight = problem.curvature * problem.weights * problem.spectrum()
+    weight = problem.curvature * problem.weights * problem.spectrum() + 2.0 * problem.ridge
     rows = np.abs((combination * weight) @ combination.T).sum(axis=1)
     bound = np.maximum(rows, max(_FLOOR * rows.max(initial=0.0), np.finfo(float).tiny ** 0.5))
     block = Block(

@@ -37,6 +37,7 @@ def factorise(
     frobenius_combination: float = 0.0,
     l1_latent: float = 0.1,
     frobenius_latent: float = 1.0,
+    ridge: float = 0.0,
     power: Power = 2,
     smoothing: float = 0.1,
     intercept: bool = True,
@@ -49,7 +50,8 @@ def factorise(
 ) -> Factorisation:
     r"""Factors L, S and intercepts b of the weights W = L S of binary attributes that share latent tasks by groups.
 
-    min Σ_a w_a Σ_i ℓ(Y_ia (x_iaᵀ L s_a + b_a)) + μ Σ_k Σ_g ‖s_k^g‖₂ + γ‖L‖₁ + λ‖L‖²_F (+ γ_S‖S‖₁ + λ_S‖S‖²_F),
+    min Σ_a w_a Σ_i ℓ(Y_ia (x_iaᵀ L s_a + b_a)) + μ Σ_k Σ_g ‖s_k^g‖₂ + γ‖L‖₁ + λ‖L‖²_F
+    (+ γ_S‖S‖₁ + λ_S‖S‖²_F + ρ‖L S‖²_F),
     i an item, a an attribute, k a latent task, g a group, s_k^g the entries of row k of S in group g.
 
     ℓ is the squared hinge ½ max(0, 1 - t)² (power 1: the hinge, see `Problem`). Attributes of one group learn to read
@@ -79,6 +81,7 @@ def factorise(
         frobenius_combination: λ_S.
         l1_latent: γ.
         frobenius_latent: λ.
+        ridge: ρ; with every other penalty 0 the attributes are independent.
         power: 2: squared hinge; 1: hinge, its corner smoothed.
         smoothing: Width of the smoothed corner.
         intercept: Whether attributes have an intercept, never penalised.
@@ -102,7 +105,7 @@ def factorise(
         >>> bool((found.predict(x) == y).mean() > 0.95)
         True
     """
-    problem = Problem(features, labels, weights=weights, power=power, smoothing=smoothing)
+    problem = Problem(features, labels, weights=weights, power=power, smoothing=smoothing, ridge=ridge)
     penalties = Penalties(
         groups=_numbered(groups, problem.num_attributes),
         group_norm=group_norm,
@@ -159,7 +162,7 @@ class _State:
 
     def scores(self) -> np.ndarray:
         """f (item, attribute), computed; `at` is what it was when last computed."""
-        return self.problem.score(self.basis @ self.combination) + self.intercepts
+        return self.problem.score(self.basis @ self.combination, self.intercepts)
 
     def penalty(self) -> float:
         """What the factors cost."""
@@ -234,14 +237,14 @@ def _adam_round(penalties: Penalties, rate: float, *, intercept: bool) -> Callab
 
     def turn(state: _State) -> None:
         problem = state.problem
-        projected = problem.project(state.basis)
+        projected = problem.project(state.basis)[..., :-1]
         for _ in range(_ADAM_STEPS):
             slope = problem.slope(state.at)
             if problem.shared:
                 read = projected.T @ slope
             else:
                 read = (projected.transpose(0, 2, 1) @ slope.T[:, :, None])[:, :, 0].T
-            free = slope.sum(axis=0) if intercept else np.zeros_like(state.intercepts)
+            free = problem.slope_of_intercepts(slope) if intercept else np.zeros_like(state.intercepts)
             moved = of_combination.move(
                 np.vstack([state.combination, state.intercepts]),
                 np.vstack([read, free]),

@@ -1,6 +1,7 @@
 """The smooth part: labelled cells, margins, hinge losses and their slopes."""
 
 from collections.abc import Sequence
+from copy import copy
 from typing import Literal
 
 import numpy as np
@@ -24,6 +25,9 @@ class Problem:
 
     Items without any label are left out; a cell without one has weight 0, which equals its removal.
 
+    A ridge ρ‖W‖²_F on the product belongs to the smooth part too: it is written as further rows, √(2ρ) on the diagonal,
+    whose loss is ½ f² and which know no intercept. Scores then have those rows below the items'.
+
     Source: Abdulnabi et al. (2015), the squared hinge; Nesterov (2005), "Smooth minimization of non-smooth functions".
 
     Args:
@@ -32,6 +36,7 @@ class Problem:
         weights: One per attribute; 1 if not given.
         power: 2: squared hinge; 1: hinge.
         smoothing: δ of power 1.
+        ridge: ρ.
 
     Raises:
         UserError: Shapes that do not fit, labels other than 1, -1 and NaN, features that are not finite.
@@ -45,6 +50,7 @@ class Problem:
         weights: Sequence[float] | np.ndarray | None = None,
         power: Power = 2,
         smoothing: float = 0.1,
+        ridge: float = 0.0,
     ) -> None:
         given = np.asarray(labels, float)
         _check_labels(given)
@@ -66,7 +72,9 @@ class Problem:
             raise UserError(f"`power` is 1 or 2 and `smoothing` above 0. Found {power} and {smoothing}")
         self.labelled = labelled[rows]
         self.signs = np.where(self.labelled, given[rows], 0.0)
-        self.power, self.smoothing = power, float(smoothing)
+        if not 0 <= ridge < np.inf:
+            raise UserError(f"`ridge` should be a finite number of at least 0. Found ridge = {ridge}")
+        self.power, self.smoothing, self.ridge = power, float(smoothing), float(ridge)
         self.weigh(np.ones(given.shape[1]) if weights is None else np.asarray(weights, float))
         self._spectrum: np.ndarray | None = None
 
@@ -79,6 +87,11 @@ class Problem:
     def num_attributes(self) -> int:
         """Columns of the labels."""
         return self.signs.shape[1]
+
+    @property
+    def num_items(self) -> int:
+        """Items with a label; rows of the scores above those of the ridge."""
+        return len(self.signs)
 
     def weigh(self, weights: np.ndarray) -> None:
         """Put other weights on the attributes.
@@ -96,55 +109,87 @@ class Problem:
 
     def each(self, scores: np.ndarray) -> np.ndarray:
         """ℓ of every cell, without weights, 0 where there is no label: (item, attribute)."""
-        gap = np.maximum(1.0 - self.signs * scores, 0.0) * self.labelled
+        gap = np.maximum(1.0 - self.signs * scores[: self.num_items], 0.0) * self.labelled
         if self.power == 2:
             return 0.5 * gap**2
         return np.where(gap < self.smoothing, gap**2 / (2.0 * self.smoothing), gap - 0.5 * self.smoothing)
 
     def loss(self, scores: np.ndarray) -> float:
-        """The sum over labelled cells."""
-        return float((self.each(scores) @ self.weights).sum())
+        """The sum over labelled cells, and the ridge."""
+        return float((self.each(scores) @ self.weights).sum() + 0.5 * (scores[self.num_items :] ** 2).sum())
 
     def slope(self, scores: np.ndarray) -> np.ndarray:
-        """∂ loss / ∂ scores: (item, attribute)."""
-        gap = np.maximum(1.0 - self.signs * scores, 0.0)
+        """∂ loss / ∂ scores: (row, attribute)."""
+        gap = np.maximum(1.0 - self.signs * scores[: self.num_items], 0.0)
         if self.power == 1:
             gap = np.minimum(gap / self.smoothing, 1.0)
-        return -self.cells * self.signs * gap
+        return self._with_ridge(-self.cells * self.signs * gap, scores[self.num_items :])
+
+    def slope_of_intercepts(self, slope: np.ndarray) -> np.ndarray:
+        """∂ loss / ∂ b: (attribute)."""
+        return slope[: self.num_items].sum(axis=0)
 
     @property
     def curvature(self) -> float:
         """Largest second derivative of ℓ."""
         return 1.0 if self.power == 2 else 1.0 / self.smoothing
 
-    def score(self, matrix: np.ndarray) -> np.ndarray:
-        """X_a w_a of every attribute: (feature, attribute) to (item, attribute)."""
-        if self.shared:
-            return self.features[0] @ matrix
-        return np.stack([each @ matrix[:, a] for a, each in enumerate(self.features)], axis=1)
+    def curvatures(self) -> np.ndarray:
+        """Largest second derivative of every cell, weights included: (row, attribute)."""
+        cells = self.curvature * self.cells
+        return self._with_ridge(cells, np.ones((self.num_features, self.num_attributes)))
+
+    def score(self, matrix: np.ndarray, intercepts: np.ndarray | float = 0.0) -> np.ndarray:
+        """X_a w_a + b_a of every attribute: (feature, attribute) to (row, attribute)."""
+        return self._with_ridge(self._score(matrix) + intercepts, self._root * matrix)
 
     def pull(self, slope: np.ndarray) -> np.ndarray:
-        """X_aᵀ r_a of every attribute: (item, attribute) to (feature, attribute)."""
-        if self.shared:
-            return self.features[0].T @ slope
-        return np.stack([each.T @ slope[:, a] for a, each in enumerate(self.features)], axis=1)
+        """X_aᵀ r_a of every attribute: (row, attribute) to (feature, attribute)."""
+        found = self._pull(slope[: self.num_items])
+        return found + self._root * slope[self.num_items :] if self.ridge else found
 
     def project(self, latent: np.ndarray) -> np.ndarray:
-        """X L: (item, latent), or (attribute, item, latent) where every attribute has features of its own."""
-        return self.features[0] @ latent if self.shared else np.stack([each @ latent for each in self.features])
+        """X L and a 1 for the intercept: (row, latent + 1), one of each attribute where features are its own."""
+        one = np.ones((self.num_items, 1))
+        below = np.hstack([self._root * latent, np.zeros((len(latent), 1))])
+        found = [self._with_ridge(np.hstack([each @ latent, one]), below) for each in self.features]
+        return found[0] if self.shared else np.stack(found)
+
+    def without_ridge(self) -> "Problem":
+        """The same cells, and no ridge."""
+        other = copy(self)
+        other.ridge = 0.0
+        return other
 
     def spectrum(self) -> np.ndarray:
         """The largest eigenvalue of X_aᵀ X_a over the labelled items of each attribute, nearly: (attribute)."""
         if self._spectrum is None:
             # Column sums point well away from zero for any features; the all-ones vector may be orthogonal to them.
-            vector = self.pull(self.labelled.astype(float)) + 1.0
+            vector = self._pull(self.labelled.astype(float)) + 1.0
             size = np.ones(self.num_attributes)
             for _ in range(_ITERATIONS):
                 vector /= np.maximum(np.linalg.norm(vector, axis=0), np.finfo(float).tiny)
-                vector = self.pull(self.labelled * self.score(vector))
+                vector = self._pull(self.labelled * self._score(vector))
                 size = np.linalg.norm(vector, axis=0)
             self._spectrum = size
         return self._spectrum
+
+    @property
+    def _root(self) -> float:
+        return float(np.sqrt(2.0 * self.ridge))
+
+    def _with_ridge(self, above: np.ndarray, below: np.ndarray) -> np.ndarray:
+        return np.vstack([above, below]) if self.ridge else above
+
+    def _score(self, matrix: np.ndarray) -> np.ndarray:
+        if self.shared:
+            return self.features[0] @ matrix
+        return np.stack([each @ matrix[:, a] for a, each in enumerate(self.features)], axis=1)
+
+    def _pull(self, slope: np.ndarray) -> np.ndarray:
+        if self.shared:
+            return self.features[0].T @ slope
+        return np.stack([each.T @ slope[:, a] for a, each in enumerate(self.features)], axis=1)
 
 
 def checked(features: np.ndarray, items: int) -> np.ndarray:

@@ -16,23 +16,24 @@ def separate_weights(problem: Problem, *, ridge: float | np.ndarray, steps: int 
     """Every attribute alone: min Σ_i ℓ(Y_ia (x_iᵀ w_a + b_a)) + ridge ‖w_a‖², side by side.
 
     Args:
-        problem: The labelled cells; the attributes' weights do not matter.
+        problem: The labelled cells; the attributes' weights and the ridge of the problem do not matter.
         ridge: One number, or one per attribute.
         steps: At most so many.
 
     Returns:
         Weights (feature, attribute) and intercepts (attribute).
     """
+    problem = problem.without_ridge()
     by_attribute = np.broadcast_to(np.asarray(ridge, float), (problem.num_attributes,))
     shrinkage = np.concatenate([np.ones(problem.num_features), [0.0]])[:, None] * by_attribute
     active = problem.weights > 0
 
     def gradient(at: np.ndarray) -> np.ndarray:
         slope = problem.slope(at) / np.where(active, problem.weights, 1.0)
-        return np.vstack([problem.pull(slope), slope.sum(axis=0)])
+        return np.vstack([problem.pull(slope), problem.slope_of_intercepts(slope)])
 
     block = Block(
-        scores=lambda point: problem.score(point[:-1]) + point[-1],
+        scores=lambda point: problem.score(point[:-1], point[-1]),
         smooth=lambda at: float(problem.each(at)[:, active].sum()),
         gradient=gradient,
         penalty=lambda point: float((shrinkage * point**2).sum()),
@@ -49,12 +50,15 @@ def first_factors(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """L, S and b of the truncated singular value decomposition of the separate weights.
 
+    With a ridge on the product and nothing else this is the solution already, where there is a latent task for each.
     More latent tasks than there are directions begin with random columns and unused.
 
     Source: Kumar and Daumé (2012, section 3), who begin there too.
     """
-    ridge = _RIDGE * problem.curvature * problem.spectrum()
-    weights, intercepts = separate_weights(problem, ridge=np.maximum(ridge, np.finfo(float).tiny))
+    ridge = np.maximum(_RIDGE * problem.curvature * problem.spectrum(), np.finfo(float).tiny)
+    if problem.ridge:  # a weight w on the loss is 1/w on the ridge
+        ridge = problem.ridge / np.maximum(problem.weights, np.finfo(float).eps)
+    weights, intercepts = separate_weights(problem, ridge=ridge)
     left, sizes, right = np.linalg.svd(weights, full_matrices=False)
     count = min(latent, int((sizes > 1e-9 * sizes.max(initial=0.0)).sum()))
     # A singular vector has no sign of its own: the largest entry is positive, on every machine.

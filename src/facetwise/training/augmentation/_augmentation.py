@@ -23,7 +23,8 @@ class Augmentation(ABC):
     """One change of a picture; every random number comes from the generator that it is given, and from nowhere else.
 
     The operations are torchvision's (`transforms.v2.functional`); its transform classes draw from torch's one global
-    generator, so that their draws would depend on threads and on the order of the items.
+    generator, so that their draws would depend on threads and on the order of the items. torchvision is imported where
+    it is used: it loads half a compiler, and most runs change no pixels.
     """
 
     # Whether it can turn left into right.

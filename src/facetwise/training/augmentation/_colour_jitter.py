@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from facetwise.training.augmentation._augmentation import Augmentation, between, check_share
 
@@ -42,6 +41,8 @@ class ColourJitter(Augmentation):
     def __call__(
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        from torchvision.transforms.v2 import functional
+
         if draw.random() >= self.probability:
             return picture
         changes = (functional.adjust_brightness, functional.adjust_contrast, functional.adjust_saturation)

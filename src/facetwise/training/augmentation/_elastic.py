@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
-from torchvision.transforms.v2 import functional
 
 from facetwise.training.augmentation._augmentation import GREY, Augmentation, check_share
 
@@ -32,6 +31,8 @@ class ElasticDistortion(Augmentation):
     def __call__(
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        from torchvision.transforms.v2 import functional
+
         if draw.random() >= self.probability:
             return picture
         coarse = draw.uniform(-1.0, 1.0, (1, 2, self.grid, self.grid)).astype(np.float32)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from facetwise.training.augmentation._augmentation import Augmentation, between, check_share
 
@@ -32,6 +31,8 @@ class RandomResizedCrop(Augmentation):
     def __call__(
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        from torchvision.transforms.v2 import functional
+
         rows, columns = picture.shape[1:]
         for _ in range(10):
             area = rows * columns * between(draw, self.least, 1.0)

@@ -3,7 +3,6 @@
 import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from facetwise.training.augmentation._augmentation import GREY, Augmentation, between, check_share
 
@@ -29,6 +28,8 @@ class Rotation(Augmentation):
     def __call__(
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        from torchvision.transforms.v2 import functional
+
         if draw.random() >= self.probability:
             return picture
         angle = between(draw, -self.degrees, self.degrees)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.transforms.v2 import functional
 
 from facetwise.training.augmentation._augmentation import GREY, Augmentation, between, check_share
 
@@ -32,6 +31,8 @@ class TrivialAugment(Augmentation):
     def __call__(
         self, picture: UInt8[Tensor, "3 rows columns"], draw: np.random.Generator
     ) -> UInt8[Tensor, "3 newrows newcolumns"]:
+        from torchvision.transforms.v2 import functional
+
         if draw.random() >= self.probability:
             return picture
         number, strength = int(draw.integers(14)), between(draw, 0.0, 1.0)
@@ -55,6 +56,8 @@ class TrivialAugment(Augmentation):
 
 def _moved(picture: Tensor, number: int, amount: float) -> Tensor:
     """Sheared up to 0.99, shifted up to 32 pixels of 224, turned up to 135 degrees."""
+    from torchvision.transforms.v2 import functional
+
     slant = math.degrees(math.atan(0.99 * amount))
     shift = float(round(32 / 224 * picture.shape[2] * amount))
     angle, translate, shear = [
