@@ -42,6 +42,7 @@ COLUMNS = {
     "fashion": ("productDisplayName", ["gender", "masterCategory", "season", "usage", "baseColour"]),
 }
 MIN_ROWS, CELLS = 40, 0.1
+LINES = ("svm", "published", "frobenius", "search")
 # Seven of each. C stands before the loss, the strength before the penalties;
 CS = [10.0 ** (power * 5 / 6 - 5) for power in range(7)]
 STRENGTHS = [0.05 * 6.0**power for power in range(7)]
@@ -116,8 +117,8 @@ def machines(x: np.ndarray, y: np.ndarray, c: float) -> Callable[[np.ndarray], n
     )
 
 
-def compare(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]:
-    """Every line at one share of labelled cells."""
+def compare(data: Data, share: float, seed: int, wanted: list[str]) -> dict[str, dict[str, float]]:
+    """The wanted lines at one share of labelled cells."""
     features, labels, member, part = data
     x = [features[part == number] for number in range(3)]
     centre, spread = x[0].mean(axis=0), x[0].std(axis=0) + 1e-9
@@ -150,6 +151,8 @@ def compare(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]:
         "frobenius": (STRENGTHS, frobenius),
     }
     for line, (grid, fit) in lines.items():
+        if line not in wanted:
+            continue
         times, on_validation, on_test = [], [], []
         for value in grid:
             began = time.perf_counter()
@@ -164,9 +167,10 @@ def compare(data: Data, share: float, seed: int) -> dict[str, dict[str, float]]:
             own = right.argmax(axis=0)
             each = np.stack([on_test[n][:, a] for a, n in enumerate(own)], axis=1)
             report("svm, own C", each, seconds=times[best], search=sum(times))
-    began = time.perf_counter()
-    found, tried = search_factorisation(x[0], y[0], x[1], y[1], groups=list(member))
-    report("search", found.predict(x[2]), search=time.perf_counter() - began, tried=len(tried))
+    if "search" in wanted:
+        began = time.perf_counter()
+        found, tried = search_factorisation(x[0], y[0], x[1], y[1], groups=list(member))
+        report("search", found.predict(x[2]), search=time.perf_counter() - began, tried=len(tried))
     return told
 
 
@@ -175,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", nargs="*", default=["made"], choices=["made", *COLUMNS])
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--lines", nargs="*", default=list(LINES), choices=LINES)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-cnn_mtl.json")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # at the largest C, which is not chosen
@@ -183,7 +188,7 @@ def main() -> None:
         for seed in range(arguments.seeds):
             data = made(seed) if name == "made" else photos(name, seed)
             for share in (1.0, CELLS):
-                for line, told in compare(data, share, seed).items():
+                for line, told in compare(data, share, seed, arguments.lines).items():
                     rows.append({"data": name, "attributes": data[1].shape[1], "seed": seed, "share": share,
                                  "line": line, **told})  # fmt: skip
                     figures = "  ".join(f"{key} {value:.4g}" for key, value in told.items())

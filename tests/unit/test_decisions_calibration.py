@@ -17,8 +17,10 @@ from facetwise.decisions import (
     fit_policy,
     fit_temperature,
     scores_from_logits,
+    straighten_top,
     temper,
 )
+from facetwise.metrics import calibration_error
 from facetwise.schema import UNKNOWN, VALUE, Coding, Kind, Labels
 from made_facets import made_labels, made_logits, made_scales, made_schema
 
@@ -30,6 +32,7 @@ FITTED = Calibration(
     temperatures={"a00": 1.6, "a01": 0.6, "a02": 2.5, "a03": 0.7, "a06": 1.3},
     labels={"a04": ((0.8, -0.2),), "a05": ((1.4, 0.1), None, ((-2.0, 0.0, 2.0), (0.1, 0.4, 0.9)))},
     applies={"a09": (0.7, 0.3)},
+    tops={"a03": (0.3, -2.0)},
 )
 
 
@@ -217,3 +220,43 @@ def test_none_fits_no_calibration() -> None:
     labels = made_labels(SCHEMA, 500, seed=6)
     _, policy = fit_policy(SCHEMA, *_judged(labels, 6), labels, labels, calibration="none")
     assert policy.calibration == Calibration()
+
+
+def test_the_top_class_keeps_the_others_in_proportion_and_certainty_stays() -> None:
+    given = np.array([[0.6, 0.3, 0.1], [0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    found = straighten_top(given, 2.0, 0.5)
+    expected = 1 / (1 + np.exp(-(2.0 * np.log(0.6 / 0.4) + 0.5)))
+    np.testing.assert_allclose(found[0], [expected, (1 - expected) * 0.75, (1 - expected) * 0.25], rtol=1e-12)
+    np.testing.assert_array_equal(found[2:], given[2:])
+    np.testing.assert_allclose(found[:3].sum(axis=1), 1.0, rtol=1e-12)
+    # However doubtful it becomes, nothing overtakes it.
+    doubtful = straighten_top(given, 0.1, -6.0).astype(np.float32)
+    assert doubtful[:2].argmax(axis=1).tolist() == [0, 0]
+    np.testing.assert_allclose(doubtful[0, 0], doubtful[0, 1], rtol=1e-5)
+
+
+def test_a_line_for_the_top_class_is_fitted_where_a_temperature_does_not_do() -> None:
+    """A confidence that means another share of right answers in the middle than at the ends."""
+    place = SCHEMA.index["colour"]
+    block, draw = BLOCKS[place], np.random.default_rng(0)
+    count, rows = block.score_stop - block.score_start, 4000
+    top = draw.uniform(1.5 / count, 0.95, rows)
+    right = draw.random(rows) < 1 / (1 + np.exp(-(2.0 * np.log(top / (1 - top)) - 0.8)))
+    scores, applies = _scores(rows)
+    scores = scores.copy()
+    others = draw.dirichlet(np.full(count - 1, 50.0), rows) * (1 - top)[:, None]
+    scores[:, block.scores] = np.concatenate([top[:, None], others], axis=1)
+    labels = made_labels(SCHEMA, rows)
+    labels.state[:, place] = VALUE
+    labels.index[:, place] = np.where(right, 0, draw.integers(1, count, rows))
+    fitted, _ = fit_calibration(SCHEMA, scores, applies, labels)
+    assert "a03" in fitted.tops
+    chances, _ = calibrate(SCHEMA, fitted, scores, applies)
+    only = replace(fitted, tops={})
+    before, _ = calibrate(SCHEMA, only, scores, applies)
+    error = [calibration_error(each[:, block.scores].max(axis=1), right) for each in (before, chances)]
+    assert error[1] < 0.5 * error[0], error
+    # A sample of what is calibrated needs none.
+    honest = draw.random(rows) < top
+    labels.index[:, place] = np.where(honest, 0, draw.integers(1, count, rows))
+    assert "a03" not in fit_calibration(SCHEMA, scores, applies, labels)[0].tops

@@ -70,13 +70,17 @@ def test_the_last_objective_is_that_of_what_is_returned() -> None:
 
 def test_a_ridge_alone_is_every_attribute_alone() -> None:
     features, labels, _, groups = made()
-    alone, intercepts = separate_weights(Problem(features, labels), ridge=0.8, steps=2000)
+    problem = Problem(features, labels, ridge=0.8)
+    alone, intercepts = separate_weights(problem, ridge=0.8, steps=2000)
     found = factorise(
         features, labels, groups=groups, group_norm=0.0, l1_latent=0.0, frobenius_latent=0.0, ridge=0.8,
         rounds=100, tolerance=1e-9,
     )  # fmt: skip
-    np.testing.assert_allclose(found.latent @ found.combination, alone, atol=2e-3)
-    np.testing.assert_allclose(found.intercepts, intercepts, atol=2e-3)
+    assert found.objective[-1] == pytest.approx(problem.loss(problem.score(alone, intercepts)), rel=1e-3)
+    np.testing.assert_allclose(found.weights, alone, atol=0.01)
+    # The weights are of size 1, and those of sharing are others.
+    shared = factorise(features, labels, groups=groups, group_norm=5.0, ridge=0.8)
+    assert np.abs(shared.weights - alone).max() > 0.1
 
 
 def test_planted_groups_are_found() -> None:
@@ -267,8 +271,16 @@ def test_the_search_begins_with_every_attribute_alone_and_takes_what_does_best()
     assert alone == tried[:7]
     right = np.where(np.isnan(truth), np.nan, found.predict(features[held]) == truth)
     reached = np.nanmean(np.delete(right, 3, axis=1), axis=0).mean()
-    assert reached == pytest.approx(max(trial.accuracy for trial in tried))
+    assert reached == pytest.approx(max(trial.accuracy for trial in tried))  # far above its standard error
     assert reached > max(trial.accuracy for trial in alone), "planted latent tasks are worth sharing"
+    # Attributes that have nothing to do with each other stay alone.
+    rng = np.random.default_rng(1)
+    apart = rng.normal(size=(300, 12))
+    own = np.sign(apart @ rng.normal(size=(12, 7)) + rng.normal(size=(300, 7)))
+    _, others = search_factorisation(apart[:150], own[:150], apart[150:], own[150:], groups=groups)
+    kept = search_factorisation(apart[:150], own[:150], apart[150:], own[150:], groups=groups)[0]
+    best = max(others[:7], key=lambda trial: trial.accuracy)
+    assert np.mean(kept.predict(apart[150:]) == own[150:]) == pytest.approx(best.accuracy)
     chosen = max(tried, key=lambda trial: trial.accuracy)
     again = factorise(
         features[:150], labels[:150], groups=groups,

@@ -37,9 +37,11 @@ from facetwise.decisions._stored import (
 )
 from facetwise.decisions._temperature import fit_temperature, temper
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
+from facetwise.decisions._top_class import AHEAD, straighten_top
 
 __all__ = [
     "ABSTAINED",
+    "AHEAD",
     "FADING",
     "LEAST_SAY",
     "MARGIN",
@@ -104,6 +106,7 @@ __all__ = [
     "scales_from_dict",
     "scales_to_dict",
     "scores_from_logits",
+    "straighten_top",
     "temper",
     "tune_thresholds",
     "with_learnt",

@@ -8,6 +8,7 @@ import numpy as np
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
 from facetwise.decisions._temperature import fit_temperature, temper
+from facetwise.decisions._top_class import odds_of_top, straighten_top
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Kind, Labels, Schema
 
 __all__ = ["CURVES", "Calibration", "calibrate", "fit_calibration"]
@@ -39,6 +40,8 @@ class Calibration:
     Args:
         temperatures: Per id of a categorical or ordinal attribute its temperature; of one with a parent it is that of
             P(class | class of the parent).
+        tops: Per id of a categorical attribute with neither parent nor child the slope and offset of the log-odds of
+            its most probable class, after the temperature.
         labels: Per id of a binary (one) or multilabel attribute (one per class) the slope and offset of the log-odds,
             or the corners of a rising curve, or None: keep the scores.
         applies: Per id the slope and offset of the log-odds that the attribute applies.
@@ -47,6 +50,7 @@ class Calibration:
     temperatures: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, tuple[Line | Curve | None, ...]] = field(default_factory=dict)
     applies: Mapping[str, Line] = field(default_factory=dict)
+    tops: Mapping[str, Line] = field(default_factory=dict)
 
 
 def _chains(schema: Schema) -> Iterator[list[int]]:
@@ -128,6 +132,9 @@ def calibrate(
     blocks = schema.layout().blocks
     for chain in _chains(schema):
         _temper_chain(schema, chain, calibration.temperatures, scores, chances)
+        if (line := calibration.tops.get(schema.attributes[chain[0]].id)) is not None:
+            own = blocks[chain[0]].scores
+            chances[:, own] = straighten_top(chances[:, own], *line)
     for place, attribute in enumerate(schema.attributes):
         for number, fitted in enumerate(calibration.labels.get(attribute.id, ())):
             if fitted is None:
@@ -159,19 +166,20 @@ def _fit_label(odds: np.ndarray, truth: np.ndarray, *, curve: bool) -> tuple[Lin
     return line, None
 
 
-def _fit_applies(applies: np.ndarray, truth: np.ndarray) -> Line | None:
+def _line_that_helps(odds: np.ndarray, chance: np.ndarray, truth: np.ndarray) -> Line | None:
     """A line where it lowers the cross-entropy of rows that it was not fitted on (each fifth row in turn).
 
-    What applies follows from the category, whose own probability may be calibrated well enough.
+    What applies follows from the category, whose own probability may be calibrated well enough; and a temperature may
+    be all that an attribute needs.
     """
     if min(int(truth.sum()), int((~truth).sum())) < FEWEST_OF_EACH:
         return None
-    odds, fold = log_odds(1.0 - applies, applies), np.arange(len(truth)) % FOLDS
+    fold = np.arange(len(truth)) % FOLDS
     before = after = 0.0
     for part in range(FOLDS):
         here = fold == part
         line = fit_sigmoid(odds[~here], truth[~here])
-        before += _cross_entropy(applies[here], truth[here])
+        before += _cross_entropy(chance[here], truth[here])
         after += _cross_entropy(apply_sigmoid(odds[here], *line), truth[here])
     line = fit_sigmoid(odds, truth)
     return line if line[0] > 0 and after < before else None
@@ -187,6 +195,9 @@ def fit_calibration(
 ) -> tuple[Calibration, dict[str, list[str]]]:
     """Fit on validation rows: a temperature per categorical and ordinal attribute, a sigmoid per label.
 
+    Where it helps on validation rows in turn, the most probable class of a categorical attribute and what applies get
+    a sigmoid too.
+
     Args:
         schema: The vocabulary.
         scores: (item, class) P(class | applies) of validation rows.
@@ -200,6 +211,8 @@ def fit_calibration(
     temperatures: dict[str, float] = {}
     fitted: dict[str, tuple[Line | Curve | None, ...]] = {}
     applying: dict[str, Line] = {}
+    tops: dict[str, Line] = {}
+    chained = {column for a in schema.attributes if a.parent is not None for column in (a.column, a.parent.column)}
     flags: dict[str, list[str]] = {}
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         rows = labels.state[:, place] == VALUE
@@ -212,6 +225,10 @@ def fit_calibration(
                 told.append(f"not calibrated: no mistake among {len(truth)} validation labels")
             else:
                 temperatures[attribute.id] = fit_temperature(own, truth, groups=_parents(schema, attribute))
+                if attribute.kind is Kind.CATEGORICAL and attribute.column not in chained:
+                    top, chance, odds = odds_of_top(temper(own.astype(np.float64), temperatures[attribute.id]))
+                    if (line := _line_that_helps(odds, chance, top == truth)) is not None:
+                        tops[attribute.id] = line
         elif attribute.kind in (Kind.BINARY, Kind.MULTILABEL):
             truths = labels.members[rows, block.scores] > 0
             odds = log_odds(1.0 - own, own)
@@ -222,8 +239,9 @@ def fit_calibration(
             names = attribute.classes if attribute.kind is Kind.MULTILABEL else attribute.classes[1:]
             told += [f"{name!r} {why}" for name, (_, why) in zip(names, found, strict=True) if why is not None]
         said = labels.state[:, place] != UNKNOWN
-        line = _fit_applies(applies[said, place], labels.state[said, place] == VALUE)
+        sure = applies[said, place]
+        line = _line_that_helps(log_odds(1.0 - sure, sure), sure, labels.state[said, place] == VALUE)
         if line is not None:
             applying[attribute.id] = line
     flags = {key: told for key, told in flags.items() if told}
-    return Calibration(temperatures=temperatures, labels=fitted, applies=applying), flags
+    return Calibration(temperatures=temperatures, labels=fitted, applies=applying, tops=tops), flags

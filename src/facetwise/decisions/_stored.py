@@ -35,6 +35,7 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
             "temperatures": dict(policy.calibration.temperatures),
             "labels": {key: [_plain(each) for each in found] for key, found in policy.calibration.labels.items()},
             "applies": {key: list(line) for key, line in policy.calibration.applies.items()},
+            "tops": {key: list(line) for key, line in policy.calibration.tops.items()},
         },
         "least": dict(policy.least),
         "shares": dict(policy.shares),
@@ -166,7 +167,8 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
         raise ValueError(f"its decisions have version {data['version']!r}; this version of facetwise reads {VERSION}")
     by_id = {attribute.id: attribute for attribute in schema.attributes}
     given = data["calibration"]
-    mappings = (given["temperatures"], given["labels"], given["applies"], data["conformal"])
+    tops = given.get("tops", {})  # bundles from before there were any have none
+    mappings = (given["temperatures"], given["labels"], given["applies"], tops, data["conformal"])
     for mapping in (*mappings, *(data[name] for name in ("least", "shares", "goals", "flags"))):
         for key in mapping:
             if key not in by_id:
@@ -181,6 +183,7 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
             },
             labels={k: tuple(_fitted(each, k) for each in found) for k, found in given["labels"].items()},
             applies={k: _line(v, k) for k, v in given["applies"].items()},
+            tops={k: _line(v, k) for k, v in tops.items()},
         ),
         least={k: _number(v, f"the least confidence of {k}", 0.0, NEVER) for k, v in data["least"].items()},
         shares={k: _number(v, f"the share of {k}", 0.0, 1.0) for k, v in data["shares"].items()},

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from facetwise.decisions import Calibration
+from facetwise.decisions import AHEAD, Calibration
 from facetwise.inference.exporting._places import LEAST, ONE, ZERO, Places, divided
 from facetwise.inference.exporting._weave import Weave
 from facetwise.schema import Kind, Schema
@@ -22,6 +22,9 @@ def weave_chances(weave: Weave, places: Places, calibration: Calibration, scores
     for chain in chains:
         if len(chain) > 1:
             chances = _temper_chain(weave, places, calibration, chain, scores, chances)
+    for place, attribute in enumerate(schema.attributes):
+        if (line := calibration.tops.get(attribute.id)) is not None:
+            chances = _straight_top(weave, places, place, line, chances)
     return _straight(weave, places, calibration, scores, chances)
 
 
@@ -104,12 +107,35 @@ def _temper_chain(
         above = own
     assert whole is not None
     for place, level in zip(chain, tempered, strict=True):
-        block = layout.blocks[place]
-        here = np.zeros((1, layout.num_scores), bool)
-        here[0, block.scores] = True
-        wide = weave("Pad", level, np.array([0, block.score_start, 0, layout.num_scores - block.score_stop]))
-        chances = weave("Where", weave("And", whole, here), wide, chances)
+        chances = _put(weave, places, place, level, chances, where=whole)
     return chances
+
+
+def _put(weave: Weave, places: Places, place: int, own: str, chances: str, *, where: str | None = None) -> str:
+    """The packed chances with those of one attribute changed, in the rows that are told (item, 1), or in all."""
+    block, count = places.layout.blocks[place], places.layout.num_scores
+    here = np.zeros((1, count), bool)
+    here[0, block.scores] = True
+    wide = weave("Pad", own, np.array([0, block.score_start, 0, count - block.score_stop]))
+    return weave("Where", here if where is None else weave("And", where, here), wide, chances)
+
+
+def _straight_top(weave: Weave, places: Places, place: int, line: tuple[float, float], chances: str) -> str:
+    """See `facetwise.decisions.straighten_top`."""
+    block = places.layout.blocks[place]
+    own = weave.columns(chances, block.score_start, block.score_stop)
+    number = weave("ArgMax", own, axis=1, keepdims=1)
+    is_top = weave("Equal", np.arange(block.score_stop - block.score_start)[None], number)
+    top = weave("ReduceMax", own, np.array([1]), keepdims=1)
+    others = weave("Where", is_top, ZERO, own)
+    rest, second = weave.total(others), weave("ReduceMax", others, np.array([1]), keepdims=1)
+    slope, offset = (np.array(value, np.float32) for value in line)
+    straight = weave("Sigmoid", weave("Add", weave("Mul", _odds(weave, rest, top), slope), offset))
+    least = weave("Mul", divided(weave, second, weave("Add", rest, second)), np.array(AHEAD, np.float32))
+    straight = weave("Max", straight, least)
+    share = divided(weave, weave("Sub", ONE, straight), rest)
+    changed = weave("Where", is_top, straight, weave("Mul", others, share))
+    return _put(weave, places, place, changed, chances, where=weave("Greater", rest, ZERO))
 
 
 def _both(weave: Weave, one: str | None, other: str) -> str:
