@@ -11,6 +11,7 @@ from facetwise.data import Table, address_of, fetch_file, fetch_pictures, resolv
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
 from made_table import TINY
+from tiny_backbone import stand_in
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -88,6 +89,15 @@ def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path
     assert not (folder.parent / "f.png").exists()
 
 
+def test_names_that_begin_with_a_point_are_fetched(store: object, tmp_path: Path) -> None:
+    names = [".a.png", "red/.b.png", "...c.png", "d.png", "e.png"]
+    for name in (*names, "a.png", "b.png", "c.png"):
+        store.pipe(f"/shop/photos/{name}", name.encode())
+    table = Table.of({"image": [".a.png", "./red/.b.png", "...c.png", "../photos/d.png", ".\\e.png"]})
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table)
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == sorted(names)
+
+
 def test_nothing_there_is_said(store: object, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"memory://shop/no\.csv cannot be read"):
         fetch_file("memory://shop/no.csv", tmp_path)
@@ -130,11 +140,11 @@ def test_a_run_is_trained_on_what_lies_behind_addresses(
 def test_pictures_behind_an_address_are_described(
     store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    stand_in(monkeypatch, tmp_path / "cache", api)
     for number in range(3):
         store.pipe(f"/shop/photos/{number}.png", _picture((80 * number, 0, 0)))
     store.pipe("/shop/t.csv", b"image,colour\n0.png,red\n2.png,red\nno.png,red\n")
-    summary = api.extract("memory://shop/t.csv", images="memory://shop/photos")
+    summary = api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu")
     assert (summary.images, summary.computed) == (3, 2)
     assert [name for name, *_ in summary.problems] == ["no.png"]
 
