@@ -19,8 +19,6 @@ __all__ = [
 ]
 
 KnownCells = dict[str, Annotated[str | float | list[str] | None, Field(union_mode="left_to_right")]]
-# More columns than a table that people fill in has; every one is answered with a map.
-ATTRIBUTES_MOST = 1000
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
@@ -65,9 +63,7 @@ class Ask(Options):
 class Where(Beforehand):
     """What is to be explained."""
 
-    attributes: list[Annotated[str, Field(max_length=1000)]] = Field(
-        min_length=1, max_length=ATTRIBUTES_MOST, description="Columns; they cost the same, however many."
-    )
+    attributes: list[str] = Field(min_length=1, description="Columns; they cost the same, however many.")
 
 
 class AskWhere(Where):
