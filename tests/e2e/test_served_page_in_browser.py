@@ -137,8 +137,11 @@ def test_a_value_is_corrected_with_the_keys_alone(run: fw.Run, address: str, bro
 
 MAP = "document.querySelector('.frame canvas')"
 # How much of the photo is dimmed, 0 to 255, at a place of the map given as shares of its sides.
-DIMMED = f"""const map = {MAP}, at = (x, y) => map.getContext('2d')
-  .getImageData(Math.floor(x * map.width), Math.floor(y * map.height), 1, 1).data[3];"""
+DIMMED = f"""const map = {MAP}, copy = document.createElement('canvas');
+copy.width = map.width; copy.height = map.height;
+const brush = copy.getContext('2d', {{ willReadFrequently: true }});
+brush.drawImage(map, 0, 0);
+const at = (x, y) => brush.getImageData(Math.floor(x * map.width), Math.floor(y * map.height), 1, 1).data[3];"""
 
 
 def test_where_an_answer_comes_from_is_drawn_on_the_photo(
