@@ -21,11 +21,11 @@ import numpy as np
 
 from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
-from facetwise.errors import UserError, nearest
+from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
-from facetwise.features import Shard, Sharded, choose_levels, features_to_bytes, file_digest
+from facetwise.features import Shard, Sharded, check_engine, choose_levels, features_to_bytes, file_digest
 from facetwise.features import extract as describe_rows
-from facetwise.inference import describe_source, fetched, fetched_file, write_bytes, write_text
+from facetwise.inference import describe_source, fetched, fetched_rows, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load
@@ -208,8 +208,7 @@ def train(
     """
     tree = load_config(None if config is None else Path(config), settings, recipe=recipe, **options)
     refuse_untuned(tree, augment=augment is not None)
-    place, (table, images) = table, fetched(table, images, pictures=features is None, report=report)
-    features = None if features is None else fetched_file(features, report=report)
+    place, (table, images, features) = table, fetched_rows(table, images, features, report=report)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
         Path(out)
@@ -225,7 +224,7 @@ def train(
         "table": read.table.digest,
         "images": str(read.root.resolve()),
         "schema": None if given is None else schema_digest(given),
-        "features": None if features is None else file_digest(Path(features)),
+        "features": None if features is None else file_digest(features),
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
@@ -248,7 +247,7 @@ def train(
             with world.in_turn():
                 prepared = prepare_rows(
                     read, tree,
-                    features=None if features is None else Path(features),
+                    features=features,
                     split_from=None if split_from is None else Path(split_from),
                     report=_overheard(report, said),
                 )  # fmt: skip
@@ -285,14 +284,11 @@ def _in_shards(
     tree: Config, shard: str | None, processes: int, engine: str, address: str | None, *, to: object
 ) -> Sharded | None:
     """Who extracts in the place of `features.extract`; nobody, where that is as always."""
-    if engine not in ("local", "ray"):
-        raise UserError(f"an engine is local or ray. Found {engine!r}. Fix: {nearest(engine, ['local', 'ray'])}")
+    check_engine(engine, address)
     asked = {"--processes": processes > 1, "--engine ray": engine == "ray", "--to": to is not None}
     if shard is not None and any(asked.values()):
         found = ", ".join(name for name, there in asked.items() if there)
         raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
-    if address is not None and engine != "ray":
-        raise UserError(f"--address is that of a Ray cluster. Found {address!r} without one. Fix: add --engine ray")
     if shard is None and processes <= 1 and engine == "local":
         return None
     return Sharded(

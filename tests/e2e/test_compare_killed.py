@@ -44,3 +44,24 @@ def test_a_killed_comparison_continues(tmp_path: Path) -> None:
         assert one.pop("peak_megabytes") > 0
     assert first == second
     assert "no significant difference" in said
+
+
+@pytest.mark.slow
+def test_sigterm_ends_a_comparison_on_a_cluster(tmp_path: Path) -> None:
+    """Ray would answer it with an exit of its own, and would leave its actors to themselves."""
+    pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    table, features = write_table(tmp_path)
+    words = ["compare", str(table), "--features", str(features), "--vary", "balancing=equal,dwa,random", "--seeds", "4"]
+    words += [word for setting in (*TINY, "epochs=60") for word in ("--set", setting)]
+    words += ["--out", str(tmp_path / "out"), "--jobs", "2", "--engine", "ray"]
+    work = subprocess.Popen(
+        [sys.executable, "-m", "facetwise", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while not list((tmp_path / "out").glob("cells/*.json")) and work.poll() is None:
+        time.sleep(0.05)
+    work.send_signal(signal.SIGTERM)
+    _, said = work.communicate(timeout=120)
+    assert work.returncode == 143, said
+    assert "of 12 trainings are kept" in said
+    assert "Traceback" not in said
+    assert not list((tmp_path / "out").rglob("*.part"))

@@ -62,9 +62,9 @@ def address(run: fw.Run) -> Generator[str]:
             process.communicate(timeout=30)
 
 
-def _wait(browser: Browser, script: str) -> Any:
+def _wait(browser: Browser, script: str, *, patience: float = PATIENCE) -> Any:
     """Until a script returns something."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not (found := browser.run(script)):
         assert time.monotonic() < end, (script, browser.run("return document.body.innerText"))
         time.sleep(0.05)
@@ -133,6 +133,68 @@ def test_a_value_is_corrected_with_the_keys_alone(run: fw.Run, address: str, bro
         rows = list(csv.DictReader(file))
     quoted = f"'{other}" if other.startswith("=") else other
     assert rows == [{"image": f"'{photo.name}", "attribute": HOSTILE[0], "old": "", "new": quoted, "accept": "yes"}]
+
+
+MAP = "document.querySelector('.frame canvas')"
+# How much of the photo is dimmed, 0 to 255, at a place of the map given as shares of its sides.
+DIMMED = f"""const map = {MAP}, copy = document.createElement('canvas');
+copy.width = map.width; copy.height = map.height;
+const brush = copy.getContext('2d', {{ willReadFrequently: true }});
+brush.drawImage(map, 0, 0);
+const at = (x, y) => brush.getImageData(Math.floor(x * map.width), Math.floor(y * map.height), 1, 1).data[3];"""
+
+
+def test_where_an_answer_comes_from_is_drawn_on_the_photo(
+    run: fw.Run, address: str, browser: Browser, folder: Path
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    photo = min((folder / "shop").glob("*.png"))
+    columns = [attribute.column for attribute in run.schema.attributes]
+    browser.size(WIDTHS[0])
+    browser.open(address)
+    _upload(browser, photo)
+    hint = browser.run("return document.querySelector('figcaption').textContent")
+    assert "82 passes of the model" in hint
+    _reach(browser, "it.matches('.cell:first-of-type button.sure, .cell button.sure')")
+    assert HOSTILE[0] in browser.run("return document.activeElement.getAttribute('aria-label')")
+    _press(browser, Keys.ENTER)
+    _wait(browser, f"return !{MAP}.hidden", patience=120)
+    caption = browser.run("return document.querySelector('figcaption').textContent")
+    assert caption.startswith(f"{HOSTILE[0]}: ")
+    assert "82 passes" in caption
+    assert browser.run("return document.getElementById('said').textContent") == caption
+    assert browser.run("return document.activeElement.ariaPressed") == "true"
+    # The map on the photo is that of the run.
+    heat = run.explain(photo, [HOSTILE[0]]).regions[HOSTILE[0]].heat
+    if heat.max() >= 0.25:
+        for place, bright in ((heat.argmax(), True), (heat.argmin(), False)):
+            row, column = divmod(int(place), heat.shape[1])
+            dim = browser.run(f"{DIMMED} return at({(column + 0.5) / 8}, {(row + 0.5) / 8})")
+            assert (dim < 60) if bright else (dim > 100)
+    # It lies on the photo, whatever the window.
+    for width in WIDTHS:
+        browser.size(width)
+        assert browser.run(f"""const a = {MAP}.getBoundingClientRect(),
+          b = document.querySelector('.frame img').getBoundingClientRect();
+          return ['left', 'top', 'width', 'height'].every((one) => Math.abs(a[one] - b[one]) < 1)""")
+        assert browser.overflow() == [], width
+    for scheme in (LIGHT, DARK):
+        browser.size(WIDTHS[0], scheme=scheme)
+        assert browser.pale() == [], scheme
+    # Every other attribute is there already, and so is the way back.
+    browser.run("document.querySelectorAll('button.sure')[1].click()")
+    second = browser.run("return document.querySelector('figcaption').textContent")
+    assert second.startswith(f"{columns[1]}: ")
+    assert [one for one in browser.requests() if "explain" in one] == [f"{address}v1/explain"]
+    _press(browser, Keys.ESCAPE)
+    assert browser.run(f"return {MAP}.hidden && !document.querySelector('[aria-pressed=true]')")
+    browser.run("document.querySelectorAll('button.sure')[0].click()")
+    _reach(browser, "it.textContent === 'Show the whole photo'")
+    _press(browser, Keys.ENTER)
+    assert browser.run(f"return {MAP}.hidden && document.activeElement.matches('button.sure')")
+    assert browser.complaints() == []
+    assert browser.run("return document.querySelectorAll('article :is(script, svg, style, b, i)').length") == 0
 
 
 def test_it_is_inert_and_readable(address: str, browser: Browser, folder: Path) -> None:

@@ -1,16 +1,21 @@
 """Tables, pictures and features behind addresses: copied once, read from there, and nothing without an address."""
 
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from facetwise import api
+from facetwise.cli import run as run_command
 from facetwise.data import Table, address_of, fetch_file, fetch_pictures, resolve_images
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
 from made_table import TINY
+from tiny_backbone import stand_in
+from tiny_graphs import tiny_graphs
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -27,8 +32,6 @@ def store() -> object:
 
 
 def _picture(colour: tuple[int, int, int]) -> bytes:
-    from PIL import Image
-
     sink = io.BytesIO()
     Image.new("RGB", (8, 8), colour).save(sink, "PNG")
     return sink.getvalue()
@@ -88,6 +91,15 @@ def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path
     assert not (folder.parent / "f.png").exists()
 
 
+def test_names_that_begin_with_a_point_are_fetched(store: object, tmp_path: Path) -> None:
+    names = [".a.png", "red/.b.png", "...c.png", "d.png", "e.png"]
+    for name in (*names, "a.png", "b.png", "c.png"):
+        store.pipe(f"/shop/photos/{name}", name.encode())
+    table = Table.of({"image": [".a.png", "./red/.b.png", "...c.png", "../photos/d.png", ".\\e.png"]})
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table)
+    assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == sorted(names)
+
+
 def test_nothing_there_is_said(store: object, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"memory://shop/no\.csv cannot be read"):
         fetch_file("memory://shop/no.csv", tmp_path)
@@ -110,13 +122,7 @@ def test_a_run_is_trained_on_what_lies_behind_addresses(
     store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
-    generator = np.random.default_rng(0)
-    features = generator.standard_normal((60, 5)).astype(np.float32)
-    sink = io.BytesIO()
-    np.save(sink, features)
-    store.pipe("/shop/x.npy", sink.getvalue())
-    lines = ["image,worn", *(f"photos/{n}.png,{'yes' if row[0] > 0 else 'no'}" for n, row in enumerate(features))]
-    store.pipe("/shop/t.csv", "\n".join(lines).encode())
+    _features_there(store)
     said: list[Event] = []
     run = api.train(
         Path("memory://shop/t.csv"), features="memory://shop/x.npy", out=tmp_path / "run", settings=TINY,
@@ -127,14 +133,75 @@ def test_a_run_is_trained_on_what_lies_behind_addresses(
     assert [line.split(" ")[0] for line in told] == ["memory://shop/t.csv", "memory://shop/x.npy"]
 
 
-def test_pictures_behind_an_address_are_described(
+def _features_there(store: object) -> None:
+    """60 rows whose first feature decides."""
+    features = np.random.default_rng(0).standard_normal((60, 5)).astype(np.float32)
+    sink = io.BytesIO()
+    np.save(sink, features)
+    store.pipe("/shop/x.npy", sink.getvalue())
+    lines = ["image,worn", *(f"photos/{n}.png,{'yes' if row[0] > 0 else 'no'}" for n, row in enumerate(features))]
+    store.pipe("/shop/t.csv", "\n".join(lines).encode())
+
+
+def test_a_comparison_and_a_sweep_read_what_lies_behind_addresses(
     store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    _features_there(store)
+    options = {"features": "memory://shop/x.npy", "settings": TINY}
+    axes = {"vary": ["batch_size=16,32"], "seeds": 1}
+    found = api.compare("memory://shop/t.csv", out=tmp_path / "there", **axes, **options)
+    assert [one.mean is not None for one in found.variants] == [True, True]
+    for name in ("t.csv", "x.npy"):
+        (tmp_path / name).write_bytes(store.cat(f"/shop/{name}"))
+    here = {**options, "features": tmp_path / "x.npy"}
+    local = api.compare(tmp_path / "t.csv", out=tmp_path / "here", **axes, **here)
+    assert [one.mean for one in found.variants] == [one.mean for one in local.variants]
+    # The same command goes on from what is there.
+    cells = {path: path.stat().st_mtime_ns for path in (tmp_path / "there" / "cells").iterdir()}
+    api.compare("memory://shop/t.csv", out=tmp_path / "there", **axes, **options)
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "there" / "cells").iterdir()} == cells
+    pytest.importorskip("optuna", reason="the extra `sweep` is not installed")
+    best = api.sweep(
+        "memory://shop/t.csv", out=tmp_path / "sweep", search=["batch_size=16,32"], trials=2, **options
+    ).best
+    assert best.score is not None
+
+
+def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", api)
+    generator = np.random.default_rng(0)
+    shade = generator.integers(0, 2, 48)
+    for number, red in enumerate(shade):
+        sink = io.BytesIO()
+        own = generator.integers(0, 120, (16, 16, 3)) + ([120, 0, 0] if red else [0, 0, 120])
+        Image.fromarray(own.astype(np.uint8)).save(sink, "PNG")
+        store.pipe(f"/shop/photos/{number}.png", sink.getvalue())
+    lines = [f"{number}.png,{'red' if red else 'blue'}" for number, red in enumerate(shade)]
+    store.pipe("/shop/photos/t.csv", "\n".join(["image,colour", *lines]).encode())
+    store.pipe("/shop/gaps.csv", b"image,colour\n0.png,\n1.png,green\n2.png,\n")
+    shutil.copytree(tiny_graphs() / "graphs", tmp_path / "cache" / "graphs")
+    run = api.train("memory://shop/photos/t.csv", out=tmp_path / "run", settings=TINY)
+    # Without a folder of pictures, a table has its own beside it, wherever it is.
+    assert run.fill("memory://shop/gaps.csv", images="memory://shop/photos").counts["kept"] == 1
+    filled = run.fill("memory://shop/photos/t.csv")
+    assert filled.counts["kept"] == 48
+    out = tmp_path / "filled.csv"
+    assert run_command(["fill", "memory://shop/gaps.csv", "--images", "memory://shop/photos", "--run", str(run.path),
+                        "--out", str(out)]) == 0  # fmt: skip
+    cells = [line.split(",")[1] for line in out.read_text(encoding="utf-8").splitlines()[1:]]
+    assert cells[1] == "green"
+    assert {cells[0], cells[2]} <= {"red", "blue"}
+
+
+def test_pictures_behind_an_address_are_described(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", api)
     for number in range(3):
         store.pipe(f"/shop/photos/{number}.png", _picture((80 * number, 0, 0)))
     store.pipe("/shop/t.csv", b"image,colour\n0.png,red\n2.png,red\nno.png,red\n")
-    summary = api.extract("memory://shop/t.csv", images="memory://shop/photos")
+    summary = api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu")
     assert (summary.images, summary.computed) == (3, 2)
     assert [name for name, *_ in summary.problems] == ["no.png"]
 

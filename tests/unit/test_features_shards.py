@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from facetwise.errors import UserError
 from facetwise.features import FeatureStore, Shard, Sharded, extract
+from facetwise.features._cluster import check_address
+from facetwise.features._crew import ATTEMPTS
 from facetwise.features._pool import run_in_processes
-from facetwise.features._ray import check_address, run_in_ray
-from facetwise.features._shards import ATTEMPTS, Ledger, cut_into_tasks
+from facetwise.features._ray import run_in_ray
+from facetwise.features._shards import Ledger, cut_into_tasks
 from facetwise.features._worker import ShardWorker, WorkerPlan
 from facetwise.models.backbones import create_backbone
 from pictures import photographs

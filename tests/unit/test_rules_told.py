@@ -92,6 +92,29 @@ def test_a_table_is_held_against_declared_and_mined_rules() -> None:
     assert {one.rows for one in some if one.broken} <= {one.rows for one in exceptions}
 
 
+def test_what_is_said_of_a_mined_rule_is_what_its_rows_say() -> None:
+    """Support, exceptions and rows come from where the rule was mined; one by one they are the same."""
+    generator = np.random.default_rng(0)
+    kind = generator.integers(0, 4, 900)
+    columns = {"image": [f"{n}.png" for n in range(900)], "kind": [f"k{code}" for code in kind]}
+    for number, noise in enumerate((0.0, 0.01, 0.03)):
+        code = np.where(generator.random(900) < noise, generator.integers(0, 3, 900), kind % 3)
+        columns[f"c{number}"] = [
+            "" if empty else f"v{one}" for one, empty in zip(code, generator.random(900) < 0.2, strict=True)
+        ]
+    table = read_table(columns)
+    schema = fw.inspect(columns).schema
+    labels, _ = encode(schema, table)
+    found = rules_kept(schema, table, labels)
+    assert {one.rule.never for one in found} == {False, True}
+    assert {bool(one.broken) for one in found} == {False, True}
+    for one in found:
+        sides = [one.rule, replace(one.rule, never=not one.rule.never)]
+        wrong, right = broken(schema, sides, labels.index, labels.state == VALUE).T
+        assert (one.support, one.broken) == (wrong.sum() + right.sum(), wrong.sum())
+        assert one.rows == tuple((np.flatnonzero(wrong)[:5] + 1).tolist())
+
+
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
     """A table whose size follows from its colour but in three rows, and a schema that says so."""

@@ -49,10 +49,19 @@ def test_every_route_keeps_its_word(case: Any) -> None:
 
 def test_the_document_names_what_there_is() -> None:
     document = _document()
-    assert set(document["paths"]) == {"/v1/predict", "/v1/schema", "/healthz", "/readyz", "/metrics", "/"}
-    predict = document["paths"]["/v1/predict"]["post"]
-    assert set(predict["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
-    assert set(predict["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "503"}
+    assert set(document["paths"]) == {
+        "/v1/predict",
+        "/v1/explain",
+        "/v1/schema",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/",
+    }
+    for path in ("/v1/predict", "/v1/explain"):
+        asked = document["paths"][path]["post"]
+        assert set(asked["requestBody"]["content"]) == {"multipart/form-data", "application/json"}
+        assert set(asked["responses"]) == {"200", "400", "401", "403", "408", "413", "415", "421", "422", "429", "503"}
     text = json.dumps(document)
     for name in {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}:
         assert name in document["components"]["schemas"]

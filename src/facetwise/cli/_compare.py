@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetwise.cli._options import (
+    Address,
     ConfigFile,
     Device,
+    Engine,
     Images,
     Jobs,
     Json,
@@ -79,6 +81,8 @@ def compare(
         typer.Option("--baseline", metavar="NAME", rich_help_panel=HOW, help="Variant to compare with; the first."),
     ] = None,
     jobs: Jobs = 1,
+    engine: Engine = None,
+    address: Address = None,
     schema: SchemaFile = None,
     features: Annotated[Path | None, typer.Option("--features", metavar="FILE", help="Ready features, by row.")] = None,
     config: ConfigFile = None,
@@ -116,7 +120,7 @@ def compare(
             overwrite=overwrite,
             report=report,
             stop=stop,
-            **given(recipe=recipe, preset=beneath, device=device, workers=workers),
+            **given(recipe=recipe, preset=beneath, device=device, workers=workers, engine=engine, address=address),
         )
     _show(screen, found, studies.notes_of(found))
     screen.say()

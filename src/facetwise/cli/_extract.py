@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import Device, Images, Json, Quiet, Settings, Shard, Workers, given
+from facetwise.cli._options import Address, Device, Engine, Images, Json, Quiet, Settings, Shard, Workers, given
 from facetwise.cli._progress import Reporter, duration
 from facetwise.cli._screen import Screen
 
@@ -37,13 +37,8 @@ def extract(
         int | None,
         typer.Option("--processes", metavar="N", min=1, help="Work in so many processes; one that dies is replaced."),
     ] = None,
-    engine: Annotated[
-        str | None, typer.Option("--engine", metavar="NAME", help="local, or ray: actors of a Ray cluster.")
-    ] = None,
-    address: Annotated[
-        str | None,
-        typer.Option("--address", metavar="HOST:PORT", help="Of the Ray cluster; without it, one in this machine."),
-    ] = None,
+    engine: Engine = None,
+    address: Address = None,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:

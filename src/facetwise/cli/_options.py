@@ -8,9 +8,11 @@ from typing import Annotated, Any
 import typer
 
 __all__ = [
+    "Address",
     "Checkpoint",
     "ConfigFile",
     "Device",
+    "Engine",
     "Images",
     "Jobs",
     "Json",
@@ -30,7 +32,12 @@ __all__ = [
 Images = Annotated[
     Path | None, typer.Option("--images", metavar="FOLDER", help="Folder that the table's image paths start from.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", metavar="N", help="Processes that train side by side.")]
+Jobs = Annotated[int, typer.Option("--jobs", metavar="N", help="Trainings side by side.")]
+Engine = Annotated[str | None, typer.Option("--engine", metavar="NAME", help="local, or ray: actors of a Ray cluster.")]
+Address = Annotated[
+    str | None,
+    typer.Option("--address", metavar="HOST:PORT", help="Of the Ray cluster; without it, one in this machine."),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; words go to standard error.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")]

@@ -42,6 +42,9 @@ def serve(
     deadline: Annotated[
         float, typer.Option("--deadline", metavar="SECONDS", min=0.01, help="Then a waiting request is answered 503.")
     ] = 10.0,
+    explain: Annotated[
+        int, typer.Option("--explain", metavar="N", min=0, help="Pictures that wait to be explained; 0 = none are.")
+    ] = 4,
     max_upload: Annotated[float, typer.Option("--max-upload", metavar="MIB", min=0.01, help="Of one request.")] = 32.0,
     watch: Annotated[
         float, typer.Option("--watch", metavar="SECONDS", min=0, help="Look for a newer file; 0 = only on SIGHUP.")
@@ -58,7 +61,7 @@ def serve(
 
     serving.check_exposure(host, token, insecure=insecure)
     limits = serving.Limits(
-        queue=queue, batch=batch, delay=delay / 1000, threads=threads, deadline=deadline,
+        queue=queue, batch=batch, delay=delay / 1000, threads=threads, deadline=deadline, explain=explain,
         upload=int(max_upload * 1024 * 1024), held=int(max(256, 2 * max_upload) * 1024 * 1024),
     )  # fmt: skip
     screen = Screen(quiet=quiet)

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetwise.cli._options import (
+    Address,
     ConfigFile,
     Device,
+    Engine,
     Images,
     Jobs,
     Json,
@@ -56,6 +58,8 @@ def sweep(
     ] = None,
     trials: Annotated[int, typer.Option("--trials", metavar="N", rich_help_panel=WHAT, help="How many, in all.")] = 50,
     jobs: Jobs = 1,
+    engine: Engine = None,
+    address: Address = None,
     schema: SchemaFile = None,
     features: Annotated[Path | None, typer.Option("--features", metavar="FILE", help="Ready features, by row.")] = None,
     select_by: Annotated[
@@ -101,6 +105,8 @@ def sweep(
                 select_by=select_by,
                 device=device,
                 workers=workers,
+                engine=engine,
+                address=address,
             ),
         )
     _show(screen, found)

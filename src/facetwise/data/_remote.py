@@ -190,5 +190,7 @@ def _named(table: Table) -> set[str]:
     for column in table.columns:
         for value in table.coded(column).values:
             for cell in listed(value):
-                wanted.update(_keys(cell.replace("\\", "/").lstrip("./")))
+                # Of ./a.jpg and ../b/.c.jpg the dots that stand for a folder go, and those of a name stay.
+                parts = cell.replace("\\", "/").split("/")
+                wanted.update(_keys("/".join(part for part in parts if part not in ("", ".", ".."))))
     return wanted

@@ -7,7 +7,7 @@ import numpy as np
 
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._table import Table
-from facetwise.decisions import broken, mine_rules
+from facetwise.decisions import Mined, broken, mine_rules
 from facetwise.schema import VALUE, Labels, Rule, Schema
 
 __all__ = ["RuleKept", "broken_rules", "rules_kept"]
@@ -35,7 +35,8 @@ class RuleKept:
     rows: tuple[int, ...]
 
 
-def _kept(schema: Schema, table: Table, labels: Labels, rules: Sequence[Rule], *, declared: bool) -> list[RuleKept]:
+def _kept(schema: Schema, table: Table, labels: Labels, rules: Sequence[Rule]) -> list[RuleKept]:
+    """Declared rules: of any form."""
     valued, found = labels.state == VALUE, []
     for rule in rules:
         # A rule's opposite is broken exactly where the rule is about a row and kept by it.
@@ -43,10 +44,42 @@ def _kept(schema: Schema, table: Table, labels: Labels, rules: Sequence[Rule], *
         wrong, right = broken(schema, sides, labels.index, valued).T
         rows = table.row_numbers(np.flatnonzero(wrong), count=ROWS_SHOWN)
         found.append(
-            RuleKept(rule=rule, declared=declared, support=int(wrong.sum() + right.sum()), broken=int(wrong.sum()),
+            RuleKept(rule=rule, declared=True, support=int(wrong.sum() + right.sum()), broken=int(wrong.sum()),
                      rows=rows)
         )  # fmt: skip
     return found
+
+
+def _told(schema: Schema, table: Table, labels: Labels, mined: Sequence[Mined]) -> list[RuleKept]:
+    """Mined rules with what was counted when they were mined; of their rows only the first that break them are sought.
+
+    A rule of the table has one class on either side, so what it is about lies among the rows of the one before the
+    arrow. Thousands of rules share these rows, which are looked up once per attribute.
+    """
+    index = np.where(labels.state == VALUE, labels.index, -1)
+    rows_of: dict[int, list[np.ndarray]] = {}
+    found = []
+    for one in mined:
+        [(column, [name])], [value] = one.rule.given, one.rule.classes
+        first: tuple[int, ...] = ()
+        if one.broken:
+            before, after = schema.attribute(column), schema.attribute(one.rule.column)
+            place = schema.index[column]
+            if place not in rows_of:
+                rows_of[place] = _by_class(index[:, place], len(before.classes))
+            rows = rows_of[place][before.classes.index(name)]
+            cells = index[rows, schema.index[one.rule.column]]
+            code = after.classes.index(value)
+            wrong = cells == code if one.rule.never else (cells >= 0) & (cells != code)
+            first = table.row_numbers(rows[wrong], count=ROWS_SHOWN)
+        found.append(RuleKept(rule=one.rule, declared=False, support=one.support, broken=one.broken, rows=first))
+    return found
+
+
+def _by_class(codes: np.ndarray, classes: int) -> list[np.ndarray]:
+    """Per class the rows that have it, in their order."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.searchsorted(codes[order], np.arange(classes + 1)))[1:-1]
 
 
 def rules_kept(schema: Schema, table: Table, labels: Labels, *, most: int = MOST_MINED) -> list[RuleKept]:
@@ -60,12 +93,12 @@ def rules_kept(schema: Schema, table: Table, labels: Labels, *, most: int = MOST
         labels: Their labels.
         most: Of a longer table so many rows, evenly spaced, are looked at for rules that nobody declared.
     """
-    said = _kept(schema, table, labels, schema.rules, declared=True)
+    said = _kept(schema, table, labels, schema.rules)
     if len(table) > most:
         rows = np.linspace(0, len(table) - 1, most).astype(np.int64)
         table, labels = table.take(rows), labels.take(rows)
-    mined = [one.rule for one in mine_rules(schema, labels, most_broken=len(labels))]
-    told = _kept(schema, table, labels, [rule for rule in mined if rule not in schema.rules], declared=False)
+    mined = mine_rules(schema, labels, most_broken=len(labels))
+    told = _told(schema, table, labels, [one for one in mined if one.rule not in schema.rules])
     return said + sorted(told, key=lambda one: (one.broken == 0, one.rule.never))
 
 
@@ -80,6 +113,6 @@ def broken_rules(schema: Schema, table: Table, labels: Labels) -> list[Notice]:
             "about; their cells are kept as they are, and answers keep the rule all the same. Mend the cells, or the "
             "rule.",
         )
-        for one in _kept(schema, table, labels, schema.rules, declared=True)
+        for one in _kept(schema, table, labels, schema.rules)
         if one.broken
     ]

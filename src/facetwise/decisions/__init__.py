@@ -22,6 +22,16 @@ from facetwise.decisions._learnt import add_class, add_neighbours, before_learni
 from facetwise.decisions._mine_rules import Mined, mine_rules
 from facetwise.decisions._neighbours import FADING, LEAST_SAY, MARGIN, VOTERS, Nearest, Neighbours, gather
 from facetwise.decisions._numbers import NumberScale
+from facetwise.decisions._occlusion import (
+    CELLS,
+    FAINT,
+    Explained,
+    Region,
+    hidden,
+    passes_for,
+    regions_from,
+    windows,
+)
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._rows import Cell, rows_from
 from facetwise.decisions._rule_counts import RuleCount, count_rules
@@ -42,7 +52,9 @@ from facetwise.decisions._top_class import AHEAD, straighten_top
 __all__ = [
     "ABSTAINED",
     "AHEAD",
+    "CELLS",
     "FADING",
+    "FAINT",
     "LEAST_SAY",
     "MARGIN",
     "NEVER",
@@ -53,12 +65,14 @@ __all__ = [
     "Conformal",
     "Cut",
     "Decisions",
+    "Explained",
     "Goal",
     "Mined",
     "Nearest",
     "Neighbours",
     "NumberScale",
     "Policy",
+    "Region",
     "Repaired",
     "RuleCount",
     "add_class",
@@ -89,6 +103,7 @@ __all__ = [
     "grow_labels",
     "grow_neighbours",
     "grow_policy",
+    "hidden",
     "hold_applicability",
     "hold_values",
     "intervals",
@@ -97,10 +112,12 @@ __all__ = [
     "least_score",
     "log_odds",
     "mine_rules",
+    "passes_for",
     "policy_from_dict",
     "policy_to_dict",
     "prediction_sets",
     "rate_threshold",
+    "regions_from",
     "repair",
     "rows_from",
     "scales_from_dict",
@@ -109,5 +126,6 @@ __all__ = [
     "straighten_top",
     "temper",
     "tune_thresholds",
+    "windows",
     "with_learnt",
 ]

@@ -2,6 +2,8 @@
 
 from facetwise.features._budget import fits_memory, in_words, measure_machine, needs
 from facetwise.features._cache import FeatureStore, cache_folder
+from facetwise.features._cluster import Cluster, check_engine, joined_cluster
+from facetwise.features._crew import Crew
 from facetwise.features._engine import Engine, available_cores
 from facetwise.features._extract import extract
 from facetwise.features._extraction import Extraction, ImageProblem
@@ -18,6 +20,8 @@ from facetwise.features._torch_engine import TorchEngine
 
 __all__ = [
     "FARTHEST",
+    "Cluster",
+    "Crew",
     "Engine",
     "EnginePlan",
     "Extraction",
@@ -32,6 +36,7 @@ __all__ = [
     "TorchEngine",
     "available_cores",
     "cache_folder",
+    "check_engine",
     "choose_levels",
     "export_graph",
     "extract",
@@ -42,6 +47,7 @@ __all__ = [
     "fits_memory",
     "graph_path",
     "in_words",
+    "joined_cluster",
     "measure_machine",
     "needs",
     "plan_engine",

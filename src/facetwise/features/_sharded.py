@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from facetwise.features._cluster import check_engine
 from facetwise.features._engine import available_cores
 from facetwise.features._extract import open_features
 from facetwise.features._extraction import Extraction, ImageProblem
 from facetwise.features._pool import run_in_processes
-from facetwise.features._ray import check_address, run_in_ray
+from facetwise.features._ray import run_in_ray
 from facetwise.features._shards import Shard, ShardDone, cut_into_tasks
 from facetwise.features._worker import ShardWorker, WorkerPlan
 from facetwise.models.backbones import Backbone
@@ -32,7 +33,7 @@ class Sharded:
         done: In the end, what became of each shard.
 
     Raises:
-        UserError: An address that may not be used; see `check_address`.
+        UserError: An address that may not be used; see `check_engine`.
     """
 
     backbone: str
@@ -44,8 +45,7 @@ class Sharded:
     done: list[ShardDone] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.engine == "ray":
-            check_address(self.address)
+        check_engine(self.engine, self.address)
 
     def __call__(
         self,

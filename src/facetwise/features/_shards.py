@@ -18,13 +18,12 @@ import numpy as np
 from facetwise.errors import UserError
 from facetwise.features._cache import FeatureStore
 from facetwise.features._commit import committed
+from facetwise.features._crew import ATTEMPTS
 
-__all__ = ["ATTEMPTS", "Ledger", "Shard", "ShardDone", "ShardTask", "cut_into_tasks", "read_marker", "write_marker"]
+__all__ = ["Ledger", "Shard", "ShardDone", "ShardTask", "cut_into_tasks", "read_marker", "write_marker"]
 
 # What a worker loses when it dies, and what a marker is about: with lite0 some 10 s of work on two cores.
 PICTURES_PER_SHARD = 1024
-# A shard that kills its third worker would kill a fourth.
-ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, order=True)

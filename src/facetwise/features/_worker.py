@@ -1,6 +1,6 @@
 """Who does shards: keeps a backbone, its engine and the list of known rows from one to the next."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,9 +44,9 @@ class ShardWorker:
         self.backbone = create_backbone(plan.backbone, **plan.options)
         self.opened = open_features(self.backbone, cache=Path(plan.cache), device=plan.device)
 
-    def sees(self, path: str) -> bool:
-        """Whether a file is there, as seen from this worker's machine."""
-        return Path(path).exists()
+    def sees(self, paths: Sequence[str]) -> list[str]:
+        """Those that are not there, as seen from this worker's machine."""
+        return [path for path in paths if not Path(path).exists()]
 
     def run(self, task: ShardTask) -> ShardDone:
         """Describe its pictures, then leave its marker; nothing, where the marker is there."""

@@ -5,7 +5,7 @@ Pillow only. A picture that cannot be read is an `ImageError` with one of the re
 
 from facetwise.images._box import Box, crop, to_box
 from facetwise.images._decode import POLICY_VERSION, decode, policy_version, quiet_decoder
-from facetwise.images._fit import CROP_FRACTION, FIT_MODES, FitMode, fit, short_side
+from facetwise.images._fit import CROP_FRACTION, FIT_MODES, FitMode, fit, fitted_part, short_side
 from facetwise.images._format import ALLOWED_FORMATS
 from facetwise.images._header import MAX_PIXELS, open_header
 from facetwise.images._perceptual import NO_HASH, THUMBNAIL_SIDE, Look, look, near_duplicates
@@ -29,6 +29,7 @@ __all__ = [
     "decode",
     "digest",
     "fit",
+    "fitted_part",
     "look",
     "near_duplicates",
     "open_header",

@@ -12,12 +12,11 @@ from facetwise.inference._atomic import (
 )
 from facetwise.inference._bundle import FORMAT, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
-from facetwise.inference._fetched import fetched, fetched_file
+from facetwise.inference._fetched import fetched, fetched_file, fetched_rows
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
 from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._learn import learn_class
-from facetwise.inference._occlusion import CELLS, Explained, Region, hidden, regions_from, windows
 from facetwise.inference._pictures import (
     Described,
     Picture,
@@ -32,7 +31,6 @@ from facetwise.inference._saved import read_predictions, write_predictions
 from facetwise.inference._sources import Listed, describe_rows, describe_source, is_table, part_of, root_of
 
 __all__ = [
-    "CELLS",
     "FORMAT",
     "PROVENANCE",
     "Answers",
@@ -40,12 +38,10 @@ __all__ = [
     "Cell",
     "Described",
     "Evidence",
-    "Explained",
     "Filled",
     "Listed",
     "Picture",
     "Predictor",
-    "Region",
     "answers_from",
     "cache_root",
     "describe",
@@ -56,9 +52,9 @@ __all__ = [
     "evidence_from",
     "fetched",
     "fetched_file",
+    "fetched_rows",
     "fill_table",
     "given_cells",
-    "hidden",
     "inert",
     "is_table",
     "known_cells",
@@ -69,11 +65,9 @@ __all__ = [
     "part_of",
     "read_bundle",
     "read_predictions",
-    "regions_from",
     "root_of",
     "sweep_parts",
     "tensors_as_bytes",
-    "windows",
     "write_bundle",
     "write_bytes",
     "write_json",

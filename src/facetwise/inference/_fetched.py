@@ -8,7 +8,7 @@ from facetwise.events import Event, Report
 from facetwise.inference._pictures import cache_root
 from facetwise.inference._sources import is_table
 
-__all__ = ["fetched", "fetched_file"]
+__all__ = ["fetched", "fetched_file", "fetched_rows"]
 
 
 def fetched_file(source: str | Path, *, report: Report) -> Path:
@@ -52,6 +52,24 @@ def fetched(
     if folder is not None and pictures:
         images = _pictures(folder, source, report)
     return source, images
+
+
+def fetched_rows(
+    table: Any, images: str | Path | None, features: str | Path | None, *, report: Report
+) -> tuple[Any, str | Path | None, Path | None]:
+    """What a training reads: a table, and its pictures or a file of features in their place, all on this machine.
+
+    Args:
+        table, images: As of `fetched`.
+        features: File of features; with it no picture is copied. Its address.
+        report: Told about copies.
+
+    Raises:
+        UserError: Nothing there.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    table, images = fetched(table, images, pictures=features is None, report=report)
+    return table, images, None if features is None else fetched_file(features, report=report)
 
 
 def _pictures(address: str, source: Any, report: Report) -> Path:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from facetwise.decisions import Explained
 from facetwise.errors import ImageError
 from facetwise.images import decode, fit, quiet_decoder, read_bytes
-from facetwise.inference import Cell, Explained
+from facetwise.inference import Cell
 from facetwise.reports._cards import cards_style
 from facetwise.reports._page import page, text
 from facetwise.reports._regions import REGION_STYLE, region_figures

@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from facetwise.inference import Explained, Region
+from facetwise.decisions import Explained, Region
 from facetwise.reports._page import text
 
 __all__ = ["REGION_STYLE", "draw_region", "region_figures"]
@@ -15,8 +15,6 @@ SHOWN = 112
 # What is dimmed goes this far towards this colour: near enough that the picture is still seen, and on a white ground as
 # on a black one what is bright stands out. Colours of what is bright are left as they are: they may be the evidence.
 _DIMMED, _TOWARDS = 0.78, (38, 42, 52)
-# Heat below this, in log-odds, is what hiding any part of any picture does; nothing is then picked out.
-FAINT = 0.25
 
 REGION_STYLE = f"""
 .regions {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(6rem, 1fr)); gap: .5rem;
@@ -34,11 +32,10 @@ def draw_region(pixels: np.ndarray, region: Region) -> Image.Image:
         pixels: (side, side, 3) uint8.
         region: Of the same picture.
     """
-    most = float(region.heat.max())
-    if most <= 0 or (region.chance is not None and most < FAINT):
+    if region.faint:
         share = np.zeros(pixels.shape[:2])
     else:
-        cells = Image.fromarray(np.clip(region.heat / most, 0.0, 1.0).astype(np.float32))
+        cells = Image.fromarray(np.clip(region.heat / region.heat.max(), 0.0, 1.0).astype(np.float32))
         share = np.clip(np.asarray(cells.resize(pixels.shape[1::-1], Image.Resampling.BICUBIC)), 0.0, 1.0)
     dimmed = (_DIMMED * (1.0 - share))[..., None]
     drawn = pixels * (1.0 - dimmed) + np.array(_TOWARDS) * dimmed
@@ -57,7 +54,7 @@ def _said(region: Region) -> str:
 def _verdict(region: Region) -> str:
     if region.chance is None or region.lowest is None:
         return f"{region.heat.max():.3g} less when hidden" if region.heat.max() > 0 else "no part adds to it"
-    if region.heat.max() < FAINT:
+    if region.faint:
         return f"{100 * region.chance:.0f}\u00a0%, and no single part decides it"
     return f"{100 * region.chance:.0f}\u00a0%, hidden {100 * region.lowest:.0f}\u00a0%"
 

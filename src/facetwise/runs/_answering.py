@@ -89,6 +89,7 @@ def evidence_for(
     neighbours = run.bundle.neighbours
     if neighbours is None:
         raise UserError("evidence needs the run's neighbours. Found none. Fix: train with neighbours=true")
+    source, images = fetched(source, images, report=report)
     names, described = describe_source(
         source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
     )
@@ -101,6 +102,7 @@ def fill_cells(
     run: FinishedRun, source: Any, images: str | Path | None, *, min_confidence: float, checkpoint: str, report: Report
 ) -> Filled:
     """The empty cells of a table filled; see `Run.fill`."""
+    source, images = fetched(source, images, report=report)
     table, spelling = read_spelled(source)
     tell(table.notices, report)
     features, good, issues = run.describe(table, root_of(source, images), report=report)

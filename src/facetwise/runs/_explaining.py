@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from facetwise.decisions import Decisions
+from facetwise.decisions import CELLS, Decisions, Explained, regions_from
 from facetwise.errors import Complaint, ComplaintsError, nearest
 from facetwise.features import choose_levels, plan_engine
 from facetwise.images import decode, fit, quiet_decoder, read_bytes
-from facetwise.inference import CELLS, Explained, cache_root, regions_from
+from facetwise.inference import cache_root
 from facetwise.schema import Schema
 from facetwise.training import FinishedRun
 

@@ -8,7 +8,7 @@ from typing import Any
 from facetwise.data import read_table, resolve_pictures
 from facetwise.errors import ImageError, UserError
 from facetwise.events import Event, Report, silent
-from facetwise.inference import Answers, is_table, listed_pictures, root_of, write_bytes, write_text
+from facetwise.inference import Answers, fetched, is_table, listed_pictures, root_of, write_bytes, write_text
 from facetwise.reports import Shown, choose_shown, gallery_page, gallery_png
 from facetwise.runs._explaining import Explainer
 from facetwise.schema import Kind, Schema
@@ -55,6 +55,7 @@ def write_gallery(
     if explain and out.suffix.lower() == ".png":
         raise UserError(f"regions are shown on a page. Found {out.name!r}. Fix: name a gallery that ends in .html")
     explainer = Explainer(run, explain, checkpoint=checkpoint) if explain else None
+    source, images = fetched(source, images, report=report)
     column = _shown_by(run.schema)
     chosen = choose_shown(
         answers.rows, _sources(run, source, images), column, classes=classes, per_class=per_class

@@ -10,6 +10,7 @@ import numpy as np
 
 from facetwise.config import Config, load_config
 from facetwise.data import Table
+from facetwise.decisions import Explained
 from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
@@ -18,7 +19,6 @@ from facetwise.inference import (
     Bundle,
     Described,
     Evidence,
-    Explained,
     Filled,
     Predictor,
     describe_rows,

@@ -9,15 +9,18 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from facetwise.decisions import CELLS, passes_for
 from facetwise.images import quiet_decoder
 from facetwise.schema import Schema, schema_to_dict
 from facetwise.serving import _messages as messages
 from facetwise.serving._answering import Piece, answer_pieces
-from facetwise.serving._asking import Asked, read_request
+from facetwise.serving._asking import Asked, read_question, read_request
 from facetwise.serving._batcher import Batcher
+from facetwise.serving._explaining import Question, explain_questions
 from facetwise.serving._gate import LOOPBACK, Gate, Receive, Send, problem_of
 from facetwise.serving._limits import Limits
 from facetwise.serving._metrics import Metrics
@@ -63,6 +66,18 @@ def _form(most: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _form_of_one() -> dict[str, Any]:
+    return {
+        "type": "object", "required": ["image", "attributes"], "additionalProperties": False,
+        "properties": {
+            "image": {"type": "string", "format": "binary"},
+            "attributes": {"type": "string", "description": "A JSON array of columns."},
+            "known": {"type": "string", "description": "A JSON object: what is known of the picture, by column."},
+            "category": {"type": "string"},
+        },
+    }  # fmt: skip
+
+
 def make_app(
     holder: Holder,
     *,
@@ -86,16 +101,22 @@ def make_app(
         observe=metrics.batch,
     )  # fmt: skip
 
+    # One after the other on a thread of its own: whoever wants answers waits for none of them.
+    explainer: Batcher[Question, dict[str, Any]] = Batcher(
+        explain_questions, threads=1, batch=1, queue=limits.explain, observe=metrics.explained
+    )
+
     @contextlib.asynccontextmanager
     async def life(_: FastAPI) -> AsyncGenerator[None]:
         with quiet_decoder():
             batcher.start()
+            explainer.start()
             await holder.warm()
             try:
                 yield
             finally:
                 holder.ready = False
-                await batcher.stop()
+                await asyncio.gather(batcher.stop(), explainer.stop())
 
     app = FastAPI(
         title="facetwise", version=version("facetwise"), docs_url=None, redoc_url=None, lifespan=life,
@@ -103,6 +124,8 @@ def make_app(
         description="A value, an open question or 'does not apply' for every attribute of every picture.",
     )  # fmt: skip
     _add_predict(app, holder, batcher, limits, metrics)
+    if limits.explain:
+        _add_explain(app, holder, explainer, limits, metrics)
     _add_facts(app, holder, batcher, limits, metrics)
 
     @app.exception_handler(RefusedError)
@@ -114,10 +137,11 @@ def make_app(
         refusal = RefusedError(error.status_code, "http", str(error.detail)[:200])
         return _refused(request, refusal, headers=error.headers)
 
-    return Gate(
-        app, limits=limits, metrics=metrics, token=token, hosts=hosts,
-        busy=lambda: batcher.too_full() if batcher.full else None,
-    )  # fmt: skip
+    def busy(path: str) -> RefusedError | None:
+        asked = explainer if path == "/v1/explain" and limits.explain else batcher
+        return asked.too_full() if asked.full else None
+
+    return Gate(app, limits=limits, metrics=metrics, token=token, hosts=hosts, busy=busy)
 
 
 def _refused(
@@ -132,19 +156,9 @@ def _refused(
 def _add_predict(
     app: FastAPI, holder: Holder, batcher: Batcher[Piece, dict[str, Any]], limits: Limits, metrics: Metrics
 ) -> None:
-    body = {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": _form(limits.most_pictures)},
-            "application/json": {"schema": messages.Ask.model_json_schema(ref_template="#/components/schemas/{model}")},
-        },
-    }
-    # The shapes of a request are read by hand, so that limits come first; the document is told of them here.
-    inner = body["content"]["application/json"]["schema"].pop("$defs", {})
-
     @app.post(
         "/v1/predict", response_model=messages.Answered, responses=_told(408, 422, 429, 503),
-        openapi_extra={"requestBody": body}, summary="Answer about some pictures",
+        openapi_extra=_body(app, _form(limits.most_pictures), messages.Ask), summary="Answer about some pictures",
     )  # fmt: skip
     async def predict(request: Request) -> Response:
         if not holder.ready:
@@ -157,23 +171,64 @@ def _add_predict(
             return Response(status_code=_GONE)
         request.state.told = {"pictures": len(asked.pieces)}
         futures = batcher.submit(asked.pieces, key=served)
-        rows = await _finished(request, futures, limits, metrics)
+        rows = await _finished(request, futures, limits.deadline, metrics)
         if rows is None:
             return Response(status_code=_GONE)
         return _answered(request, served, asked, rows, metrics)
 
-    usual = app.openapi
 
-    def document() -> dict[str, Any]:
-        told = usual()
-        told["components"]["schemas"] |= inner
-        return told
+def _add_explain(
+    app: FastAPI, holder: Holder, explainer: Batcher[Question, dict[str, Any]], limits: Limits, metrics: Metrics
+) -> None:
+    @app.post(
+        "/v1/explain", response_model=messages.Explained, responses=_told(408, 422, 429, 503),
+        openapi_extra=_body(app, _form_of_one(), messages.AskWhere),
+        summary="Where the answers about a picture come from",
+    )  # fmt: skip
+    async def explain(request: Request) -> Response:
+        if not holder.ready:
+            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
+        served = holder.current
+        try:
+            name, question = await read_question(request, served, limits)
+        except ClientDisconnect:
+            metrics.count("facetwise_cancelled_total")
+            return Response(status_code=_GONE)
+        request.state.told = {"pictures": 1, "passes": passes_for(CELLS)}
+        futures = explainer.submit([question], key=served)
+        try:
+            found = await _finished(request, futures, limits.explain_deadline, metrics)
+        finally:
+            question.gone.set()
+        if found is None:
+            return Response(status_code=_GONE)
+        told = found[0]
+        if (issue := told.pop("issue")) is not None:
+            status = 413 if issue["reason"] == "too_large" else 422
+            rows = [{"image": name, "issue": issue, "cells": None}]
+            return _refused(request, RefusedError(status, "pictures", "the picture could not be read"), rows=rows)
+        told = {"request_id": request.state.request_id, "model": served.digest, "image": name, **told}
+        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
+        return Response(text.encode("utf-8", "surrogatepass"), media_type="application/json")
 
-    app.openapi = document
+
+def _body(app: FastAPI, form: dict[str, Any], whole: type[BaseModel]) -> dict[str, Any]:
+    """What the OpenAPI document says of a body: it is read by hand, so that limits come first."""
+    document = whole.model_json_schema(ref_template="#/components/schemas/{model}")
+    inner, usual = document.pop("$defs", {}), app.openapi
+
+    def told() -> dict[str, Any]:
+        found = usual()
+        found["components"]["schemas"] |= inner
+        return found
+
+    app.openapi = told
+    content = {"multipart/form-data": {"schema": form}, "application/json": {"schema": document}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
 async def _finished(
-    request: Request, futures: list[asyncio.Future[dict[str, Any]]], limits: Limits, metrics: Metrics
+    request: Request, futures: list[asyncio.Future[dict[str, Any]]], deadline: float, metrics: Metrics
 ) -> list[dict[str, Any]] | None:
     """The rows; None where the client has gone. What nobody waits for any more leaves the queue.
 
@@ -183,13 +238,13 @@ async def _finished(
     whole = asyncio.gather(*futures)
     gone = asyncio.ensure_future(_disconnected(request))
     try:
-        await asyncio.wait({whole, gone}, timeout=limits.deadline, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({whole, gone}, timeout=deadline, return_when=asyncio.FIRST_COMPLETED)
         if whole.done():
             return whole.result()
         if gone.done():
             metrics.count("facetwise_cancelled_total")
             return None
-        message = f"no answer within {limits.deadline:g} s. Fix: try again later"
+        message = f"no answer within {deadline:g} s. Fix: try again later"
         raise RefusedError(503, "deadline", message, retry_after=1)
     finally:
         gone.cancel()
@@ -238,6 +293,8 @@ def _about(served: Served, limits: Limits) -> dict[str, Any]:
         "image_columns": list(schema.images), "category": schema.category,
         "not_applicable": list(schema.not_applicable), "attributes": attributes, "definition": schema_to_dict(schema),
         "limits": {"pictures": limits.most_pictures, "upload": limits.upload, "deadline": limits.deadline},
+        "explain": {"passes": passes_for(CELLS), "cells": CELLS, "queue": limits.explain,
+                    "deadline": limits.explain_deadline} if limits.explain else None,
     }  # fmt: skip
 
 

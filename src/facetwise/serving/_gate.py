@@ -21,7 +21,9 @@ LOG = logging.getLogger("facetwise.serving")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 # What anybody may ask who reaches the port: the page holds no data, and probes carry no token.
 OPEN = ("/", "/healthz", "/readyz")
-ROUTES = (*OPEN, "/v1/predict", "/v1/schema", "/metrics", "/openapi.json")
+# Who reads a body.
+ASKED = ("/v1/predict", "/v1/explain")
+ROUTES = (*OPEN, *ASKED, "/v1/schema", "/metrics", "/openapi.json")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
 # Pages of strangers get nothing from an answer, and no answer is ever a page of theirs.
@@ -59,12 +61,12 @@ class Gate:
         token: Asked of every request but those of `OPEN`; None: anybody may ask.
         hosts: Names that this server is called by; None: any, which only a token makes safe. A page of a stranger
             that rebinds its name to this machine is refused by its name.
-        busy: The refusal while nothing more fits into the queue, else None.
+        busy: The refusal while nothing more fits into the queue of a path, else None.
     """
 
     def __init__(
         self, app: Callable[[Any, Receive, Send], Awaitable[None]], *, limits: Limits, metrics: Metrics,
-        token: str | None = None, hosts: Iterable[str] | None = LOOPBACK, busy: Callable[[], RefusedError | None],
+        token: str | None = None, hosts: Iterable[str] | None = LOOPBACK, busy: Callable[[str], RefusedError | None],
     ) -> None:  # fmt: skip
         self._app, self._limits, self._metrics, self._busy = app, limits, metrics, busy
         self._token = None if token is None else token.encode()
@@ -84,7 +86,7 @@ class Gate:
         Raises:
             RefusedError: Everything that can be said before the body is read.
         """
-        path, body = scope["path"], scope["method"] == "POST" and scope["path"] == "/v1/predict"
+        path, body = scope["path"], scope["method"] == "POST" and scope["path"] in ASKED
         self._check_host(headers)
         if self._token is not None and path not in OPEN:
             told = headers.get(b"authorization", b"")
@@ -104,7 +106,7 @@ class Gate:
             if self._held + reserved > max(self._limits.held, self._limits.upload):
                 raise RefusedError(503, "memory", "other uploads fill the memory. Fix: try again later", retry_after=1)
         elif length not in (None, b"0") or b"transfer-encoding" in headers:
-            # Nobody but /v1/predict reads a body.
+            # Nobody else reads a body.
             reserved = 0
         return reserved
 
@@ -136,7 +138,7 @@ class Gate:
 
     # What a passage needs of the gate.
     @property
-    def parts(self) -> tuple[Any, Limits, Metrics, Callable[[], RefusedError | None]]:
+    def parts(self) -> tuple[Any, Limits, Metrics, Callable[[str], RefusedError | None]]:
         """Application, bounds, counters, queue."""
         return self._app, self._limits, self._metrics, self._busy
 
@@ -175,7 +177,7 @@ class _Passage:
             if sum(key == name for key, _ in self._scope["headers"]) > 1:
                 raise RefusedError(400, "headers", f"the header {name.decode()} stands there twice")
         reserved = self._gate.check(self._scope, self._headers)
-        if reserved and (refusal := self._busy()) is not None:
+        if reserved and (refusal := self._busy(self._scope["path"])) is not None:
             raise refusal
         return reserved
 

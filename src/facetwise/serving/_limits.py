@@ -19,6 +19,9 @@ class Limits:
         batch: Pictures that go through the model together; 1 makes answers equal to the last bit in any company.
         delay: Seconds that a batch waits for company. On a CPU company saves little, and waiting costs every request.
         threads: Batches at the same time; 0 for as many as there are cores.
+        explain: Pictures that wait to be explained, each as dear as some eighty answers, and done one after the other;
+            0: the server does not explain.
+        explain_deadline: Seconds after which one of these is answered 503.
         deadline: Seconds after which a request that still waits is answered 503.
         pictures: Pictures of one request.
         upload: Bytes of one request's body.
@@ -35,6 +38,8 @@ class Limits:
     batch: int = 8
     delay: float = 0.0
     threads: int = 0
+    explain: int = 4
+    explain_deadline: float = 60.0
     deadline: float = 10.0
     pictures: int = 64
     upload: int = 32 * MEBIBYTE
@@ -44,10 +49,12 @@ class Limits:
     drain: float = 10.0
 
     def __post_init__(self) -> None:
-        for name in ("queue", "batch", "deadline", "pictures", "upload", "held", "patience", "connections", "drain"):
+        above = ("queue", "batch", "deadline", "explain_deadline", "pictures", "upload", "held", "patience",
+                 "connections", "drain")  # fmt: skip
+        for name in above:
             if not getattr(self, name) > 0:
                 raise UserError(f"`{name}` should be above 0. Found {getattr(self, name)}. Fix: leave it out")
-        for name in ("delay", "threads"):
+        for name in ("delay", "threads", "explain"):
             if getattr(self, name) < 0:
                 raise UserError(f"`{name}` should not be below 0. Found {getattr(self, name)}. Fix: leave it out")
 

@@ -4,7 +4,19 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["About", "Answered", "Ask", "AskedPicture", "Health", "Options", "Problem", "Schema"]
+__all__ = [
+    "About",
+    "Answered",
+    "Ask",
+    "AskWhere",
+    "AskedPicture",
+    "Explained",
+    "Health",
+    "Options",
+    "Problem",
+    "Schema",
+    "Where",
+]
 
 KnownCells = dict[str, Annotated[str | float | list[str] | None, Field(union_mode="left_to_right")]]
 _STRICT = ConfigDict(extra="forbid", allow_inf_nan=False)
@@ -20,13 +32,18 @@ class AskedPicture(BaseModel):
     known: KnownCells = Field(default_factory=dict, description="Cells of this picture that are known.")
 
 
-class Options(BaseModel):
-    """What may be asked for beside the pictures."""
+class Beforehand(BaseModel):
+    """What is known of all pictures."""
 
     model_config = _STRICT
 
     known: KnownCells = Field(default_factory=dict, description="Cells that are known, of all pictures: by column.")
     category: str | None = Field(default=None, description="Known cell of the column that decides what applies.")
+
+
+class Options(Beforehand):
+    """What may be asked for beside the pictures."""
+
     sets: bool = Field(default=False, description="Tell sets of classes and intervals of numbers.")
     scores: bool = Field(default=False, description="Tell the probability of every class.")
     evidence: int = Field(default=0, ge=0, le=10, description="Training pictures to tell, most alike first.")
@@ -36,6 +53,28 @@ class Ask(Options):
     """A JSON request."""
 
     images: list[AskedPicture] = Field(min_length=1)
+
+    @property
+    def pictures(self) -> list[AskedPicture]:
+        """All of them."""
+        return self.images
+
+
+class Where(Beforehand):
+    """What is to be explained."""
+
+    attributes: list[str] = Field(min_length=1, description="Columns; they cost the same, however many.")
+
+
+class AskWhere(Where):
+    """A JSON request for where answers come from."""
+
+    image: AskedPicture
+
+    @property
+    def pictures(self) -> list[AskedPicture]:
+        """The one."""
+        return [self.image]
 
 
 class Issue(BaseModel):
@@ -91,6 +130,32 @@ class Answered(BaseModel):
     request_id: str
     model: str = Field(description="SHA-256 of the file that answered.")
     rows: list[Row]
+
+
+class Region(BaseModel):
+    """Where the answer about one attribute comes from."""
+
+    value: str | list[str] | float | None = Field(description="The answer that is explained; null: does not apply.")
+    chance: float | None = Field(description="How sure the model is of it; null for a number.")
+    lowest: float | None = Field(description="How sure it stays with the most telling part hidden.")
+    faint: bool = Field(description="No single part decides it: the map says nothing.")
+    heat: list[list[float]] = Field(
+        description="By row and column of the grid: how much support is lost where the picture is hidden, in log-odds, "
+        "or in units of the number."
+    )
+
+
+class Explained(BaseModel):
+    """Where the answers about one picture come from."""
+
+    request_id: str
+    model: str = Field(description="SHA-256 of the file that answered.")
+    image: str
+    passes: int = Field(description="How often the model was asked.")
+    box: tuple[float, float, float, float] = Field(
+        description="Left, top, right and bottom of the grid as shares of the picture's sides; it may reach beyond it."
+    )
+    regions: dict[str, Region] = Field(description="By column.")
 
 
 class Mistake(BaseModel):
@@ -160,6 +225,15 @@ class Bounds(BaseModel):
     deadline: float
 
 
+class Explaining(BaseModel):
+    """What explaining a picture costs."""
+
+    passes: int = Field(description="How often the model is asked about one picture.")
+    cells: int = Field(description="Along a side of the map.")
+    queue: int
+    deadline: float
+
+
 class Schema(BaseModel):
     """What the server answers about."""
 
@@ -170,3 +244,4 @@ class Schema(BaseModel):
     attributes: list[AboutAttribute]
     definition: dict[str, Any] = Field(description="The schema file.")
     limits: Bounds
+    explain: Explaining | None = Field(description="Null: this server does not explain.")

@@ -14,6 +14,7 @@ _HELP = {
     "facetwise_pictures_total": "counter Pictures by outcome: answered, or the reason why not.",
     "facetwise_batches_total": "counter Batches that went through the model.",
     "facetwise_batched_pictures_total": "counter Pictures in them.",
+    "facetwise_explained_total": "counter Pictures whose answers somebody wanted explained, begun.",
     "facetwise_reloads_total": "counter Reloads by outcome.",
     "facetwise_cancelled_total": "counter Requests whose client went away.",
     "facetwise_request_seconds": "histogram From the last header to the last byte of the answer.",
@@ -52,6 +53,11 @@ class Metrics:
         """A batch begins."""
         self.count("facetwise_batches_total")
         self.count("facetwise_batched_pictures_total", size)
+        self.measure("facetwise_wait_seconds", waited)
+
+    def explained(self, size: int, waited: float) -> None:
+        """An explanation begins."""
+        self.count("facetwise_explained_total", size)
         self.measure("facetwise_wait_seconds", waited)
 
     def text(self, gauges: dict[str, float]) -> str:

@@ -12,7 +12,8 @@ from facetwise.studies._search import SPACES, Dimension, dimension_of, space_of
 from facetwise.studies._soup import Ingredient, Soup, soup
 from facetwise.studies._statistics import holm, paired_difference, resampled_interval
 from facetwise.studies._suggest import Suggested, pictures_of, suggest, suggestions_csv, suggestions_page
-from facetwise.studies._sweep import Sweep, SweepTrial, sweep
+from facetwise.studies._sweep import sweep
+from facetwise.studies._sweep_result import Sweep, SweepTrial
 from facetwise.studies._variants import LADDERS, Variant, variants_of
 from facetwise.studies._verdicts import Compared, Comparison, judge_cells
 from facetwise.studies._zero_shot import ZeroShot, zero_shot

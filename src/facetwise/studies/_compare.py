@@ -4,20 +4,21 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from facetwise.config import Config, load_config
 from facetwise.errors import ConfigError, Interrupted, RunError, UserError
 from facetwise.events import Event, Report, silent
+from facetwise.inference import fetched_rows
 from facetwise.metrics import check_score
 from facetwise.schema import Schema, read_schema
 from facetwise.studies._cells import SCRATCH, Cell, cell_digest, claim_study, facts_of, read_cell, write_cell
 from facetwise.studies._compare_page import write_comparison
+from facetwise.studies._places import Places
 from facetwise.studies._variants import READ_FIELDS, Variant, find_variant, variants_of
 from facetwise.studies._verdicts import Comparison, judge_cells
-from facetwise.studies._workers import Workers
 from facetwise.training import Prepared, Stopping, Structure, check_losses_of, hold, prepare, read_structure, run_trial
 
 __all__ = ["compare"]
@@ -54,6 +55,8 @@ def compare(
     metric: str = "mean_macro_f1",
     baseline: str | None = None,
     jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     overwrite: bool = False,
     report: Report = silent,
     stop: Stopping | None = None,
@@ -65,9 +68,9 @@ def compare(
     same folder, goes on from them.
 
     Args:
-        table: Path or frame.
+        table: Path, address or frame.
         out: Folder of the comparison.
-        images: Folder that the table's paths are relative to.
+        images: Folder that the table's paths are relative to, or its address.
         schema: A schema or its file; inferred if not given.
         features: A file of features in place of pictures.
         config, settings, options: The configuration as it stands: a file, `KEY=VALUE`, fields by name.
@@ -79,6 +82,9 @@ def compare(
         baseline: Name of the variant to compare with; the first one if not given.
         jobs: Processes that train side by side; they share out the threads. In a script of your own, what calls this
             stands under `if __name__ == "__main__":`, as for every program that starts processes.
+        engine: `ray`: so many at once on a Ray cluster, whose nodes all see `out`, the data and the cache at the same
+            paths; the numbers are those of local jobs.
+        address: Of the cluster; without it Ray starts one in this machine.
         overwrite: Forget what is in the folder.
         report: Told about progress.
         stop: Asked between two steps.
@@ -94,18 +100,20 @@ def compare(
     reference = find_variant(chosen, baseline)
     if seeds < 1:
         raise UserError(f"--seeds is at least 1. Found {seeds}. Fix: write --seeds 5")
-    if jobs < 1:
-        raise UserError(f"--jobs is at least 1. Found {jobs}. Fix: write --jobs 2, or as many as there are cores")
+    places = Places(jobs=jobs, engine=engine, address=address)
     first = load_config(base, settings, **options)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
+    table, images, ready = fetched_rows(table, images, features, report=report)
     read = read_structure(table, images=None if images is None else Path(images), schema=given, config=first)
     _check(read, chosen)
-    data = _Data(read=read, features=None if features is None else Path(features))
+    data = _Data(read=read, features=ready)
     facts = facts_of(read, schema=given, features=data.features)
     folder, repeated = Path(out), [first.seed + number for number in range(seeds)]
     with hold(folder):
         claim_study(folder, "comparison", FILES, overwrite=overwrite)
-        cells = _train_all(data, chosen, repeated, folder, facts, metric=metric, jobs=jobs, report=report, stop=stop)
+        cells = _train_all(
+            data, chosen, repeated, folder, facts, metric=metric, places=places, report=report, stop=stop
+        )
         found = judge_cells(chosen, cells, repeated, reference=reference, metric=metric)
         write_comparison(folder, found)
     return found
@@ -130,7 +138,7 @@ def _train_all(
     facts: Mapping[str, Any],
     *,
     metric: str,
-    jobs: int,
+    places: Places,
     report: Report,
     stop: Stopping | None,
 ) -> dict[tuple[str, int], Cell]:
@@ -148,7 +156,7 @@ def _train_all(
         report(Event("stage", f"{done} of {total} trainings are there already", data=told))
     bench = _CompareBench(data=data, variants=names, files=files, folder=folder, metric=metric)
     try:
-        for key, said in _worked(bench, missing, jobs=jobs, report=report, stop=stop):
+        for key, said in _worked(bench, missing, places=places, report=report, stop=stop):
             if said is not None:
                 report(Event("notice", f"{key[0]}, seed {key[1]}: {said}", data={"code": "not_trained"}))
             done += 1
@@ -161,12 +169,22 @@ def _train_all(
 
 
 def _worked(
-    bench: "_CompareBench", missing: Sequence[tuple[str, int]], *, jobs: int, report: Report, stop: Stopping | None
+    bench: "_CompareBench",
+    missing: Sequence[tuple[str, int]],
+    *,
+    places: Places,
+    report: Report,
+    stop: Stopping | None,
 ) -> Iterator[tuple[tuple[str, int], str | None]]:
-    """Train what is missing, here or in several processes; yields what was done, and why it could not be."""
-    if jobs > 1 and len(missing) > 1:
-        with Workers(bench, jobs=min(jobs, len(missing)), stop=stop) as workers:
-            yield from workers.run(missing)
+    """Train what is missing, here or in several workers; yields what was done, and why it could not be."""
+    if places.several(len(missing)):
+        devices = {one.config.device for one in bench.variants.values()}
+        with places.crowd(
+            bench, tasks=len(missing), folder=bench.folder, features=bench.data.features, images=bench.data.read.root,
+            device="cpu" if devices == {"cpu"} else "auto", called=lambda key: f"{key[0]}, seed {key[1]}",
+            report=report, stop=stop,
+        ) as crowd:  # fmt: skip
+            yield from crowd.run(missing)
         return
     run = bench.begin(stop, report)
     for key in missing:
@@ -189,6 +207,9 @@ class _CompareBench:
 
         def run(key: tuple[str, int]) -> str | None:
             name, seed = key
+            # A worker may have died after it had written this.
+            if (cell := read_cell(self.files[key])) is not None and cell.error is None:
+                return None
             config = _with_seed(self.variants[name].config, seed)
             if not rows or rows[0].seed != seed:
                 told = report if not rows else silent

@@ -1,30 +1,29 @@
 """Many trials to one configuration: judged on validation, stopped early where hopeless, tested once in the end."""
 
-import csv
 import hashlib
-import io
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from facetwise.config import Config, config_to_yaml, load_config
 from facetwise.errors import ConfigError, Interrupted, RunError, UnavailableError, UserError
 from facetwise.events import Event, Report, silent
-from facetwise.inference import write_json, write_text
+from facetwise.inference import fetched_rows, write_json, write_text
 from facetwise.metrics import score
 from facetwise.schema import Schema, read_schema
 from facetwise.studies._cells import SCRATCH, claim_study, facts_of
+from facetwise.studies._places import Crowd, Places
 from facetwise.studies._search import Dimension, check_space, space_of
+from facetwise.studies._sweep_result import Sweep, SweepTrial, told_of, trials_csv
 from facetwise.studies._sweep_together import SweepBench, SweepTask, hopeless_below, tell
 from facetwise.studies._variants import READ_FIELDS
-from facetwise.studies._workers import Workers
 from facetwise.training import Prepared, Stopping, check_losses_of, hold, prepare, read_structure, run_trial
 
-__all__ = ["Sweep", "SweepTrial", "sweep"]
+__all__ = ["sweep"]
 
 JOURNAL, SEARCH, BEST = "journal.log", "search.json", "best.json"
 FILES = (JOURNAL, f"{JOURNAL}.lock", SEARCH, BEST, SCRATCH, "best.yaml", "trials.csv", "result.json")
@@ -33,46 +32,6 @@ FIRST_WHOLE = 4
 # Epochs of a trial before it can be pruned.
 FIRST_EPOCHS = 2
 _NAME = "sweep"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SweepTrial:
-    """One trial: its settings, its validation score (None where pruned or failed), and what became of it."""
-
-    number: int
-    settings: tuple[str, ...]
-    score: float | None
-    epochs: int
-    state: str
-    error: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sweep:
-    """What a sweep has found.
-
-    Args:
-        select_by: The score.
-        trials: In order.
-        best: The one with the best validation score.
-        validation: That score.
-        test: The same score on the test rows; None where there are none.
-        overall: Its metrics on the test rows.
-        looks: How many winners the test rows have been shown to, over all continuations: beyond 1 they begin to
-            select.
-    """
-
-    select_by: str
-    trials: tuple[SweepTrial, ...]
-    best: SweepTrial
-    validation: float
-    test: float | None
-    overall: dict[str, Any] = field(default_factory=dict)
-    looks: int = 1
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return asdict(self)
 
 
 class _PrunedError(Exception):
@@ -96,6 +55,8 @@ def sweep(
     space: str | None = None,
     trials: int = 50,
     jobs: int = 1,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     images: str | Path | None = None,
     schema: str | Path | Schema | None = None,
     features: str | Path | None = None,
@@ -123,6 +84,7 @@ def sweep(
         trials: How many, in all.
         jobs: Processes; so many trials are proposed together, trained side by side and then told, so that the same
             number of jobs finds the same. As of `compare` otherwise.
+        engine, address: As of `compare`; the journal is written here, whoever trains.
         overwrite: Forget what is in the folder.
         report: Told about progress.
         stop: Asked between two steps.
@@ -138,12 +100,11 @@ def sweep(
     check_space(dimensions, config=base, settings=settings, options=options)
     if trials < 1:
         raise UserError(f"--trials is at least 1. Found {trials}. Fix: write --trials 50")
-    if jobs < 1:
-        raise UserError(f"--jobs is at least 1. Found {jobs}. Fix: write --jobs 2, or as many as there are cores")
+    places = Places(jobs=jobs, engine=engine, address=address)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
+    table, images, ready = fetched_rows(table, images, features, report=report)
     read = read_structure(table, images=None if images is None else Path(images), schema=given, config=first)
     check_losses_of(read.structure, first)
-    ready = None if features is None else Path(features)
     facts = facts_of(read, schema=given, features=ready)
     folder = Path(out)
     with hold(folder):
@@ -155,9 +116,9 @@ def sweep(
             tree=lambda own: load_config(base, [*settings, *own], **options),
         )  # fmt: skip
         bench = SweepBench(read=read, features=ready, folder=folder)
-        found = work.finish(work.search(trials, jobs=jobs, bench=bench), first.select_by)
+        found = work.finish(work.search(trials, places=places, bench=bench, device=first.device), first.select_by)
         write_json(folder / "result.json", found.to_dict())
-        write_text(folder / "trials.csv", _csv(found))
+        write_text(folder / "trials.csv", trials_csv(found))
     return found
 
 
@@ -195,7 +156,7 @@ class _Work:
     tree: Callable[[Sequence[str]], Config]
     _rows: dict[str, Prepared] = field(default_factory=dict)
 
-    def search(self, trials: int, *, jobs: int, bench: SweepBench) -> Any:
+    def search(self, trials: int, *, places: Places, bench: SweepBench, device: str) -> Any:
         """The study with so many finished trials."""
         study, state = self._study(), self.optuna.trial.TrialState
         for one in study.get_trials(deepcopy=False, states=[state.RUNNING]):  # of a process that died
@@ -206,19 +167,23 @@ class _Work:
             self.report(Event("stage", f"{min(done, trials)} of {trials} trials are there already", data=told))
         with ExitStack() as stack:
             workers = None
-            if jobs > 1 and done < trials:
-                workers = stack.enter_context(Workers(bench, jobs=min(jobs, trials - done), stop=self.stop))
+            if places.several(trials - done):
+                crowd = places.crowd(
+                    bench, tasks=trials - done, folder=self.folder, features=bench.features, images=bench.read.root,
+                    device=device, called=lambda task: f"trial {task.number}", report=self.report, stop=self.stop,
+                )  # fmt: skip
+                workers = stack.enter_context(crowd)
             while done < trials:
                 # Proposals depend on the seed and on what was finished, not on how often the search was stopped.
                 study.sampler = self.optuna.samplers.TPESampler(
-                    seed=self.tree(()).seed + done, constant_liar=workers is not None
+                    seed=self.tree(()).seed + done, constant_liar=places.jobs > 1
                 )
                 try:
                     if workers is None:
                         self._one(study, study.ask())
                         done += 1
                     else:
-                        asked = [study.ask() for _ in range(min(jobs, trials - done))]
+                        asked = [study.ask() for _ in range(min(places.jobs, trials - done))]
                         self._round(study, asked, workers)
                         done += len(asked)
                 except Interrupted as error:
@@ -227,7 +192,7 @@ class _Work:
                 self.report(Event("progress", "trials", done, trials))
         return study
 
-    def _round(self, study: Any, asked: Sequence[Any], workers: Workers) -> None:
+    def _round(self, study: Any, asked: Sequence[Any], workers: Crowd) -> None:
         """Trials that were proposed together: trained side by side, told in their order."""
         done = [one for one in study.get_trials(deepcopy=False) if one.state.name == "COMPLETE"]
         limits = hopeless_below(
@@ -323,7 +288,7 @@ class _Work:
 
     def finish(self, study: Any, select_by: str) -> Sweep:
         """The winner by validation, and one look at its test rows."""
-        told = [_told(one) for one in _finished(study)]
+        told = [told_of(one) for one in _finished(study)]
         measured = [one for one in told if one.score is not None]
         if not measured:
             why = next((one.error for one in told if one.error), "all were pruned")
@@ -374,25 +339,3 @@ def _again(study: Any, trial: Any, known: Any) -> None:
     for name, value in {"epochs": known.user_attrs["epochs"], "finished": True, "again": True}.items():
         trial.set_user_attr(name, value)
     study.tell(trial, known.value)
-
-
-def _told(one: Any) -> SweepTrial:
-    names = {"COMPLETE": "done", "PRUNED": "pruned", "FAIL": "not trained"}
-    return SweepTrial(
-        number=one.number,
-        settings=tuple(one.user_attrs.get("settings", ())),
-        score=one.value if one.state.name == "COMPLETE" else None,
-        epochs=one.user_attrs.get("epochs", 0),
-        state="as before" if one.user_attrs.get("again") else names[one.state.name],
-        error=one.user_attrs.get("error"),
-    )
-
-
-def _csv(found: Sweep) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(("trial", "state", "validation", "epochs", "settings"))
-    for one in found.trials:
-        value = "" if one.score is None else one.score
-        writer.writerow((one.number, one.state, value, one.epochs, "; ".join(one.settings)))
-    return text.getvalue()

@@ -1,4 +1,4 @@
-"""Several trials of a sweep side by side: a round is asked for together, trained in processes, and told in order."""
+"""Several trials of a sweep side by side: a round is asked for together, trained by others, and told in order."""
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import facetwise as fw
-from facetwise.decisions import Decisions, decide
+from facetwise.decisions import CELLS, Decisions, Explained, Region, decide, hidden, regions_from, windows
 from facetwise.errors import ComplaintsError, UserError
-from facetwise.inference import CELLS, Answers, Cell, Explained, Region, hidden, regions_from, windows
+from facetwise.inference import Answers, Cell
 from facetwise.reports import Shown, draw_region, gallery_page
 from facetwise.schema import Attribute, Kind, Schema
 

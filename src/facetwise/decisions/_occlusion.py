@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.decisions import Calibration, Decisions, calibrate
+from facetwise.decisions._calibration import Calibration, calibrate
+from facetwise.decisions._decisions import Decisions
 from facetwise.schema import NOT_APPLICABLE, Kind, Schema
 
-__all__ = ["CELLS", "Explained", "Region", "hidden", "regions_from", "windows"]
+__all__ = ["CELLS", "FAINT", "Explained", "Region", "hidden", "passes_for", "regions_from", "windows"]
 
 # Cells along a side of the map; a window hides two by two of them, a sixteenth of the picture. Finer windows hide too
 # little of what a backbone sees at once for most answers to change, and cost the square.
 CELLS, _WINDOW = 8, 2
 # Chances closer to 0 or 1 than this have no more to say.
 _LEAST = 1e-6
+# Heat below this, in log-odds, is what hiding any part of any picture does; nothing is then picked out.
+FAINT = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,12 @@ class Region:
     chance: float | None
     lowest: float | None
     heat: np.ndarray
+
+    @property
+    def faint(self) -> bool:
+        """Whether no single part decides the answer."""
+        most = float(self.heat.max())
+        return most <= 0 or (self.chance is not None and most < FAINT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +71,15 @@ def windows(side: int, cells: int = CELLS) -> list[tuple[slice, slice]]:
     edges = np.round(np.linspace(0, side, cells + 1)).astype(int).tolist()
     spans = [slice(edges[max(0, start)], edges[min(cells, start + _WINDOW)]) for start in range(1 - _WINDOW, cells)]
     return [(rows, columns) for rows in spans for columns in spans]
+
+
+def passes_for(cells: int = CELLS) -> int:
+    """How often the model is asked about one picture, for any number of attributes.
+
+    >>> passes_for()
+    82
+    """
+    return 1 + (cells + _WINDOW - 1) ** 2
 
 
 def hidden(pixels: np.ndarray, cells: int = CELLS) -> np.ndarray:
@@ -158,7 +176,8 @@ def regions_from(
     found: dict[str, Region] = {}
     for place in places:
         support, chance = _support(schema, decisions, calibration or Calibration(), place)
-        lost = support[0] - support[1:]
+        # A part whose hiding leaves a number without a value says nothing about how it changes.
+        lost = np.nan_to_num(support[0] - support[1:], nan=0.0, posinf=0.0, neginf=0.0)
         heat = np.einsum("w,wrc->rc", lost, covers.astype(np.float64)) / covers.sum(axis=0)
         column = schema.attributes[place].column
         found[column] = Region(
