@@ -29,6 +29,7 @@ from facetwise.training._mixed import Blend
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
 from facetwise.training._resume import Keeper
+from facetwise.training._sharding import shard_backbone
 from facetwise.training._signals import Stopping
 from facetwise.training._step import Step, training_step
 from facetwise.training._step_seed import seed_step
@@ -85,6 +86,7 @@ def fit(
     """
     # What learns, what is saved of it, and where it stands.
     stop = stop or Stopping()
+    shard_backbone(model, config, world, report=report)
     step = _first_step(schema, model, objective, config, world)
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
@@ -135,7 +137,7 @@ def fit(
                 at.step += 1
                 _tell_step(step, tally, log, report, at.epoch * per_epoch + at.step, config.epochs * per_epoch)
                 stop.check(lambda: keeper.save(at), agree=world.most)
-                if keeper.idle() > save_every:
+                if keeper.due(save_every):
                     keeper.save(at)
 
             # 2. The validation rows: one unweighted loss, and the score that selects.
