@@ -38,8 +38,11 @@ class Described:
         self._parts = list(torch.tensor_split(places, parts))
         self._learns = torch.is_grad_enabled() and any(one.requires_grad for one in reader.describer.parameters())
         self._random: list[list[Tensor]] = []
+        found: list[Tensor] = []
         with torch.set_grad_enabled(self._learns and parts == 1):
-            found = [self._forward(part) for part in self._parts]
+            for part in self._parts:
+                self._random.append(self._random_state())
+                found.append(self._forward(part))
         self._first = found[0]  # with its graph, where it is the only one
         self.features = torch.cat([one[: len(part)] for one, part in zip(found, self._parts, strict=True)]).detach()
         self.features.requires_grad_(self._learns)
@@ -57,12 +60,10 @@ class Described:
             self._set_random_state(before)
             with torch.enable_grad():
                 again = self._forward(part)
-            own = slope[part]
-            self._backward(again, own if len(part) else torch.zeros_like(again))
+            self._backward(again, slope[part] if len(part) else torch.zeros_like(again))
         self._set_random_state(now)
 
     def _forward(self, part: Tensor) -> Tensor:
-        self._random.append(self._random_state())
         with self._world.exchanging():
             return self._reader(self._pixels[part] if len(part) else self._pixels[:1])
 
