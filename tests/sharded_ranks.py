@@ -27,6 +27,7 @@ CASES: dict[str, dict[str, Any]] = {
     "again": {"balancing": "famo", "micro_batch": 3},
     "mixed": {"mixing": "mixup"},
     "bf16": {"precision": "bf16"},
+    "wild": {"backbone_rate": 1e38, "clip": 0.0},
     "dropout": {"dropout": 0.3, "input_dropout": 0.1, "ema": 0.5, "batch_size": 7},
 }
 PROCESSES = int(os.environ.get("WORLD_SIZE", "1"))
@@ -55,7 +56,8 @@ def sharded_config(name: str, **options: Any) -> Any:
 
 def trained(case: str, world: Any) -> dict[str, np.ndarray]:
     """What the run folder says in the end (on rank 0), and how much of the network this rank has held."""
-    from facetwise.errors import Interrupted
+    from facetwise.errors import Interrupted, RunError
+    from facetwise.events import Event
     from facetwise.training import Stopping, read_checkpoint
     from facetwise.training._checkpointed import compute_twice
     from facetwise.training.together import own_part
@@ -82,11 +84,13 @@ def trained(case: str, world: Any) -> dict[str, np.ndarray]:
         if after and count == int(after[0]):
             stop.ask(15)
 
-    stop, told = Stopping(between), []
+    stop, told = Stopping(between), list[Event]()
     try:
         told = tune(out, config, pictures=pictures, model=model, train=train, world=world, stop=stop)
     except Interrupted as error:
         assert error.code == 143  # noqa: PT017
+    except RunError as error:
+        told.append(Event("notice", str(error), data={"code": f"error: {error}"}))
     network = list(model.reader.describer.parameters())
     found = {
         "held": np.array([sum(own_part(one).numel() for one in network), sum(one.numel() for one in network)]),

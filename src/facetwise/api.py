@@ -229,8 +229,12 @@ def train(
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
-    # How many threads read pictures, who holds which part of the backbone, and who listens, decide nothing of the result.
-    idle = {"workers": 0, "sharding": "none", "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True)}
+    # How many threads read pictures, who holds which part of the backbone, who listens: nothing of the result.
+    idle = {
+        "workers": 0,
+        "sharding": "none",
+        "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True),
+    }
     decided = {"config": config_to_yaml(tree.model_copy(update=idle)), **facts}
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     with joined(report) as world:

@@ -1,4 +1,4 @@
-"""Shards without processes: rows cut and put together again, gradients clipped over them, and what does not go together."""
+"""Shards without processes: rows cut and put together, gradients clipped over them, what does not go together."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +15,12 @@ from facetwise.events import Event
 from facetwise.objectives import BALANCERS
 from facetwise.training import BlockAdamW, Step, parameter_groups, read_checkpoint, refuse_untuned
 from facetwise.training._checkpoints import commit_checkpoint, write_files
+from facetwise.training._described import Described
 from facetwise.training._shard_files import divided, pieces_of, read_own
 from facetwise.training._sharding import shard_backbone
 from facetwise.training.together import ALONE, World, clip_gradients, rows_of_ranks
 from made_facets import made_objective, made_schema
-from made_tuning import made_config, made_model
+from made_tuning import made_config, made_model, made_reader
 
 
 class Rows:
@@ -122,6 +123,39 @@ def test_clipping_is_torchs(most: float) -> None:
         torch.testing.assert_close(one.grad, other.grad)
 
 
+class Dropping(nn.Module):
+    """Means of the channels, some of them dropped, times a weight: a row is its own slope."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.linspace(0.5, 1.5, 36))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        means = pixels.float().mean((1, 2)).repeat(1, 12) / 255
+        return nn.functional.dropout(means, 0.5, self.training) * self.weight
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 5, 9])
+def test_parts_are_computed_twice_with_the_same_draws(size: int) -> None:
+    """∂f/∂w = f / w for what was dropped the first time; the random numbers that follow are those of one pass."""
+    reader = made_reader(Dropping()).train()
+    pixels = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype=np.uint8))
+    torch.manual_seed(3)
+    described = Described(reader, pixels, size=size, world=ALONE)
+    assert described.features.is_leaf
+    given = described.features.detach() * 0.8 + 0.5
+    assert 0.2 < float((given.abs() < 1e-6).float().mean()) < 0.8
+    described.features.backward(torch.ones_like(described.features))
+    follows = torch.get_rng_state()
+    described.go_back()
+    weight = reader.describer.weight
+    torch.testing.assert_close(weight.grad, (given / weight.detach()).sum(dim=0) / 0.8)
+    assert torch.equal(torch.get_rng_state(), follows)
+    with torch.no_grad():
+        again = Described(reader.eval(), pixels, size=size, world=ALONE)
+    assert not again.features.requires_grad
+
+
 def test_one_process_holds_all_and_says_so() -> None:
     told: list[Event] = []
     config = made_config(sharding="full")
@@ -140,7 +174,7 @@ def test_one_process_holds_all_and_says_so() -> None:
     [({"name": "pcgrad"}, False), ({"name": "pcgrad", "options": {"over": "all"}}, True), ({"name": "moco"}, True),
      ({"name": "equal"}, False)],
 )  # fmt: skip
-def test_a_gradient_per_attribute_is_refused(balancing: dict[str, Any], refused: bool) -> None:  # noqa: FBT001
+def test_a_gradient_per_attribute_is_refused(balancing: dict[str, Any], refused: bool) -> None:
     schema, one = made_schema(), Component(**balancing)
     config = made_config()
     model = made_model(schema, config)

@@ -27,6 +27,7 @@ __all__ = [
     "Checkpoint",
     "Files",
     "Pieces",
+    "check_files",
     "commit_checkpoint",
     "copy_checkpoint",
     "damaged",
@@ -157,6 +158,23 @@ def read_checkpoint(folder: Path) -> Checkpoint:
         for name, piece in apart.items():
             parts[part][name] = np.concatenate([parts[f"{part}.{rank}"][name] for rank in range(len(piece["starts"]))])
     return Checkpoint(tensors=parts["model"], facts=facts, state=parts.get("state", {}))
+
+
+def check_files(folder: Path, files: Files, *, first: int = 0, every: int = 1) -> None:
+    """Every so-many-th file against its digest, none of them in memory as a whole.
+
+    Raises:
+        RunError: One is damaged.
+    """
+    for entry in list(files.values())[first::every]:
+        path = folder / entry["name"]
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise damaged(path, f"cannot be read ({error.strerror})") from error
+        if digest != entry["sha256"]:
+            raise damaged(path, f"is not as it was written ({path.stat().st_size:,} bytes, another SHA-256)")
 
 
 def _digest(facts: Mapping[str, Any]) -> str:

@@ -86,8 +86,7 @@ def fit(
     """
     # What learns, what is saved of it, and where it stands.
     stop = stop or Stopping()
-    shard_backbone(model, config, world, report=report)
-    step = _first_step(schema, model, objective, config, world)
+    step = _first_step(schema, model, objective, config, world, report=report)
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
@@ -176,8 +175,11 @@ def _tell_step(step: Step, tally: Tally, log: RunLog, report: Report, done: int,
         report(Event("row", f"step {done}", done, total, row))
 
 
-def _first_step(schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World) -> Step:
+def _first_step(
+    schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World, *, report: Report
+) -> Step:
     """What learns, before it has learned anything."""
+    shard_backbone(model, config, world, report=report)
     names = [attribute.column for attribute in schema.attributes]
     step = Step(
         model=model,

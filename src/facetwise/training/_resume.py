@@ -22,6 +22,7 @@ from facetwise.training._checkpoints import (
     Checkpoint,
     Files,
     Pieces,
+    check_files,
     commit_checkpoint,
     copy_checkpoint,
     has_checkpoint,
@@ -29,6 +30,7 @@ from facetwise.training._checkpoints import (
     model_tensors,
     put_back,
     read_checkpoint,
+    read_facts,
     write_files,
 )
 from facetwise.training._log import RunLog
@@ -256,9 +258,7 @@ class Keeper:
             "average": self.average.state_dict(),
         }
         return {
-            f"{part}.{name}": tensor.detach()
-            for part, tensors in parts.items()
-            for name, tensor in tensors.items()
+            f"{part}.{name}": tensor.detach() for part, tensors in parts.items() for name, tensor in tensors.items()
         }
 
     def _look_at_the_best(self, progress: Progress) -> None:
@@ -267,7 +267,7 @@ class Keeper:
             if not progress.epoch or not has_checkpoint(self.folder / name):
                 continue
             try:
-                read_checkpoint(self.folder / name)
+                check_files(self.folder / name, read_facts(self.folder / name)[1])
             except RunError as error:
                 self._say(
                     "damaged_best", f"{error}. A better epoch will replace it; if none comes, train with --overwrite"

@@ -1,14 +1,14 @@
 """A checkpoint of several processes of which each has written its rows: read whole, or by rows for another number.
 
-Beside `model` and `state`, which hold what every process has, there are `model.0`, `state.0`, `model.1`, ...: the rows of
-rank 0, 1, ... of everything that is sharded. `metrics.json` says under `pieces` of each such tensor its whole shape and
-the first row of every rank; the file's digests and its one renaming at the end cover the parts of all ranks.
+Beside `model` and `state`, which hold what every process has, there are `model.0`, `state.0`, `model.1`, ...: the rows
+of rank 0, 1, ... of everything that is sharded. `metrics.json` says under `pieces` of each such tensor its whole shape
+and the first row of every rank; the file's digests and its one renaming at the end cover the parts of all ranks.
 """
 
-import hashlib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from facetwise.errors import RunError
-from facetwise.training._checkpoints import Checkpoint, Files, Pieces, damaged, read_facts
+from facetwise.training._checkpoints import Checkpoint, Files, Pieces, check_files, damaged, read_facts
 from facetwise.training.together import World, is_sharded, rows_of_ranks
 
 __all__ = ["divided", "pieces_of", "read_own"]
@@ -60,7 +60,7 @@ def read_own(folder: Path, wanted: Mapping[str, Mapping[str, Tensor]], world: Wo
     stored, said = None, ""
     try:
         stored = _Stored(folder, *read_facts(folder))
-        stored.check(world.rank, world.size)
+        check_files(folder, stored.files, first=world.rank, every=world.size)
     except RunError as error:
         said = str(error)
     if told := [each.decode() for each in world.of_each(said.encode()) if each]:
@@ -85,18 +85,6 @@ class _Stored(ExitStack):
     def __post_init__(self) -> None:
         super().__init__()
 
-    def check(self, rank: int, size: int) -> None:
-        """Every size-th file against its digest."""
-        for entry in list(self.files.values())[rank::size]:
-            path = self.folder / entry["name"]
-            try:
-                with path.open("rb") as file:
-                    digest = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError as error:
-                raise damaged(path, f"cannot be read ({error.strerror})") from error
-            if digest != entry["sha256"]:
-                raise damaged(path, f"is not as it was written ({path.stat().st_size:,} bytes, another SHA-256)")
-
     def names(self, part: str) -> list[str]:
         """Of all tensors of a part."""
         return [*(self._file(part).keys() if part in self.files else ()), *self.pieces.get(part, {})]
@@ -115,7 +103,7 @@ class _Stored(ExitStack):
             return rows[start:stop] if start < stop else rows[0:1][:0]  # a slice of nothing is an error there
         edges = [*piece["starts"], piece["shape"][0]]
         found = [np.zeros((0, *piece["shape"][1:]), np.float32)]
-        for rank, (first, after) in enumerate(zip(edges, edges[1:], strict=False)):
+        for rank, (first, after) in enumerate(pairwise(edges)):
             low, high = max(first, start), min(after, stop)
             if low < high:
                 found.append(self._file(f"{part}.{rank}").get_slice(name)[low - first : high - first])

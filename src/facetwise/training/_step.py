@@ -116,9 +116,9 @@ def gradients(
     require_finite(whole)
     step.optimizer.zero_grad()
     step.said["weights"] = step.balancer.backward(losses, active, step.shared).detach()
-    step.world.add_gradients(step.model.parameters())
     if described is not None:
         described.go_back()
+    step.world.add_gradients(step.model.parameters())
     return whole, active, step.objective.touched(reduced)
 
 

@@ -67,10 +67,8 @@ def rows_of_ranks(rows: int, size: int) -> list[tuple[int, int]]:
 
 
 @torch.no_grad()
-def clip_gradients(
-    parameters: Iterable[nn.Parameter], most: float, *, total: Callable[[Tensor], Tensor]
-) -> Tensor:
-    r"""Scale all gradients by :math:`\min(1, c / (\lVert g \rVert + 10^{-6}))`; the norm, with the same bits everywhere.
+def clip_gradients(parameters: Iterable[nn.Parameter], most: float, *, total: Callable[[Tensor], Tensor]) -> Tensor:
+    r"""Scale all gradients by :math:`\min(1, c / (\lVert g \rVert + 10^{-6}))`; the norm, the same on all ranks.
 
     Of sharded gradients the squares of all ranks count, of the others those of one. The constant is that of
     `torch.nn.utils.clip_grad_norm_`, which does not take both kinds at once.
