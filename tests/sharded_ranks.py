@@ -14,6 +14,7 @@ import numpy as np
 # What goes with a sharded backbone, each against one process. Batches of 7 leave ranks with unequal shares, and at the
 # end of an epoch four ranks with three items, which each computes.
 CASES: dict[str, dict[str, Any]] = {
+    "quick": {"ema": 0.8, "layer_decay": 0.5, "micro_batch": 3, "epochs": 2},
     "plain": {},
     "uneven": {"batch_size": 7},
     "unclipped": {"clip": 0.0},
@@ -121,8 +122,14 @@ def _watched(model: Any) -> list[int]:
 
 
 def _main(out: Path, cases: list[str]) -> None:
+    from torch.distributed import distributed_c10d
+
     from facetwise.training import _resume, joined
 
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("what is exchanged is tensors, never pickled objects")
+
+    distributed_c10d._object_to_tensor = distributed_c10d._tensor_to_object = refuse
     _resume.SECONDS_WITHOUT_SAVING = 0.0  # every epoch is saved
     os.fsync = lambda _: None
     with joined() as world:

@@ -44,18 +44,15 @@ def _equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray], near: 
 
 def test_two_ranks_are_one(tmp_path: Path) -> None:
     """The one that runs always: weights, moments and averages; each rank holds its half, and writes it."""
-    cases = ["averaged", "parts"]
-    [one] = _go(tmp_path / "a", 1, *(f"{name}:{tmp_path}/one-{name}" for name in cases))
-    ranks = _go(tmp_path / "b", 2, *(f"{name}:{tmp_path}/two-{name}" for name in cases))
+    [one] = _go(tmp_path / "a", 1, f"quick:{tmp_path}/one")
+    ranks = _go(tmp_path / "b", 2, f"quick:{tmp_path}/two")
     _equal(ranks[0], one, 1e-9)
-    assert "sharding" in one["averaged codes"]
-    assert "sharding" not in ranks[0]["averaged codes"]
-    held = [rank["averaged held"] for rank in ranks]
-    assert held[0][0] + held[1][0] == held[0][1] == one["averaged held"][0]
+    assert "sharding" in one["quick codes"]
+    assert "sharding" not in ranks[0]["quick codes"]
+    held = [rank["quick held"] for rank in ranks]
+    assert held[0][0] + held[1][0] == held[0][1] == one["quick held"][0]
     assert all(0.4 < own / whole < 0.6 for own, whole in held)
-    files = sorted(
-        path.name.split("-")[0] for path in (tmp_path / "two-averaged/checkpoints/last").glob("*.safetensors")
-    )
+    files = sorted(path.name.split("-")[0] for path in (tmp_path / "two/checkpoints/last").glob("*.safetensors"))
     assert files == ["model", "model.0", "model.1", "state", "state.0", "state.1"]
 
 

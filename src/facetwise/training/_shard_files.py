@@ -23,6 +23,7 @@ from facetwise.training.together import World, is_sharded, rows_of_ranks
 __all__ = ["divided", "pieces_of", "read_own"]
 
 Arrays = Mapping[str, np.ndarray]
+Parts = dict[str, dict[str, np.ndarray]]
 
 
 def pieces_of(parts: Mapping[str, Mapping[str, Tensor]], *, size: int) -> Pieces:
@@ -37,7 +38,7 @@ def pieces_of(parts: Mapping[str, Mapping[str, Tensor]], *, size: int) -> Pieces
     }
 
 
-def divided(parts: Mapping[str, Arrays], pieces: Pieces, *, rank: int) -> tuple[dict[str, Arrays], dict[str, Arrays]]:
+def divided(parts: Mapping[str, Arrays], pieces: Pieces, *, rank: int) -> tuple[Parts, Parts]:
     """What every rank has, by part; and what is this rank's alone, under the part with its number."""
     whole = {part: {n: a for n, a in arrays.items() if n not in pieces[part]} for part, arrays in parts.items()}
     own = {f"{part}.{rank}": {n: a for n, a in arrays.items() if n in pieces[part]} for part, arrays in parts.items()}

@@ -106,8 +106,8 @@ class Shared:
 
     def begin_at(self, features: Tensor) -> None:
         """The graph of this step begins at a tensor, not at parameters before it: it is shared like they are."""
-        own = [parameter for parameter in self.all if isinstance(parameter, nn.Parameter)]
-        self.all = [features, *own] if features.requires_grad else own
+        begins = [features] if features.requires_grad else []
+        self.all = [*begins, *(parameter for parameter in self.all if isinstance(parameter, nn.Parameter))]
 
     def summed(self, tensor: Tensor) -> Tensor:
         """Its sum over all processes."""
