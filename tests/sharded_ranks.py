@@ -1,6 +1,7 @@
 """Fine-tunes a small network as one of several processes that each hold a shard of it; `ranks.together` starts them.
 
-A case is `name:folder` or `name:folder:steps`: options by name, the run folder, and after how many steps to stop.
+A case is `name:folder` or `name:folder:steps`: options by name, the run folder, and after how many steps to stop. What
+it has learned is told under the name of the folder.
 """
 
 import os
@@ -103,7 +104,7 @@ def trained(case: str, world: Any) -> dict[str, np.ndarray]:
             if (out / "checkpoints" / place / "metrics.json").exists():
                 kept = read_checkpoint(out / "checkpoints" / place)
                 found |= {f"{place} {key}": value for key, value in {**kept.tensors, **kept.state}.items()}
-    return {f"{case.partition(':')[0]} {key}": value for key, value in found.items()}
+    return {f"{out.name} {key}": value for key, value in found.items()}
 
 
 def _watched(model: Any) -> list[int]:
