@@ -30,7 +30,7 @@ def _go(folder: Path, processes: int, *cases: str) -> list[Found]:
     inside = [f"{name}:{folder / run}" for name, _, run in (case.partition(":") for case in cases)]
     if processes > 1:
         number = len(list(folder.parent.glob("ranks*")))
-        return together(folder.parent / f"ranks{number}", processes, *inside, script="sharded_ranks.py")
+        return together(folder.parent / f"ranks{number}", processes, *inside, script="sharded_ranks.py", seconds=900)
     return [{name: array for case in inside for name, array in trained(case, World()).items()}]
 
 
