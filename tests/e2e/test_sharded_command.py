@@ -95,9 +95,10 @@ def test_the_bundle_is_that_of_one_process(table: Path, tmp_path: Path) -> None:
         ours, theirs = load_file(two / name), load_file(one / name)
         for tensor, array in theirs.items():
             np.testing.assert_allclose(ours[tensor], array, rtol=1e-4, atol=1e-5, err_msg=tensor)
+    written = (two / "bundle.json").stat().st_mtime_ns
     again = _ended(_ranks(table, tmp_path / "2", SHORT, 2))
     assert [code for code, _ in again] == [0, 0]
-    assert "already holds this finished run" in again[0][1]
+    assert (two / "bundle.json").stat().st_mtime_ns == written, "a finished run is left alone"
 
 
 def test_sigterm_saves_all_shards_and_one_process_continues(table: Path, tmp_path: Path) -> None:
