@@ -12,15 +12,17 @@ HERE = Path(__file__).resolve().parent
 LEVELS, ITEMS, BATCH, STEPS = [4, 5, 3], 61, 15, 50
 
 
-def together(out: Path, processes: int, *cases: str, seconds: float = 300.0) -> list[dict[str, np.ndarray]]:
-    """The parameters (and losses) that each rank has in the end, by case."""
+def together(
+    out: Path, processes: int, *cases: str, seconds: float = 300.0, script: str = "ranks.py"
+) -> list[dict[str, np.ndarray]]:
+    """The parameters (and losses) that each rank has in the end, by case; or what another script leaves of them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     out.mkdir()
     path = os.pathsep.join([str(HERE.parent / "src"), str(HERE), os.environ.get("PYTHONPATH", "")])
     told = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONPATH": path}
-    command = [sys.executable, str(HERE / "ranks.py"), str(out), *cases]
+    command = [sys.executable, str(HERE / script), str(out), *cases]
     work = [
         subprocess.Popen(command, env={**os.environ, **told, "RANK": str(rank), "OMP_NUM_THREADS": "1"})
         for rank in range(processes)

@@ -228,13 +228,18 @@ def train(
         "split_from": None if split_from is None else str(Path(split_from).resolve()),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
-    # How many threads read pictures, and who listens, decide nothing of the result.
-    idle = {"workers": 0, "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True)}
+    # How many threads read pictures, who holds which part of the backbone, who listens: nothing of the result.
+    idle = {
+        "workers": 0,
+        "sharding": "none",
+        "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True),
+    }
     decided = {"config": config_to_yaml(tree.model_copy(update=idle)), **facts}
     digest = hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()
     with joined(report) as world:
         report = world.heard(report)
         world.same("table and options", digest)
+        world.same("sharding", tree.sharding)
         if world.most(int(world.leads and not overwrite and is_finished(folder, digest, report=report))):
             run = load(folder)
             if world.leads and not (folder / "report.html").is_file():  # killed while it was written

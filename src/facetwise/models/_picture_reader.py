@@ -74,6 +74,7 @@ class PictureReader(nn.Module):
         self.register_buffer("deviation", torch.from_numpy(deviation.copy()), persistent=False)
         self.register_buffer("factor", torch.tensor(FIRST_FACTOR if self._scales else 1.0))
         self.register_buffer("clean", torch.tensor(0))
+        self.sharded = False  # whether the describer's parameters lie in rows on several processes
         self._momenta = [(one, one.momentum) for one in describer.modules() if isinstance(one, _BatchNorm)]
         self._overflow: Tensor | None = None
         if self._scales:
@@ -112,8 +113,12 @@ class PictureReader(nn.Module):
         device = pixels.device.type
         with (
             torch.set_grad_enabled(torch.is_grad_enabled() and self._learns),
-            torch.autocast(device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None),
-        ):
+            # Kept casts of every weight would hold the whole of a sharded network until the end of the pass.
+            torch.autocast(
+                device, dtype=self.dtype or torch.bfloat16, enabled=self.dtype is not None,
+                cache_enabled=not self.sharded,
+            ),
+        ):  # fmt: skip
             described = self.describer(pixels).float()
         if self._scales and described.requires_grad:
             described = _ScaledOnTheWayBack.apply(described, self.factor)

@@ -146,7 +146,10 @@ def add_attribute(
 def _config_of_one(config: Config, column: str) -> Config:
     """What the attribute is trained with: as the run was, without what is about several attributes or the backbone."""
     plain = Config()
-    fields = ("finetune", "augmentation", "checkpointing", "mixing", "adapters", "sampler", "balancing", "select_by")
+    fields = (
+        "finetune", "augmentation", "checkpointing", "sharding", "mixing", "adapters", "sampler", "balancing",
+        "select_by",
+    )  # fmt: skip
     return config.model_copy(
         update={
             **{name: getattr(plain, name) for name in fields},

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from facetwise.training.together import own_part
+
 __all__ = ["Average"]
 
 
@@ -32,9 +34,9 @@ class Average:
         if not self._mean:
             return
         for name, tensor in self._model.state_dict().items():
-            mean = self._mean[name]
+            mean = own_part(self._mean[name])
             if mean.is_floating_point():
-                mean.mul_(self.decay).add_(tensor, alpha=1.0 - self.decay)
+                mean.mul_(self.decay).add_(own_part(tensor), alpha=1.0 - self.decay)
             else:
                 mean.copy_(tensor)
 
@@ -52,8 +54,8 @@ class Average:
             self._model.load_state_dict(own)
 
     def tensors(self) -> dict[str, np.ndarray] | None:
-        """The averages as arrays; None where nothing is averaged."""
-        return {name: tensor.cpu().numpy().copy() for name, tensor in self._mean.items()} or None
+        """The averages as arrays (this process's rows, where they are sharded); None where nothing is averaged."""
+        return {name: own_part(tensor).cpu().numpy().copy() for name, tensor in self._mean.items()} or None
 
     def state_dict(self) -> dict[str, Tensor]:
         """For the checkpoint."""
@@ -62,4 +64,4 @@ class Average:
     def load_state_dict(self, tensors: Mapping[str, Tensor]) -> None:
         """Take back what `state_dict` gave."""
         for name, mean in self._mean.items():
-            mean.copy_(tensors[name])
+            own_part(mean).copy_(own_part(tensors[name]))

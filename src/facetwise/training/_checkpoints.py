@@ -21,16 +21,22 @@ from safetensors.numpy import load
 
 from facetwise.errors import RunError
 from facetwise.inference import tensors_as_bytes, write_bytes, write_text, writing
+from facetwise.training.together import own_part
 
 __all__ = [
     "Checkpoint",
     "Files",
+    "Pieces",
+    "check_files",
     "commit_checkpoint",
     "copy_checkpoint",
+    "damaged",
     "has_checkpoint",
     "keep_as",
     "model_tensors",
+    "put_back",
     "read_checkpoint",
+    "read_facts",
     "write_files",
 ]
 
@@ -38,6 +44,10 @@ FACTS = "metrics.json"
 
 # What a checkpoint is made of: a part (`model`, `state`) to the name and the SHA-256 of its file.
 Files = dict[str, dict[str, str]]
+
+# Of a checkpoint whose tensors lie in rows in the files of several ranks: part → name → `shape` of the whole, and
+# `starts`, the first row of each rank.
+Pieces = dict[str, dict[str, dict[str, list[int]]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +66,16 @@ class Checkpoint:
 
 
 def model_tensors(model: torch.nn.Module) -> dict[str, np.ndarray]:
-    """Parameters and persistent buffers as arrays."""
-    return {name: tensor.detach().cpu().numpy().copy() for name, tensor in model.state_dict().items()}
+    """Parameters and persistent buffers as arrays; of what is sharded this process's rows."""
+    return {name: own_part(tensor.detach()).cpu().numpy().copy() for name, tensor in model.state_dict().items()}
+
+
+def put_back(model: torch.nn.Module, tensors: Mapping[str, np.ndarray]) -> None:
+    """What `model_tensors` gave."""
+    own = model.state_dict()
+    assert own.keys() == tensors.keys(), "a checkpoint is that of the model"
+    for name, tensor in own.items():
+        own_part(tensor.detach()).copy_(torch.from_numpy(tensors[name]))
 
 
 def write_files(folder: Path, parts: Mapping[str, Mapping[str, np.ndarray]]) -> Files:
@@ -114,7 +132,7 @@ def copy_checkpoint(source: Path, target: Path) -> None:
     Raises:
         RunError: It is damaged.
     """
-    files: Files = _read_facts(source)["files"]
+    _, files, _ = read_facts(source)
     for name in (*(entry["name"] for entry in files.values()), FACTS):
         _link(source / name, target / name)
     _remove_strays(target, files)
@@ -134,10 +152,29 @@ def read_checkpoint(folder: Path) -> Checkpoint:
     if not has_checkpoint(folder):
         saved = sorted(path.name for path in folder.parent.glob("*") if has_checkpoint(path))
         raise RunError(f"no checkpoint {folder.name!r} in {folder.parent}; saved: {', '.join(saved) or 'none'}")
-    facts = _read_facts(folder)
-    files: Files = facts.pop("files")
+    facts, files, pieces = read_facts(folder)
     parts = {part: _read_tensors(folder, entry) for part, entry in files.items()}
+    for part, apart in pieces.items():
+        for name, piece in apart.items():
+            parts[part][name] = np.concatenate([parts[f"{part}.{rank}"][name] for rank in range(len(piece["starts"]))])
     return Checkpoint(tensors=parts["model"], facts=facts, state=parts.get("state", {}))
+
+
+def check_files(folder: Path, files: Files, *, first: int = 0, every: int = 1) -> None:
+    """Every so-many-th file against its digest, none of them in memory as a whole.
+
+    Raises:
+        RunError: One is damaged.
+    """
+    for entry in list(files.values())[first::every]:
+        path = folder / entry["name"]
+        try:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise damaged(path, f"cannot be read ({error.strerror})") from error
+        if digest != entry["sha256"]:
+            raise damaged(path, f"is not as it was written ({path.stat().st_size:,} bytes, another SHA-256)")
 
 
 def _digest(facts: Mapping[str, Any]) -> str:
@@ -145,19 +182,25 @@ def _digest(facts: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _damaged(path: Path, what: str) -> RunError:
+def damaged(path: Path, what: str) -> RunError:
+    """What to tell of a file of a checkpoint."""
     return RunError(f"the checkpoint {path.parent.name!r} is damaged: {path} {what}")
 
 
-def _read_facts(folder: Path) -> dict[str, Any]:
+def read_facts(folder: Path) -> tuple[dict[str, Any], Files, Pieces]:
+    """What `metrics.json` says: of the training, of the files, and of what lies in pieces.
+
+    Raises:
+        RunError: It is damaged.
+    """
     path = folder / FACTS
     try:
         facts = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
-        raise _damaged(path, "cannot be read") from error
+        raise damaged(path, "cannot be read") from error
     if not isinstance(facts, dict) or facts.pop("sha256", None) != _digest(facts) or "model" not in facts["files"]:
-        raise _damaged(path, "is not as it was written")
-    return facts
+        raise damaged(path, "is not as it was written")
+    return facts, facts.pop("files"), facts.pop("pieces", {})
 
 
 def _read_tensors(folder: Path, entry: Mapping[str, str]) -> dict[str, np.ndarray]:
@@ -165,10 +208,10 @@ def _read_tensors(folder: Path, entry: Mapping[str, str]) -> dict[str, np.ndarra
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise _damaged(path, f"cannot be read ({error.strerror})") from error
+        raise damaged(path, f"cannot be read ({error.strerror})") from error
     if hashlib.sha256(content).hexdigest() != entry["sha256"]:
-        raise _damaged(path, f"is not as it was written ({len(content):,} bytes, another SHA-256)")
+        raise damaged(path, f"is not as it was written ({len(content):,} bytes, another SHA-256)")
     try:
         return load(content)
     except SafetensorError as error:
-        raise _damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from error

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from facetwise.config import Config
 from facetwise.data import boxes, resolve_pictures
@@ -13,7 +14,7 @@ from facetwise.events import Event, Report
 from facetwise.features import FARTHEST, Standardizer, choose_levels
 from facetwise.inference import network_digest
 from facetwise.models import FacetModel, PictureReader
-from facetwise.models.backbones import TunedBackbone, create_backbone, network_of
+from facetwise.models.backbones import Backbone, TunedBackbone, create_backbone, network_of
 from facetwise.training._checkpointed import compute_twice
 from facetwise.training._left_and_right import about_mirrors
 from facetwise.training._part import Part
@@ -22,7 +23,7 @@ from facetwise.training._prepare import Prepared, describe_rows_of
 from facetwise.training.augmentation import AUGMENTATIONS, Augmenter, chained
 from facetwise.training.finetuning import FINETUNING, Finetuning
 
-__all__ = ["begin_tuning", "describe_again", "refuse_untuned", "tunes"]
+__all__ = ["begin_tuning", "describe_again", "put_together", "refuse_untuned", "tunes"]
 
 
 def _strategy(config: Config) -> Finetuning:
@@ -59,19 +60,11 @@ def begin_tuning(
             "fine-tuning reads one picture per item. Found items with several. "
             f'Fix: name one column in the schema (image: "{prepared.schema.images[0]}"), one picture per cell'
         )
-    backbone, strategy = create_backbone(config.backbone.name, **config.backbone.options), _strategy(config)
     device = parts["train"].features.device
-    describer = backbone.describer()
-    learned = strategy.choose(describer)
+    backbone = create_backbone(config.backbone.name, **config.backbone.options)
+    model.reader = _reader(backbone, config, standardizer).to(device)
     if config.checkpointing:
-        compute_twice(describer)
-    reader = PictureReader(
-        describer, mean=standardizer.mean, deviation=standardizer.deviation, levels=standardizer.levels,
-        l2_normalize=standardizer.l2_normalize, farthest=FARTHEST, precision=config.precision,
-        frozen_statistics=config.batch_norm == "frozen", learned=learned, freeze_epochs=config.freeze_epochs,
-    )  # fmt: skip
-    reader.merge = strategy.merge
-    model.reader = reader.to(device)
+        compute_twice(model.reader.describer)
     steps = [AUGMENTATIONS[one.name](**one.options) for one in config.augmentation]
     if (said := about_mirrors(prepared.schema, steps)) is not None:
         report(Event("notice", said, data={"code": "mirrored"}))
@@ -87,6 +80,26 @@ def begin_tuning(
         )  # fmt: skip
         tuned[side] = replace(parts[side], features=pictures)
     return tuned
+
+
+def _reader(backbone: Backbone, config: Config, standardizer: Standardizer) -> PictureReader:
+    describer, strategy = backbone.describer(), _strategy(config)
+    learned = strategy.choose(describer)
+    reader = PictureReader(
+        describer, mean=standardizer.mean, deviation=standardizer.deviation, levels=standardizer.levels,
+        l2_normalize=standardizer.l2_normalize, farthest=FARTHEST, precision=config.precision,
+        frozen_statistics=config.batch_norm == "frozen", learned=learned, freeze_epochs=config.freeze_epochs,
+    )  # fmt: skip
+    reader.merge = strategy.merge
+    return reader
+
+
+def put_together(model: FacetModel, config: Config, standardizer: Standardizer, device: torch.device) -> None:
+    """In place of a backbone in shards, a whole one for one process alone; its values come from a checkpoint."""
+    if model.reader is not None and model.reader.sharded:
+        model.reader = None  # the shards go first: there is no need for room for both
+        backbone = create_backbone(config.backbone.name, **config.backbone.options)
+        model.reader = _reader(backbone, config, standardizer).to(device)
 
 
 def _together(first: Augmenter | None, second: Augmenter | None) -> Augmenter | None:
@@ -146,7 +159,8 @@ def refuse_untuned(config: Config, *, augment: bool) -> None:
     if tunes(config):
         return
     fix = "finetune the backbone, or leave it away"
-    asked = {"augmentation": bool(config.augmentation), "augment": augment, "checkpointing": config.checkpointing}
+    asked = {"augmentation": bool(config.augmentation), "augment": augment, "checkpointing": config.checkpointing,
+             "sharding": config.sharding != "none"}  # fmt: skip
     complaints = [
         Complaint(place=f"config: {name}", rule="this changes pictures, or a backbone that learns",
                   found="cached features (finetune: none)", fix=fix)

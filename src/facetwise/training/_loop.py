@@ -29,6 +29,7 @@ from facetwise.training._mixed import Blend
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
 from facetwise.training._resume import Keeper
+from facetwise.training._sharding import shard_backbone
 from facetwise.training._signals import Stopping
 from facetwise.training._step import Step, training_step
 from facetwise.training._step_seed import seed_step
@@ -85,7 +86,7 @@ def fit(
     """
     # What learns, what is saved of it, and where it stands.
     stop = stop or Stopping()
-    step = _first_step(schema, model, objective, config, world)
+    step = _first_step(schema, model, objective, config, world, report=report)
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
@@ -135,7 +136,7 @@ def fit(
                 at.step += 1
                 _tell_step(step, tally, log, report, at.epoch * per_epoch + at.step, config.epochs * per_epoch)
                 stop.check(lambda: keeper.save(at), agree=world.most)
-                if keeper.idle() > save_every:
+                if keeper.due(save_every):
                     keeper.save(at)
 
             # 2. The validation rows: one unweighted loss, and the score that selects.
@@ -174,8 +175,11 @@ def _tell_step(step: Step, tally: Tally, log: RunLog, report: Report, done: int,
         report(Event("row", f"step {done}", done, total, row))
 
 
-def _first_step(schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World) -> Step:
+def _first_step(
+    schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World, *, report: Report
+) -> Step:
     """What learns, before it has learned anything."""
+    shard_backbone(model, config, world, report=report)
     names = [attribute.column for attribute in schema.attributes]
     step = Step(
         model=model,

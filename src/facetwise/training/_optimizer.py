@@ -8,6 +8,8 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from facetwise.training.together import own_part
+
 __all__ = ["BlockAdamW", "ParameterGroup"]
 
 
@@ -49,7 +51,8 @@ class BlockAdamW:
 
     with t counted per attribute. The rows of an attribute without a label in the batch are skipped: no step, no decay,
     no change of m, v or t. (With plain AdamW such rows get zero gradients, and momentum and decay still move them.)
-    Every block of rows is one tensor of PyTorch's fused kernel, so that a step is one pass over the parameters.
+    Every block of rows is one tensor of PyTorch's fused kernel, so that a step is one pass over the parameters. Of a
+    parameter that is sharded over processes each steps its own rows.
 
     Source: Loshchilov and Hutter (2019, algorithm 2); β, ε are the defaults of PyTorch.
 
@@ -98,7 +101,7 @@ class BlockAdamW:
             return
         adamw(
             [block.value for block in blocks],
-            [block.parameter.grad[block.rows] for block in blocks if block.parameter.grad is not None],
+            [own_part(block.parameter.grad)[block.rows] for block in blocks if block.parameter.grad is not None],
             [block.first for block in blocks],
             [block.second for block in blocks],
             [],
@@ -120,7 +123,7 @@ class BlockAdamW:
                 parameter.grad = None
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Moments and step counts by place, ready for safetensors."""
+        """Moments and step counts by place; those of a sharded parameter are sharded as it is."""
         return {
             f"{g}.{p}.{name}": tensor
             for g, states in enumerate(self.state)
@@ -133,7 +136,7 @@ class BlockAdamW:
         for g, states in enumerate(self.state):
             for p, state in enumerate(states):
                 for name in state:
-                    state[name].copy_(tensors[f"{g}.{p}.{name}"])
+                    own_part(state[name]).copy_(own_part(tensors[f"{g}.{p}.{name}"]))
 
 
 def _spans(owner: Tensor) -> list[tuple[int, int, int]]:
@@ -148,15 +151,16 @@ def _spans(owner: Tensor) -> list[tuple[int, int, int]]:
 
 
 def _blocks(parameter: Tensor, owner: Tensor | None, state: dict[str, Tensor]) -> list[_Block]:
-    spans = [(None, 0, len(parameter))] if owner is None else _spans(owner)
+    mine, first, second = own_part(parameter), own_part(state["m"]), own_part(state["v"])
+    spans = [(None, 0, len(mine))] if owner is None else _spans(owner)
     return [
         _Block(
             attribute=attribute,
             parameter=parameter,
             rows=slice(start, stop),
-            value=parameter.detach()[start:stop],
-            first=state["m"][start:stop],
-            second=state["v"][start:stop],
+            value=mine.detach()[start:stop],
+            first=first[start:stop],
+            second=second[start:stop],
             steps=state["t"][number],
         )
         for number, (attribute, start, stop) in enumerate(spans)

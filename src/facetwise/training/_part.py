@@ -103,22 +103,27 @@ class Part:
         """(item, logit) of all rows, without gradients; each rank computes its share, and has all of them."""
         if world.size == 1 or len(self) < world.size:
             return self._logits(model, slice(0, len(self)))
-        mine = world.share(len(self))
-        own = self._logits(model, mine)
+        mine, most = world.share(len(self)), -(-len(self) // world.size)
+        with world.exchanging():
+            own = self._logits(model, mine, blocks=-(-most // AT_ONCE))
         found = np.zeros((len(self), own.shape[1]), dtype=own.dtype)
         found[mine] = own
         return world.sum(torch.from_numpy(found)).numpy()
 
-    def _logits(self, model: FacetModel, rows: slice) -> np.ndarray:
+    def _logits(self, model: FacetModel, rows: slice, *, blocks: int = 0) -> np.ndarray:
+        """Of some rows, pictures in so many blocks: of a sharded backbone each is an exchange, and all ranks take part.
+
+        With no number given, as few blocks as hold 64 pictures each.
+        """
         if isinstance(self.features, Tensor):
             return logits_of(model, self.features[rows].cpu().numpy())
         if isinstance(self.features, Streamed):
             return logits_of(model, self.features.rows[rows])
         model.eval()
         places = np.arange(len(self))[rows]
-        blocks = np.array_split(places, max(1, -(-len(places) // AT_ONCE)))
-        with torch.inference_mode():
-            found = [model(pixels).logits.float().cpu().numpy() for _, pixels in self.features.stream(blocks)]
+        pieces = np.array_split(places, blocks or max(1, -(-len(places) // AT_ONCE)))
+        with torch.no_grad():  # not inference mode, whose tensors a sharded backbone could never learn from
+            found = [model(pixels).logits.float().cpu().numpy() for _, pixels in self.features.stream(pieces)]
         return np.concatenate(found)
 
     def table_rows(self, places: Tensor) -> np.ndarray:

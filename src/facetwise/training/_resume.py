@@ -20,19 +20,26 @@ from facetwise.inference import sweep_parts, tensors_as_bytes
 from facetwise.training._average import Average
 from facetwise.training._checkpoints import (
     Checkpoint,
+    Files,
+    Pieces,
+    check_files,
     commit_checkpoint,
     copy_checkpoint,
     has_checkpoint,
     keep_as,
     model_tensors,
+    put_back,
     read_checkpoint,
+    read_facts,
     write_files,
 )
 from facetwise.training._log import RunLog
 from facetwise.training._micro_batches import Room
 from facetwise.training._progress import Progress
+from facetwise.training._shard_files import divided, pieces_of, read_own
 from facetwise.training._step import Step
 from facetwise.training.schedules import Schedule
+from facetwise.training.together import own_part
 
 __all__ = ["Keeper"]
 
@@ -80,6 +87,11 @@ class Keeper:
         """Seconds since it was saved."""
         return time.perf_counter() - self._saved
 
+    def due(self, seconds: float) -> bool:
+        """Whether it was saved at least so long ago: by the clock of rank 0, where all ranks have to save."""
+        idle = self.idle()
+        return (self.step.world.of_first([idle])[0] if self._in_pieces else idle) >= seconds
+
     def save(self, progress: Progress, facts: Mapping[str, Any] | None = None, *, best: Sequence[str] = ()) -> str:
         """Save everything as `last`, and the parameters alone under the names of the best.
 
@@ -98,47 +110,83 @@ class Keeper:
             RunError: A parameter is not finite; nothing is written.
             WriteError: No room; the checkpoints are as they were.
         """
+        world = self.step.world
         tensors = model_tensors(self.step.model)
-        if spoiled := [name for name, array in tensors.items() if not np.isfinite(array).all()]:
-            raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {', '.join(spoiled)}")
-        if not self.step.world.leads:
+        spoiled = ", ".join(name for name, array in tensors.items() if not np.isfinite(array).all())
+        if self._in_pieces:  # a shard is spoiled on one rank, and none of them may write
+            spoiled = ", ".join(dict.fromkeys(each.decode() for each in world.of_each(spoiled.encode()) if each))
+        if spoiled:
+            raise RunError(f"a checkpoint holds finite numbers. Found infinity or NaN in {spoiled}")
+        if not (world.leads or self._in_pieces):
             return f"{progress}; saved by rank 0"
         told = facts or {"epoch": progress.epoch, "step": progress.step, "score": None, "loss": None, "metrics": None}
         self._waiting |= dict.fromkeys(best, (self.average.tensors() or tensors, told))
-        if facts is not None and not progress.finished and self.idle() < SECONDS_WITHOUT_SAVING:
+        if facts is not None and not progress.finished and not self.due(SECONDS_WITHOUT_SAVING):
             return f"{progress}; not saved yet"
         progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
         last, previous = self.folder / "last", self.folder / "previous"
-        files = write_files(last, {"model": tensors, "state": self._state()})
+        pieces = self._pieces()
+        files = self._write({"model": tensors, "state": _arrays(self._state())}, pieces)
         # The best first: a checkpoint that knows of a best epoch must find it. Whatever dies before the last line is
         # trained again, to the same bits, and written again.
         for name, (parameters, measured) in self._waiting.items():
-            own = {"model": files["model"]} if parameters is tensors else write_files(last, {"model": parameters})
-            keep_as([name], last, measured, own)
+            own = files if parameters is tensors else self._write({"model": parameters}, pieces)
+            if world.leads:
+                about = {"pieces": {"model": pieces["model"]}} if pieces else {}
+                own = {part: entry for part, entry in own.items() if part.partition(".")[0] == "model"}
+                keep_as([name], last, {**measured, **about}, own)
         self._waiting.clear()
+        self._saved = time.perf_counter()
+        if not world.leads:
+            return f"{progress}; its part saved in {self.folder.parent}"
         if has_checkpoint(last):
             with suppress(RunError):  # what a disk has spoiled meanwhile does not take the place of a whole one
                 copy_checkpoint(last, previous)
-        commit_checkpoint(last, {**told, "progress": progress.to_dict()}, files)
+        about = {"pieces": pieces} if pieces else {}
+        commit_checkpoint(last, {**told, "progress": progress.to_dict(), **about}, files)
         if progress.finished:  # nothing is continued from here, and which epoch it held was up to the clock
             shutil.rmtree(previous, ignore_errors=True)
         self._saved = time.perf_counter()
         return f"{progress}; saved in {self.folder.parent}"
 
+    @property
+    def _in_pieces(self) -> bool:
+        """Whether every rank writes: of a backbone in shards none has all."""
+        return self.step.sharded is not None
+
+    def _pieces(self) -> Pieces:
+        if not self._in_pieces:
+            return {}
+        return pieces_of({"model": self.step.model.state_dict(), "state": self._state()}, size=self.step.world.size)
+
+    def _write(self, parts: Mapping[str, Mapping[str, np.ndarray]], pieces: Pieces) -> Files:
+        """Files of the next `last`; of a backbone in shards rank 0 writes what all have, and each rank its rows.
+
+        Whoever has the answer knows that the files of all ranks are on the disk.
+        """
+        last, world = self.folder / "last", self.step.world
+        if not pieces:
+            return write_files(last, parts)
+        whole, own = divided(parts, pieces, rank=world.rank)
+        mine = write_files(last, {**(whole if world.leads else {}), **own})
+        return {part: entry for each in world.of_each(json.dumps(mine).encode()) for part, entry in
+                json.loads(each).items()}  # fmt: skip
+
     def restore(self, *, insist: bool) -> Progress:
         """Go back to the last checkpoint that is whole; the beginning, where there is none.
 
-        Of several processes rank 0 does, and the others take over from it what it has: a checkpoint knows nothing of
-        how many there were.
+        Of several processes rank 0 does, and the others take over from it what it has; of a backbone in shards each
+        reads its rows. Either way a checkpoint may come from any number of processes.
 
         Raises:
             RunError: There is none, and the user insists on going on.
         """
         world = self.step.world
+        if world.size == 1 or self._in_pieces:
+            return self._restored(insist=insist)
         progress = self._restored(insist=insist) if world.leads else Progress()
-        if world.size == 1:
-            return progress
-        mine = {**{f"model.{name}": array for name, array in model_tensors(self.step.model).items()}, **self._state()}
+        model = {f"model.{name}": array for name, array in model_tensors(self.step.model).items()}
+        mine = {**model, **_arrays(self._state())}
         about = json.dumps(progress.to_dict())
         whole = load(world.bytes_of_first(tensors_as_bytes(mine) if world.leads else b""))
         about = world.bytes_of_first(about.encode()).decode()
@@ -148,22 +196,26 @@ class Keeper:
         return self._take_back(Checkpoint(tensors=tensors, facts={"progress": json.loads(about)}, state=whole))
 
     def _restored(self, *, insist: bool) -> Progress:
-        sweep_parts(self.folder, *(path for path in self.folder.glob("*") if path.is_dir()))
+        leads = self.step.world.leads
+        if leads:
+            sweep_parts(self.folder, *(path for path in self.folder.glob("*") if path.is_dir()))
         damage: list[str] = []
         for name in ("last", "previous"):
-            if not has_checkpoint(self.folder / name):
+            there = has_checkpoint(self.folder / name)
+            if not (self.step.world.of_first([there])[0] if self._in_pieces else there):
                 continue
             try:
-                found = read_checkpoint(self.folder / name)
+                found = self._read(self.folder / name)
             except RunError as error:
                 damage.append(str(error))
                 continue
             progress = self._take_back(found)
             if damage:
                 self._say("fallback", f"{damage[0]}. Going back to the one before it, {progress}")
-            if name == "previous":
+            if leads and name == "previous":
                 copy_checkpoint(self.folder / name, self.folder / "last")
-            self._look_at_the_best(progress)
+            if leads:
+                self._look_at_the_best(progress)
             told = {"code": "resumed", "epoch": progress.epoch, "step": progress.step}
             self.report(Event("stage", f"continuing {progress}", data=told))
             return progress
@@ -177,9 +229,14 @@ class Keeper:
         self.log.cut(0)
         return Progress()
 
+    def _read(self, folder: Path) -> Checkpoint:
+        if not self._in_pieces:
+            return read_checkpoint(folder)
+        return read_own(folder, {"model": self.step.model.state_dict(), "state": self._state()}, self.step.world)
+
     def _take_back(self, found: Checkpoint) -> Progress:
         step, state = self.step, {name: torch.from_numpy(array) for name, array in found.state.items()}
-        step.model.load_state_dict({name: torch.from_numpy(array) for name, array in found.tensors.items()})
+        put_back(step.model, found.tensors)
         step.optimizer.load_state_dict(_part(state, "optimizer"))
         step.balancer.load_state_dict(_part(state, "balancer"))
         self.schedule.load_state_dict(_part(state, "schedule"))
@@ -192,7 +249,7 @@ class Keeper:
         self._began = time.perf_counter() - progress.seconds
         return progress
 
-    def _state(self) -> dict[str, np.ndarray]:
+    def _state(self) -> dict[str, Tensor]:
         parts: dict[str, Mapping[str, Tensor]] = {
             "optimizer": self.step.optimizer.state_dict(),
             "balancer": self.step.balancer.state_dict(),
@@ -201,9 +258,7 @@ class Keeper:
             "average": self.average.state_dict(),
         }
         return {
-            f"{part}.{name}": tensor.detach().cpu().numpy()
-            for part, tensors in parts.items()
-            for name, tensor in tensors.items()
+            f"{part}.{name}": tensor.detach() for part, tensors in parts.items() for name, tensor in tensors.items()
         }
 
     def _look_at_the_best(self, progress: Progress) -> None:
@@ -212,7 +267,7 @@ class Keeper:
             if not progress.epoch or not has_checkpoint(self.folder / name):
                 continue
             try:
-                read_checkpoint(self.folder / name)
+                check_files(self.folder / name, read_facts(self.folder / name)[1])
             except RunError as error:
                 self._say(
                     "damaged_best", f"{error}. A better epoch will replace it; if none comes, train with --overwrite"
@@ -220,6 +275,10 @@ class Keeper:
 
     def _say(self, code: str, words: str) -> None:
         self.report(Event("notice", words, data={"code": code}))
+
+
+def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    return {name: own_part(tensor).cpu().numpy() for name, tensor in tensors.items()}
 
 
 def _part(state: Mapping[str, Tensor], part: str) -> dict[str, Tensor]:

@@ -32,6 +32,7 @@ from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
 from facetwise.training._learned import settled
+from facetwise.training._learned_backbone import put_together
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
@@ -192,6 +193,7 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
     schema, model, parts = prepared.schema, made.model, made.parts
     # The best checkpoint, its thresholds, and what it says about the validation and the test rows.
     report(Event("stage", "evaluating"))
+    put_together(model, config, made.standardizer, made.device)
     best = read_checkpoint(folder / "checkpoints" / "best_score")
     model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
     prepared, made, heads = settled(prepared, config, made, best.tensors, report=report)

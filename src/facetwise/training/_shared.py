@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from facetwise.models import FacetModel, ModelOutput
 from facetwise.objectives import Objective, PackedHead, Shared
-from facetwise.training.together import ALONE, World
+from facetwise.training.together import ALONE, World, is_sharded
 
 __all__ = ["refresh_shared", "shared_of"]
 
@@ -38,8 +38,9 @@ def shared_of(model: FacetModel, objective: Objective, *, watch: bool, world: Wo
 
 def refresh_shared(shared: Shared, model: FacetModel) -> None:
     """Take note of parameters that have begun to learn; heads always do."""
-    shared.all = _moving(model.shared_parameters())
+    shared.all = list(_moving(model.shared_parameters()))
 
 
 def _moving(parameters: list[nn.Parameter]) -> list[nn.Parameter]:
-    return [parameter for parameter in parameters if parameter.requires_grad]
+    """Those that learn; of a sharded backbone what it gives learns in its place, see `Described`."""
+    return [parameter for parameter in parameters if parameter.requires_grad and not is_sharded(parameter)]

@@ -9,14 +9,16 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from facetwise.errors import ConfigError
-from facetwise.models import BatchNormBank, FacetModel
+from facetwise.models import BatchNormBank, FacetModel, PictureReader
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
 from facetwise.training._dealing import banks_of, pooled
+from facetwise.training._described import Described
 from facetwise.training._finite import require_finite
 from facetwise.training._micro_batches import Room, reduced_in_parts
 from facetwise.training._optimizer import BlockAdamW
+from facetwise.training._sharding import refuse_unsharded
 from facetwise.training._shared import refresh_shared, shared_of
-from facetwise.training.together import ALONE, World
+from facetwise.training.together import ALONE, World, clip_gradients
 
 __all__ = ["Step", "training_step"]
 
@@ -48,12 +50,25 @@ class Step:
         """What has to be told whether it sees the global batch or a share of it."""
         return banks_of(self.model) if self.world.size > 1 else []
 
+    @property
+    def sharded(self) -> PictureReader | None:
+        """The backbone, where it lies in shards on several processes."""
+        reader = self.model.reader
+        return reader if reader is not None and reader.sharded else None
+
+    def clipped_norm(self) -> Float[Tensor, ""]:
+        """The norm of the gradient, which is no longer than `clip` from now on."""
+        if self.sharded is None:
+            return nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+        return clip_gradients(self.model.parameters(), self.clip, total=self.world.sum)
+
     def learning_rate(self) -> float:
         """Of the first group of parameters, now."""
         return self.optimizer.groups[0].learning_rate * self.optimizer.scale
 
     def check(self) -> None:
         """Raises `ConfigError` where the balancer cannot be used with these parameters."""
+        refuse_unsharded(self.model, self.balancer)
         if complaints := self.balancer.complaints(self.shared):
             raise ConfigError(complaints)
 
@@ -79,6 +94,7 @@ def gradients(
     weights: ClassWeights,
     micro_batch: int,
     *,
+    room: Room | None = None,
     copied: bool,
 ) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
     """Forward and one backward; losses, which attributes were active, and which blocks of logits were touched.
@@ -86,6 +102,11 @@ def gradients(
     Of several processes each goes backward from its part of the losses, and has the sum of the gradients in the end.
     """
     step.shared.forget()  # what an attempt that ran out of memory left behind
+    described = None
+    if step.sharded is not None:  # the heads' batch is small: they need no parts
+        described = Described(step.sharded, features, size=room.size if room else 0, world=step.world)
+        features, micro_batch = described.features, len(features)
+        step.shared.begin_at(features)
     reduced = reduced_in_parts(
         step.model, step.objective, features, targets, weights, size=micro_batch, forget=step.shared.forget
     )
@@ -95,6 +116,8 @@ def gradients(
     require_finite(whole)
     step.optimizer.zero_grad()
     step.said["weights"] = step.balancer.backward(losses, active, step.shared).detach()
+    if described is not None:
+        described.go_back()
     step.world.add_gradients(step.model.parameters())
     return whole, active, step.objective.touched(reduced)
 
@@ -126,7 +149,7 @@ def training_step(
 
     def attempt(size: int) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
         before()
-        return gradients(step, features, targets, weights, size, copied=copied)
+        return gradients(step, features, targets, weights, size, room=room, copied=copied)
 
     for bank in step.banks:
         bank.total = None if copied else step.world.total
@@ -134,7 +157,7 @@ def training_step(
     if step.model.reader is not None:
         step.model.reader.settle()
     if step.clip:
-        require_finite(losses, norm=nn.utils.clip_grad_norm_(step.model.parameters(), step.clip))
+        require_finite(losses, norm=step.clipped_norm())
     step.optimizer.step(touched)
     rate = step.learning_rate()
     step.model.proximal_step(rate, touched[2 * len(losses) :])
@@ -142,6 +165,9 @@ def training_step(
         before()  # the same dropout
         size = (room.size if room else 0) or len(features)
         with torch.no_grad():
+            if step.sharded is not None:
+                at_once = room.size if room else 0
+                features = Described(step.sharded, features, size=at_once, world=step.world).features
             again = reduced_in_parts(step.model, step.objective, features, targets, weights, size=size)
         step.balancer.look_again(pooled(again, step.world, copied=copied).mean()[0], step.shared)
     return losses, active

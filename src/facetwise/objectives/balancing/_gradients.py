@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
 from facetwise.objectives.balancing._shared import PackedHead, Shared, Tap
@@ -79,7 +79,7 @@ def picks(losses: Tensor, places: np.ndarray) -> Tensor:
 
 
 def jacobian(
-    losses: Float[Tensor, " attribute"], places: np.ndarray, parameters: Sequence[nn.Parameter], shared: Shared
+    losses: Float[Tensor, " attribute"], places: np.ndarray, parameters: Sequence[Tensor], shared: Shared
 ) -> Float[Tensor, "task parameter"]:
     """The gradient of each task's loss on the given parameters, as rows, summed over processes."""
     rows = pull(losses, parameters, picks(losses, places))

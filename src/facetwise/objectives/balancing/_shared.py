@@ -58,7 +58,8 @@ class Shared:
         reduce: Reduce | None = None,
         processes: int = 1,
     ) -> None:
-        self.cut, self.all, self.own = list(cut), list(all), list(own)
+        self.cut, self.own = list(cut), list(own)
+        self.all: list[Tensor] = list(all)
         self.reduce, self.processes = reduce, processes
         self.taps: list[Tap] = []
         self.head: PackedHead | None = None
@@ -103,11 +104,16 @@ class Shared:
         """Let go of the last forward pass."""
         self.taps, self.head = [], None
 
+    def begin_at(self, features: Tensor) -> None:
+        """The graph of this step begins at a tensor, not at parameters before it: it is shared like they are."""
+        begins = [features] if features.requires_grad else []
+        self.all = [*begins, *(parameter for parameter in self.all if isinstance(parameter, nn.Parameter))]
+
     def summed(self, tensor: Tensor) -> Tensor:
         """Its sum over all processes."""
         return tensor if self.reduce is None else self.reduce(tensor)
 
-    def parameters(self, over: Over) -> list[nn.Parameter]:
+    def parameters(self, over: Over) -> Sequence[Tensor]:
         """The parameters that gradients are compared on."""
         return {"cut": self.cut, "all": self.all}[over]
 

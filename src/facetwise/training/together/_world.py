@@ -20,12 +20,15 @@ from torch.autograd.function import once_differentiable
 from facetwise.errors import Interrupted, RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.training.together._peers import DONE, Peers
+from facetwise.training.together._shards import is_sharded
 
 __all__ = ["ALONE", "World", "joined", "rank_told"]
 
 # Whoever waits is not lost: rank 0 may evaluate for hours. The dead are found by their heartbeat, not by a clock.
 LONGEST_WAIT = timedelta(days=7)
 _TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+# How gloo and NCCL begin to say that somebody is gone.
+_SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "broken pipe")
 
 
 class World(AbstractContextManager["World"]):
@@ -118,11 +121,23 @@ class World(AbstractContextManager["World"]):
             dist.broadcast(found, src=0)
         return found.numpy().tobytes()
 
+    def of_each(self, content: bytes) -> list[bytes]:
+        """What each rank holds, in the order of the ranks."""
+        if self.size == 1:
+            return [content]
+        lengths = torch.zeros(self.size, dtype=torch.int64)
+        lengths[self.rank] = len(content)
+        lengths = self.sum(lengths)
+        found = torch.zeros(self.size, int(lengths.max()), dtype=torch.uint8)
+        found[self.rank, : len(content)] = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
+        rows = self.sum(found).numpy()
+        return [row[:length].tobytes() for row, length in zip(rows, lengths.tolist(), strict=True)]
+
     def add_gradients(self, parameters: Iterable[nn.Parameter]) -> None:
-        """`.grad` becomes the sum over all ranks; None where it is None on each."""
+        """`.grad` becomes the sum over all ranks; None where it is None on each. Shards have theirs already."""
         if self.size == 1:
             return
-        learned = [parameter for parameter in parameters if parameter.requires_grad]
+        learned = [one for one in parameters if one.requires_grad and not is_sharded(one)]
         for kind in {(parameter.dtype, parameter.device) for parameter in learned}:
             alike = [parameter for parameter in learned if (parameter.dtype, parameter.device) == kind]
             reached = torch.tensor([parameter.grad is not None for parameter in alike]).to(alike[0])
@@ -160,6 +175,21 @@ class World(AbstractContextManager["World"]):
                 f"the processes that train together see the same {what}. Found another on rank {self.rank} of "
                 f"{self.size}. Fix: give every machine the same files under the same names"
             )
+
+    @contextmanager
+    def exchanging(self) -> Generator[None]:
+        """Of work that talks to the others on the way: a lost connection is told as everywhere, any other error is not.
+
+        Raises:
+            RunError: Another process is gone.
+        """
+        try:
+            yield
+        except RuntimeError as error:
+            told = str(error).lower()
+            if self._peers is None or not any(sign in told for sign in _SIGNS_OF_LOSS):
+                raise
+            raise self._peers.lost(error) from error
 
     @contextmanager
     def _exchange(self) -> Generator[None]:
