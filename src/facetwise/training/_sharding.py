@@ -9,7 +9,15 @@ from facetwise.models import FacetModel, depth_units
 from facetwise.objectives import Balancer
 from facetwise.training.together import World, shard
 
-__all__ = ["refuse_unsharded", "shard_backbone"]
+__all__ = ["refuse_unsharded", "shard_backbone", "shards"]
+
+# Whether the backbone is cut; FSDP2 cuts all of it or nothing.
+_CUT = {"none": False, "full": True}
+
+
+def shards(config: Config) -> bool:
+    """Whether a backbone that learns is to be cut into shards."""
+    return _CUT[config.sharding]
 
 
 def shard_backbone(model: FacetModel, config: Config, world: World, *, report: Report) -> None:
@@ -21,7 +29,7 @@ def shard_backbone(model: FacetModel, config: Config, world: World, *, report: R
     Raises:
         ConfigError: Processes that share a GPU.
     """
-    if config.sharding == "none" or model.reader is None:
+    if not shards(config) or model.reader is None:
         return
     if world.size == 1:
         words = "sharding: full cuts the backbone into one part per process. There is one, which holds all of it"
