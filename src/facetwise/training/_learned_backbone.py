@@ -160,7 +160,7 @@ def refuse_untuned(config: Config, *, augment: bool) -> None:
         return
     fix = "finetune the backbone, or leave it away"
     asked = {"augmentation": bool(config.augmentation), "augment": augment, "checkpointing": config.checkpointing,
-             "sharding": config.sharding != "none"}  # fmt: skip
+             "sharding": config.sharding}  # fmt: skip
     complaints = [
         Complaint(place=f"config: {name}", rule="this changes pictures, or a backbone that learns",
                   found="cached features (finetune: none)", fix=fix)

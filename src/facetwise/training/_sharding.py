@@ -21,10 +21,10 @@ def shard_backbone(model: FacetModel, config: Config, world: World, *, report: R
     Raises:
         ConfigError: Processes that share a GPU.
     """
-    if config.sharding == "none" or model.reader is None:
+    if not config.sharding or model.reader is None:
         return
     if world.size == 1:
-        words = "sharding: full cuts the backbone into one part per process. There is one, which holds all of it"
+        words = "sharding cuts the backbone into one part per process. There is one, which holds all of it"
         report(Event("notice", words, data={"code": "sharding"}))
         return
     network = model.reader.describer
@@ -50,6 +50,6 @@ def refuse_unsharded(model: FacetModel, balancer: Balancer) -> None:
         [Complaint(
             place="config: balancing", rule="a backbone in shards has one gradient, not one per attribute",
             found="balancing by gradients of all shared parameters",
-            fix="balancing.over=cut where the balancer has it, one that needs the losses only, or sharding: none",
+            fix="balancing.over=cut where the balancer has it, one that needs the losses only, or sharding: false",
         )]
     )  # fmt: skip
