@@ -52,7 +52,7 @@ def transformer() -> Any:
 def sharded_config(name: str, **options: Any) -> Any:
     from made_tuning import made_config
 
-    given = {"dropout": 0.0, "input_dropout": 0.0, "sharding": "full", **CASES[name.rpartition("/")[2]]}
+    given = {"dropout": 0.0, "input_dropout": 0.0, "sharding": True, **CASES[name.rpartition("/")[2]]}
     return made_config(**{**given, **options})
 
 

@@ -231,7 +231,7 @@ def train(
     # How many threads read pictures, who holds which part of the backbone, who listens: nothing of the result.
     idle = {
         "workers": 0,
-        "sharding": "none",
+        "sharding": False,
         "tracker": Config.model_fields["tracker"].get_default(call_default_factory=True),
     }
     decided = {"config": config_to_yaml(tree.model_copy(update=idle)), **facts}
@@ -239,7 +239,7 @@ def train(
     with joined(report) as world:
         report = world.heard(report)
         world.same("table and options", digest)
-        world.same("sharding", tree.sharding)
+        world.same("sharding", str(tree.sharding))
         if world.most(int(world.leads and not overwrite and is_finished(folder, digest, report=report))):
             run = load(folder)
             if world.leads and not (folder / "report.html").is_file():  # killed while it was written

@@ -1,4 +1,4 @@
-"""`torchrun -m facetwise train ... --finetune all --set sharding=full`: a bundle like any other, a stop, a death."""
+"""`torchrun -m facetwise train ... --finetune all --set sharding=true`: a bundle like any other, a stop, a death."""
 
 import csv
 import json
@@ -16,7 +16,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 HERE = Path(__file__).resolve().parent.parent
-OPTIONS = ["--finetune", "all", "--quiet", "--device", "cpu", "--set", "sharding=full", "--set", "batch_size=12",
+OPTIONS = ["--finetune", "all", "--quiet", "--device", "cpu", "--set", "sharding=true", "--set", "batch_size=12",
            "--set", "trunk.width=8", "--set", "trunk.dropout=0", "--set", "input_dropout=0"]  # fmt: skip
 SHORT, LONG = ["--epochs", "2"], ["--epochs", "20000", "--patience", "20000"]
 NAMED_WITHIN = 60.0

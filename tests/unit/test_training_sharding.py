@@ -158,7 +158,7 @@ def test_parts_are_computed_twice_with_the_same_draws(size: int) -> None:
 
 def test_one_process_holds_all_and_says_so() -> None:
     told: list[Event] = []
-    config = made_config(sharding="full")
+    config = made_config(sharding=True)
     model = made_model(made_schema(), config)
     shard_backbone(model, config, ALONE, report=told.append)
     assert [event.data["code"] for event in told] == ["sharding"]
@@ -185,7 +185,7 @@ def test_a_gradient_per_attribute_is_refused(balancing: dict[str, Any], refused:
         balancer=BALANCERS[one.name](names=names, seed=0, **one.options), clip=1.0,
     )  # fmt: skip
     if refused:
-        with pytest.raises(ConfigError, match=r"config: balancing.*in shards.*sharding: none"):
+        with pytest.raises(ConfigError, match=r"config: balancing.*in shards.*sharding: false"):
             step.check()
     else:
         step.check()
@@ -193,4 +193,4 @@ def test_a_gradient_per_attribute_is_refused(balancing: dict[str, Any], refused:
 
 def test_cached_features_have_no_shards() -> None:
     with pytest.raises(ConfigError, match="config: sharding"):
-        refuse_untuned(made_config(finetune="none", sharding="full"), augment=False)
+        refuse_untuned(made_config(finetune="none", sharding=True), augment=False)

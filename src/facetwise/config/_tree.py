@@ -127,8 +127,8 @@ class Config(_Strict):
     checkpointing: bool = Field(
         False, description="Compute the backbone's blocks twice when fine-tuning, to save memory."
     )
-    sharding: Literal["none", "full"] = Field(
-        "none", description="Under torchrun, each process holds the whole backbone that learns, or its share of it."
+    sharding: bool = Field(
+        False, description="Under torchrun, each process holds its share of the backbone that learns, not all of it."
     )
     augmentation: list[ComponentField] = Field(
         default_factory=list, description="Random changes of the training pictures when fine-tuning, in order."

@@ -20,7 +20,6 @@ from facetwise.training._left_and_right import about_mirrors
 from facetwise.training._part import Part
 from facetwise.training._pictures import Pictures
 from facetwise.training._prepare import Prepared, describe_rows_of
-from facetwise.training._sharding import shards
 from facetwise.training.augmentation import AUGMENTATIONS, Augmenter, chained
 from facetwise.training.finetuning import FINETUNING, Finetuning
 
@@ -161,7 +160,7 @@ def refuse_untuned(config: Config, *, augment: bool) -> None:
         return
     fix = "finetune the backbone, or leave it away"
     asked = {"augmentation": bool(config.augmentation), "augment": augment, "checkpointing": config.checkpointing,
-             "sharding": shards(config)}  # fmt: skip
+             "sharding": config.sharding}  # fmt: skip
     complaints = [
         Complaint(place=f"config: {name}", rule="this changes pictures, or a backbone that learns",
                   found="cached features (finetune: none)", fix=fix)

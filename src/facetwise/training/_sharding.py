@@ -9,15 +9,7 @@ from facetwise.models import FacetModel, depth_units
 from facetwise.objectives import Balancer
 from facetwise.training.together import World, shard
 
-__all__ = ["refuse_unsharded", "shard_backbone", "shards"]
-
-# Whether the backbone is cut; FSDP2 cuts all of it or nothing.
-_CUT = {"none": False, "full": True}
-
-
-def shards(config: Config) -> bool:
-    """Whether a backbone that learns is to be cut into shards."""
-    return _CUT[config.sharding]
+__all__ = ["refuse_unsharded", "shard_backbone"]
 
 
 def shard_backbone(model: FacetModel, config: Config, world: World, *, report: Report) -> None:
@@ -29,10 +21,10 @@ def shard_backbone(model: FacetModel, config: Config, world: World, *, report: R
     Raises:
         ConfigError: Processes that share a GPU.
     """
-    if not shards(config) or model.reader is None:
+    if not config.sharding or model.reader is None:
         return
     if world.size == 1:
-        words = "sharding: full cuts the backbone into one part per process. There is one, which holds all of it"
+        words = "sharding cuts the backbone into one part per process. There is one, which holds all of it"
         report(Event("notice", words, data={"code": "sharding"}))
         return
     network = model.reader.describer
@@ -58,6 +50,6 @@ def refuse_unsharded(model: FacetModel, balancer: Balancer) -> None:
         [Complaint(
             place="config: balancing", rule="a backbone in shards has one gradient, not one per attribute",
             found="balancing by gradients of all shared parameters",
-            fix="balancing.over=cut where the balancer has it, one that needs the losses only, or sharding: none",
+            fix="balancing.over=cut where the balancer has it, one that needs the losses only, or sharding: false",
         )]
     )  # fmt: skip

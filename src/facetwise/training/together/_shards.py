@@ -1,6 +1,7 @@
 """A network whose parameters lie in rows on several processes, each whole only while it computes."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -28,12 +29,21 @@ def shard(network: nn.Module, units: Iterable[nn.Module], *, size: int) -> None:
     whole = {parameter for parameter in network.parameters() if parameter.ndim == 0}
     mesh = init_device_mesh(next(network.parameters()).device.type, (size,))
     for module in (*units, network):
+        module.register_forward_hook(_no_view)  # before FSDP's own, which watches what the module gives
         # Also the outermost one: between two forward passes everything is in shards, wherever one looks.
         fully_shard(module, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
         assert isinstance(module, FSDPModule), "fully_shard changes the class"
         # Gloo has no average, and NCCL's would divide what is a sum here.
         module.set_gradient_divide_factor(1.0)
         module.set_force_sum_reduction_for_comms(True)
+
+
+def _no_view(_: nn.Module, __: Any, given: Any) -> Any:
+    """What a unit gives, as tensors of their own: a view that is changed in place would lose the sign for FSDP to put
+    the unit's parameters together on the way back."""
+    if isinstance(given, Tensor):
+        return given.clone() if given.requires_grad and given._is_view() else given
+    return type(given)(_no_view(_, __, one) for one in given) if type(given) in (tuple, list) else given
 
 
 def is_sharded(tensor: Tensor) -> bool:
