@@ -56,6 +56,7 @@ def test_a_missing_column_names_the_attribute(tmp_path: Path) -> None:
         ("", ": a schema is a mapping"),
         ("<<: 3\n", ":1: .*merg"),
         (GOOD + 'unknown: ["\\ud800"]\n', ":8: unknown: a text can be written"),
+        (GOOD + 'groups: {"\\ud800": [colour]}\n', ":8: groups: a text can be written"),
         (GOOD + 'group: "\\0"\n', ":8: group: a text can be written"),
         (GOOD + "group: 12\n", ":8: group: a name is text"),
     ],

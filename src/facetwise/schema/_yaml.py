@@ -309,7 +309,7 @@ def schema_from_dict(data: Any, *, place: str = "schema", lines: Mapping[str, in
         "category": category,
         "weight": reader.text(data, "weight", ""),
         "box": reader.text(data, "box", ""),
-        "groups": {str(name): reader.texts(groups, name, "groups.") for name in groups},
+        "groups": {reader.written(str(name), "groups"): reader.texts(groups, name, "groups.") for name in groups},
         "rules": reader.rules(data),
         "unknown": reader.texts(data, "unknown", "", DEFAULT_UNKNOWN),
         "not_applicable": reader.texts(data, "not_applicable", "", DEFAULT_NOT_APPLICABLE),
