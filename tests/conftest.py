@@ -3,6 +3,7 @@
 import os
 import random
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -55,3 +56,22 @@ def realdata() -> Path:
     if not REALDATA.is_dir():
         pytest.skip(f"the development photos are not here ({REALDATA}); set FACETWISE_REALDATA")
     return REALDATA
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Torch with one thread, whatever ran before: what is compared in bits is summed in one order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The files of the made table and of its features."""
+    from made_table import write_table
+
+    return write_table(tmp_path_factory.mktemp("made"))

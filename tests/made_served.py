@@ -3,7 +3,7 @@
 import asyncio
 import io
 import threading
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,9 @@ from facetwise.runtime import Model, facts_from, read_contents
 from facetwise.serving import Holder, Limits, Metrics, Served, make_app
 from made_export import made_file
 
-__all__ = ["Slow", "asked", "client_of", "holder_of", "made_file", "picture", "post", "served", "write_model"]
+__all__ = [
+    "Slow", "asked", "client_of", "holder_of", "made_file", "picture", "post", "served", "settled", "write_model",
+]  # fmt: skip
 
 
 @cache
@@ -88,6 +90,15 @@ async def client_of(
     await told.put({"type": "lifespan.shutdown"})
     assert (await heard.get())["type"] == "lifespan.shutdown.complete"
     await life
+
+
+async def settled(condition: Callable[[], Any]) -> None:
+    """Until it is so, for five seconds at most."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come to pass")
 
 
 def asked(pictures: Sequence[bytes], **fields: str) -> dict[str, Any]:

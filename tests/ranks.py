@@ -1,12 +1,12 @@
 """Trains made facets as one of several processes; `together` starts them. Float64, so that 1e-10 means something."""
 
 import os
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+
+from processes import ranks_of
 
 HERE = Path(__file__).resolve().parent
 LEVELS, ITEMS, BATCH, STEPS = [4, 5, 3], 61, 15, 50
@@ -16,17 +16,9 @@ def together(
     out: Path, processes: int, *cases: str, seconds: float = 300.0, script: str = "ranks.py"
 ) -> list[dict[str, np.ndarray]]:
     """The parameters (and losses) that each rank has in the end, by case; or what another script leaves of them."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     out.mkdir()
     path = os.pathsep.join([str(HERE.parent / "src"), str(HERE), os.environ.get("PYTHONPATH", "")])
-    told = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "PYTHONPATH": path}
-    command = [sys.executable, str(HERE / script), str(out), *cases]
-    work = [
-        subprocess.Popen(command, env={**os.environ, **told, "RANK": str(rank), "OMP_NUM_THREADS": "1"})
-        for rank in range(processes)
-    ]
+    work = ranks_of([sys.executable, str(HERE / script), str(out), *cases], processes, {"PYTHONPATH": path})
     try:
         assert [one.wait(timeout=seconds) for one in work] == [0] * processes
     finally:

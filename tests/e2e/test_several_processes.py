@@ -1,21 +1,18 @@
 """`torchrun -m facetwise train`: one run from several processes; a death and a SIGTERM in the middle of it."""
 
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from processes import NAMED_WITHIN, death_of_the_second, epochs_of, ranks_of, wait_for_epochs
+
 PLAIN = ["--set", "input_dropout=0", "--set", "trunk.dropout=0", "--set", "batch_size=16", "--quiet"]
 LONG = [*PLAIN, "--epochs", "20000", "--patience", "20000"]
-# A death has to be named within so many seconds, whatever else the machine does.
-NAMED_WITHIN = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -40,36 +37,8 @@ def _train(table: Path, out: Path, options: list[str]) -> list[str]:
 
 
 def _ranks(table: Path, out: Path, options: list[str]) -> list[subprocess.Popen[str]]:
-    """Two processes that are told what torchrun tells them, so that each exit code can be seen."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    told = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     command = [sys.executable, *_train(table, out, options)]
-    return [
-        subprocess.Popen(
-            command,
-            env=_told(table, RANK=str(rank), **told),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-
-
-def _wait_for_epochs(out: Path, count: int, work: list[subprocess.Popen[str]]) -> None:
-    deadline = time.monotonic() + 240
-    while len(_log(out)) < count:
-        assert time.monotonic() < deadline
-        assert all(one.poll() is None for one in work), [one.communicate()[1] for one in work]
-        time.sleep(0.2)
-
-
-def _log(out: Path) -> list[dict]:
-    path = out / "log.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    return [line for line in lines if "epochs" in line]  # single steps have rows too
+    return ranks_of(command, 2, _told(table), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.mark.slow
@@ -78,7 +47,7 @@ def test_torchrun_trains_one_run(catalogue: Path, tmp_path: Path) -> None:
     together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
     subprocess.run([*together, *_train(catalogue, tmp_path / "two", short)], env=_told(catalogue), check=True)
     subprocess.run([sys.executable, *_train(catalogue, tmp_path / "one", short)], env=_told(catalogue), check=True)
-    two, one = _log(tmp_path / "two"), _log(tmp_path / "one")
+    two, one = epochs_of(tmp_path / "two"), epochs_of(tmp_path / "one")
     assert [line["epoch"] for line in two] == [1, 2]
     for a, b in zip(two, one, strict=True):
         assert a["train_loss"] == pytest.approx(b["train_loss"], abs=1e-4)
@@ -89,19 +58,7 @@ def test_torchrun_trains_one_run(catalogue: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) -> None:
-    work = _ranks(catalogue, tmp_path / "run", LONG)
-    try:
-        _wait_for_epochs(tmp_path / "run", 2, work)
-        began = time.monotonic()
-        work[1].send_signal(signal.SIGKILL)
-        _, said = work[0].communicate(timeout=NAMED_WITHIN)
-        assert time.monotonic() - began < NAMED_WITHIN
-    finally:
-        for one in work:
-            one.kill()
-            one.communicate()
-    assert work[0].returncode == 2, said
-    assert f"rank 1 of 2 (process {work[1].pid} on " in said
+    said = death_of_the_second(_ranks(catalogue, tmp_path / "run", LONG), tmp_path / "run")
     assert "has died" in said
     assert "the same command continues" in said
     assert not list((tmp_path / "run").rglob("*.part"))
@@ -111,7 +68,7 @@ def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) 
 def test_sigterm_stops_all_and_another_number_continues(catalogue: Path, tmp_path: Path) -> None:
     work = _ranks(catalogue, tmp_path / "run", LONG)
     try:
-        _wait_for_epochs(tmp_path / "run", 2, work)
+        wait_for_epochs(tmp_path / "run", 2, work)
         work[1].send_signal(signal.SIGTERM)  # one of them is enough: they agree
         said = [one.communicate(timeout=NAMED_WITHIN)[1] for one in work]
     finally:
@@ -119,16 +76,16 @@ def test_sigterm_stops_all_and_another_number_continues(catalogue: Path, tmp_pat
             one.kill()
     assert [one.returncode for one in work] == [143, 143], said
     assert "saved in" in said[0]
-    before = len(_log(tmp_path / "run"))
+    before = len(epochs_of(tmp_path / "run"))
     again = subprocess.Popen(
         [sys.executable, *_train(catalogue, tmp_path / "run", LONG)], env=_told(catalogue), stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     try:
-        _wait_for_epochs(tmp_path / "run", before + 2, [again])
+        wait_for_epochs(tmp_path / "run", before + 2, [again])
         again.send_signal(signal.SIGTERM)
         again.communicate(timeout=NAMED_WITHIN)
     finally:
         again.kill()
     assert again.returncode == 143
-    assert [line["epoch"] for line in _log(tmp_path / "run")][: before + 2] == list(range(1, before + 3))
+    assert [line["epoch"] for line in epochs_of(tmp_path / "run")][: before + 2] == list(range(1, before + 3))

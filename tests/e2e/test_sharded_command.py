@@ -1,13 +1,10 @@
 """`torchrun -m facetwise train ... --finetune all --set sharding=true`: a bundle like any other, a stop, a death."""
 
 import csv
-import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +12,12 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
+from processes import NAMED_WITHIN, death_of_the_second, endings, epochs_of, ranks_of, wait_for_epochs
+
 HERE = Path(__file__).resolve().parent.parent
 OPTIONS = ["--finetune", "all", "--quiet", "--device", "cpu", "--set", "sharding=true", "--set", "batch_size=12",
            "--set", "trunk.width=8", "--set", "trunk.dropout=0", "--set", "input_dropout=0"]  # fmt: skip
 SHORT, LONG = ["--epochs", "2"], ["--epochs", "20000", "--patience", "20000"]
-NAMED_WITHIN = 60.0
 
 pytestmark = pytest.mark.slow
 
@@ -41,50 +39,21 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _ranks(table: Path, out: Path, options: list[str], processes: int) -> list[subprocess.Popen[str]]:
-    """Told what torchrun tells them, so that each exit code can be seen."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     path = os.pathsep.join([str(HERE.parent / "src"), str(HERE)])
-    told = {**os.environ, "PYTHONPATH": path, "FACETWISE_CACHE": str(table.parent / "cache"), "OMP_NUM_THREADS": "1"}
-    several = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    told = {"PYTHONPATH": path, "FACETWISE_CACHE": str(table.parent / "cache")}
     command = [sys.executable, str(HERE / "sharded_command.py"), "train", str(table), "--images", str(table.parent)]
     command += ["--out", str(out), *OPTIONS, *options]
-    return [
-        subprocess.Popen(
-            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-            env={**told, **(several if processes > 1 else {}), "RANK": str(rank)},
-        )
-        for rank in range(processes)
-    ]  # fmt: skip
-
-
-def _ended(work: list[subprocess.Popen[str]], seconds: float = 240.0) -> list[tuple[int, str]]:
-    try:
-        return [(one.returncode, said) for one in work for said in [one.communicate(timeout=seconds)[1]]]
-    finally:
-        for one in work:
-            one.kill()
+    return ranks_of(command, processes, told, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 def _epochs(out: Path) -> list[int]:
-    path = out / "log.jsonl"
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []
-    return [line["epoch"] for line in lines if "epochs" in line]
-
-
-def _wait_for_epochs(out: Path, count: int, work: list[subprocess.Popen[str]]) -> None:
-    deadline = time.monotonic() + 240
-    while len(_epochs(out)) < count:
-        assert time.monotonic() < deadline
-        assert all(one.poll() is None for one in work), [one.communicate()[1] for one in work]
-        time.sleep(0.2)
+    return [line["epoch"] for line in epochs_of(out)]
 
 
 def test_the_bundle_is_that_of_one_process(table: Path, tmp_path: Path) -> None:
     """The same bytes up to the first number, and the same numbers up to rounding."""
     for processes in (1, 2):
-        for code, said in _ended(_ranks(table, tmp_path / str(processes), SHORT, processes)):
+        for code, said in endings(_ranks(table, tmp_path / str(processes), SHORT, processes)):
             assert code == 0, said
     one, two = tmp_path / "1" / "bundle", tmp_path / "2" / "bundle"
     assert sorted(path.name for path in one.iterdir()) == sorted(path.name for path in two.iterdir())
@@ -96,7 +65,7 @@ def test_the_bundle_is_that_of_one_process(table: Path, tmp_path: Path) -> None:
         for tensor, array in theirs.items():
             np.testing.assert_allclose(ours[tensor], array, rtol=1e-4, atol=1e-5, err_msg=tensor)
     written = (two / "bundle.json").stat().st_mtime_ns
-    again = _ended(_ranks(table, tmp_path / "2", SHORT, 2))
+    again = endings(_ranks(table, tmp_path / "2", SHORT, 2))
     assert [code for code, _ in again] == [0, 0]
     assert (two / "bundle.json").stat().st_mtime_ns == written, "a finished run is left alone"
 
@@ -104,10 +73,10 @@ def test_the_bundle_is_that_of_one_process(table: Path, tmp_path: Path) -> None:
 def test_sigterm_saves_all_shards_and_one_process_continues(table: Path, tmp_path: Path) -> None:
     work = _ranks(table, tmp_path / "run", LONG, 2)
     try:
-        _wait_for_epochs(tmp_path / "run", 2, work)
+        wait_for_epochs(tmp_path / "run", 2, work)
         work[1].send_signal(signal.SIGTERM)  # one of them is enough: they agree
     finally:
-        ended = _ended(work, NAMED_WITHIN) if len(_epochs(tmp_path / "run")) >= 2 else _ended(work, 1.0)
+        ended = endings(work, NAMED_WITHIN) if len(_epochs(tmp_path / "run")) >= 2 else endings(work, 1.0)
     assert [code for code, _ in ended] == [143, 143], ended
     files = sorted(path.name.split("-")[0] for path in (tmp_path / "run/checkpoints/last").glob("*.safetensors"))
     assert files == ["model", "model.0", "model.1", "state", "state.0", "state.1"]
@@ -115,10 +84,10 @@ def test_sigterm_saves_all_shards_and_one_process_continues(table: Path, tmp_pat
     before = len(_epochs(tmp_path / "run"))
     work = _ranks(table, tmp_path / "run", LONG, 1)
     try:
-        _wait_for_epochs(tmp_path / "run", before + 2, work)
+        wait_for_epochs(tmp_path / "run", before + 2, work)
         work[0].send_signal(signal.SIGTERM)
     finally:
-        ended = _ended(work, NAMED_WITHIN)
+        ended = endings(work, NAMED_WITHIN)
     assert ended[0][0] == 143, ended
     assert _epochs(tmp_path / "run")[: before + 2] == list(range(1, before + 3))
     kept = {path.name.split("-")[0] for path in (tmp_path / "run/checkpoints/last").glob("*.safetensors")}
@@ -127,26 +96,14 @@ def test_sigterm_saves_all_shards_and_one_process_continues(table: Path, tmp_pat
 
 def test_a_death_is_named_and_the_others_continue(table: Path, tmp_path: Path) -> None:
     """Wherever it happens: the ranks talk to each other within the backbone too."""
-    work = _ranks(table, tmp_path / "run", LONG, 2)
-    try:
-        _wait_for_epochs(tmp_path / "run", 2, work)
-        began = time.monotonic()
-        work[1].send_signal(signal.SIGKILL)
-        _, said = work[0].communicate(timeout=NAMED_WITHIN)
-        assert time.monotonic() - began < NAMED_WITHIN
-    finally:
-        for one in work:
-            one.kill()
-            one.communicate()
-    assert work[0].returncode == 2, said
+    said = death_of_the_second(_ranks(table, tmp_path / "run", LONG, 2), tmp_path / "run")
     assert "Traceback" not in said
-    assert f"rank 1 of 2 (process {work[1].pid} on " in said
     before = len(_epochs(tmp_path / "run"))
     again = _ranks(table, tmp_path / "run", LONG, 2)
     try:
-        _wait_for_epochs(tmp_path / "run", before + 1, again)
+        wait_for_epochs(tmp_path / "run", before + 1, again)
         again[0].send_signal(signal.SIGTERM)
     finally:
-        ended = _ended(again, NAMED_WITHIN)
+        ended = endings(again, NAMED_WITHIN)
     assert [code for code, _ in ended] == [143, 143], ended
     assert _epochs(tmp_path / "run")[: before + 1] == list(range(1, before + 2))

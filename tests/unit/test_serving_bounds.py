@@ -12,18 +12,10 @@ import pytest
 
 from facetwise.errors import UserError
 from facetwise.serving import Limits, Metrics, check_exposure, make_app
-from made_served import Slow, asked, client_of, holder_of, picture, post, served
+from made_served import Slow, asked, client_of, holder_of, picture, post, served, settled
 
 ONE = picture(1)
 SMALL = Limits(threads=1, batch=1, queue=3, deadline=0.5, upload=20_000, held=100_000, pictures=2, patience=0.4)
-
-
-async def _settled(condition: Any) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come to pass")
 
 
 def test_a_full_queue_answers_429_at_once_and_recovers() -> None:
@@ -32,7 +24,7 @@ def test_a_full_queue_answers_429_at_once_and_recovers() -> None:
     async def ask() -> None:
         async with client_of(holder_of(served(model)), limits=limits) as client:
             running = asyncio.create_task(post(client, [ONE]))
-            await _settled(lambda: model.batches == [1])
+            await settled(lambda: model.batches == [1])
             waiting = [asyncio.create_task(post(client, [ONE])) for _ in range(3)]
             await asyncio.sleep(0.05)
             began = time.perf_counter()
@@ -54,7 +46,7 @@ def test_a_request_is_accepted_whole_or_not_at_all() -> None:
     async def ask() -> None:
         async with client_of(holder_of(served(model)), limits=limits) as client:
             running = asyncio.create_task(post(client, [ONE]))
-            await _settled(lambda: model.batches == [1])
+            await settled(lambda: model.batches == [1])
             waiting = asyncio.create_task(post(client, [ONE, ONE]))
             await asyncio.sleep(0.05)
             assert (await post(client, [ONE, ONE])).status_code == 429
@@ -81,7 +73,7 @@ def test_who_is_not_answered_in_time_is_told_so() -> None:
             assert (await first).status_code == 503
             assert "facetwise_queue_pictures 0\n" in (await client.get("/metrics")).text
             model.go.set()
-            await _settled(lambda: model.batches == [1])
+            await settled(lambda: model.batches == [1])
             assert (await post(client, [ONE])).status_code == 200
         assert model.batches == [1, 1], "what nobody waited for was never begun"
 
@@ -96,7 +88,7 @@ def test_who_goes_away_frees_the_place() -> None:
         async with client_of(holder_of(served(model)), limits=Limits(threads=1, batch=1), metrics=metrics) as client:
             app = client._transport.app  # ty: ignore[unresolved-attribute]
             running = asyncio.create_task(post(client, [ONE]))
-            await _settled(lambda: model.batches == [1])
+            await settled(lambda: model.batches == [1])
             gone = asyncio.Event()
             request = client.build_request("POST", "/v1/predict", **asked([ONE, ONE]))
             body = await request.aread()
@@ -238,7 +230,7 @@ def test_uploads_together_have_a_bound() -> None:
     async def ask() -> None:
         async with client_of(holder_of(served(model)), limits=limits) as client:
             first = asyncio.create_task(post(client, [ONE] * 8))
-            await _settled(lambda: model.batches)
+            await settled(lambda: model.batches)
             answer = await post(client, [ONE] * 6)
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "memory")
             assert "retry-after" in answer.headers

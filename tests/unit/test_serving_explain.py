@@ -14,7 +14,7 @@ from PIL import Image
 from facetwise.decisions import CELLS, passes_for, regions_from
 from facetwise.images import fitted_part
 from facetwise.serving import Limits, Metrics
-from made_served import Slow, client_of, holder_of, picture, served
+from made_served import Slow, client_of, holder_of, picture, served, settled
 
 ONE = picture(1)
 
@@ -26,14 +26,6 @@ def _columns() -> list[str]:
 async def _explain(client: httpx.AsyncClient, data: bytes = ONE, **fields: Any) -> httpx.Response:
     told = {"attributes": json.dumps(_columns()), **fields}
     return await client.post("/v1/explain", files={"image": ("one.png", data)}, data=told)
-
-
-async def _settled(condition: Any) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it did not come to pass")
 
 
 def _asked(limits: Limits | None = None, **fields: Any) -> httpx.Response:
@@ -127,7 +119,7 @@ def test_a_full_queue_is_told_and_answers_go_on() -> None:
     async def ask() -> None:
         async with client_of(holder_of(served(model)), limits=limits, metrics=metrics) as client:
             running = asyncio.create_task(_explain(client))
-            await _settled(lambda: model.batches)
+            await settled(lambda: model.batches)
             waiting = [asyncio.create_task(_explain(client)) for _ in range(2)]
             await asyncio.sleep(0.05)
             refused = await _explain(client)
@@ -135,7 +127,7 @@ def test_a_full_queue_is_told_and_answers_go_on() -> None:
             assert int(refused.headers["retry-after"]) >= 1
             # Whoever wants an answer is not behind them: the queue of answers is another one.
             answer = asyncio.create_task(client.post("/v1/predict", files=[("images", ("a.png", ONE))]))
-            await _settled(lambda: len(model.batches) == 2)
+            await settled(lambda: len(model.batches) == 2)
             model.go.set()
             assert (await answer).status_code == 200
             assert [each.status_code for each in await asyncio.gather(running, *waiting)] == [200] * 3

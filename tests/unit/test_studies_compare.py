@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from facetwise import studies
 from facetwise.errors import ConfigError, Interrupted, RunError, UserError
@@ -17,32 +16,15 @@ from facetwise.events import Event
 from facetwise.studies import Comparison, comparison_csv, comparison_page, variants_of
 from facetwise.studies._variants import split_values
 from facetwise.training import Stopping
-from made_table import TINY, write_table
+from made_studies import compared
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_table(tmp_path_factory.mktemp("made"))
-
-
-def _compare(made: tuple[Path, Path], out: Path, **options: Any) -> Comparison:
-    options = {"vary": ["balancing=equal,uncertainty"], "seeds": 2, **options}
-    settings = [*TINY, *options.pop("settings", ())]
-    return studies.compare(made[0], features=made[1], out=out, settings=settings, **options)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def whole(made: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Comparison]:
     out = tmp_path_factory.mktemp("studies") / "first"
-    return out, _compare(made, out)
+    return out, compared(made, out)
 
 
 def _names(**options: Any) -> list[str]:
@@ -134,10 +116,10 @@ def test_it_is_the_same_again_and_continues(
     asked: list[int] = []
     stop = Stopping(lambda: stop.ask(15) if len(list((tmp_path / "x" / "cells").glob("*.json"))) == 2 else None)
     with pytest.raises(Interrupted, match="2 of 4 trainings are kept"):
-        _compare(made, tmp_path / "x", stop=stop)
+        compared(made, tmp_path / "x", stop=stop)
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "x" / "cells").iterdir()}
     events: list[Event] = []
-    again = _compare(made, tmp_path / "x", report=events.append)
+    again = compared(made, tmp_path / "x", report=events.append)
     assert not asked
     assert "2 of 4 trainings are there already" in [event.message for event in events]
     assert {name: (tmp_path / "x" / "cells" / name).stat().st_mtime_ns for name in kept} == kept
@@ -149,7 +131,7 @@ def test_more_seeds_and_variants_go_on_from_what_is_there(
 ) -> None:
     out, before = whole
     events: list[Event] = []
-    found = _compare(made, out, vary=["balancing=equal,uncertainty,dwa"], report=events.append)
+    found = compared(made, out, vary=["balancing=equal,uncertainty,dwa"], report=events.append)
     assert "4 of 6 trainings are there already" in [event.message for event in events]
     assert found.variants[1].scores == before.variants[1].scores
     assert found.comparisons == 2
@@ -157,10 +139,10 @@ def test_more_seeds_and_variants_go_on_from_what_is_there(
 
 
 def test_a_damaged_cell_is_trained_again(made: tuple[Path, Path], tmp_path: Path) -> None:
-    first = _compare(made, tmp_path / "x", seeds=1)
+    first = compared(made, tmp_path / "x", seeds=1)
     path = min((tmp_path / "x" / "cells").iterdir())
     path.write_text(path.read_text(encoding="utf-8")[:100], encoding="utf-8")
-    assert [one.scores for one in _compare(made, tmp_path / "x", seeds=1).variants] == [
+    assert [one.scores for one in compared(made, tmp_path / "x", seeds=1).variants] == [
         one.scores for one in first.variants
     ]
 
@@ -168,7 +150,7 @@ def test_a_damaged_cell_is_trained_again(made: tuple[Path, Path], tmp_path: Path
 def test_identical_variants_do_not_differ(made: tuple[Path, Path], tmp_path: Path) -> None:
     path = tmp_path / "v.yaml"
     path.write_text("one: {}\nother: {}\nthird: {weight_decay: 0.050000000001}\n", encoding="utf-8")
-    found = _compare(made, tmp_path / "x", vary=(), variants=path, seeds=3)
+    found = compared(made, tmp_path / "x", vary=(), variants=path, seeds=3)
     one = found.variants[1]
     assert (one.difference, one.interval, one.p, one.verdict) == (0.0, (0.0, 0.0), 1.0, "no significant difference")
     assert one.right_interval == (0.0, 0.0)
@@ -178,7 +160,7 @@ def test_identical_variants_do_not_differ(made: tuple[Path, Path], tmp_path: Pat
 
 
 def test_one_seed_says_nothing(made: tuple[Path, Path], tmp_path: Path) -> None:
-    found = _compare(made, tmp_path / "x", seeds=1)
+    found = compared(made, tmp_path / "x", seeds=1)
     assert found.variants[1].verdict == "one seed"
     assert found.variants[1].interval is None
 
@@ -188,10 +170,10 @@ def test_a_difference_that_is_there_is_found(made: tuple[Path, Path], tmp_path: 
         "vary": ["learning_rate=0.03,1e-9"], "seeds": 5, "metric": "colour.accuracy + size.accuracy",
         "settings": ["epochs=8", "neighbours=false"],  # they alone would know the answer
     }  # fmt: skip
-    found = _compare(made, tmp_path / "x", **asked)
+    found = compared(made, tmp_path / "x", **asked)
     assert found.variants[1].verdict == "worse"
     assert found.variants[1].right_interval[1] < 0
-    turned = _compare(made, tmp_path / "x", **asked, baseline="learning_rate=1e-9")
+    turned = compared(made, tmp_path / "x", **asked, baseline="learning_rate=1e-9")
     assert turned.variants[0].verdict == "better"
     assert turned.variants[1].verdict == "baseline"
     assert turned.variants[0].difference == pytest.approx(-found.variants[1].difference)
@@ -199,7 +181,7 @@ def test_a_difference_that_is_there_is_found(made: tuple[Path, Path], tmp_path: 
 
 def test_what_cannot_be_trained_does_not_stop_the_others(made: tuple[Path, Path], tmp_path: Path) -> None:
     # A Gramian balancer needs shared parameters, and a linear trunk has none.
-    found = _compare(made, tmp_path / "x", vary=["balancing=equal,mgda"], settings=["trunk={name: linear}"], seeds=1)
+    found = compared(made, tmp_path / "x", vary=["balancing=equal,mgda"], settings=["trunk={name: linear}"], seeds=1)
     assert [one.verdict for one in found.variants] == ["baseline", "not trained"]
     assert found.variants[1].errors
     assert found.variants[1].errors[0] in comparison_page(found).replace("&#x27;", "'").replace("&quot;", '"')
@@ -207,11 +189,11 @@ def test_what_cannot_be_trained_does_not_stop_the_others(made: tuple[Path, Path]
 
 def test_mistakes_come_before_any_training(made: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this is a variant"):
-        _compare(made, tmp_path / "x", baseline="equal")
+        compared(made, tmp_path / "x", baseline="equal")
     with pytest.raises(ConfigError, match="'color'"):
-        _compare(made, tmp_path / "x", vary=["losses_of.color=focal,ldam"])
+        compared(made, tmp_path / "x", vary=["losses_of.color=focal,ldam"])
     with pytest.raises(ConfigError, match="score 'accuracyy'"):
-        _compare(made, tmp_path / "x", metric="accuracyy")
+        compared(made, tmp_path / "x", metric="accuracyy")
     assert not list(tmp_path.glob("x/cells/*"))
 
 
@@ -219,7 +201,7 @@ def test_a_folder_of_something_else_is_left_alone(made: tuple[Path, Path], tmp_p
     (tmp_path / "x").mkdir()
     (tmp_path / "x" / "thesis.tex").write_text("mine", encoding="utf-8")
     with pytest.raises(RunError, match="no comparison"):
-        _compare(made, tmp_path / "x", overwrite=True)
+        compared(made, tmp_path / "x", overwrite=True)
     assert [path.name for path in (tmp_path / "x").iterdir()] == ["thesis.tex"]
 
 
@@ -262,7 +244,7 @@ def test_two_processes_train_what_one_does(
     made: tuple[Path, Path], whole: tuple[Path, Comparison], tmp_path: Path
 ) -> None:
     events: list[Event] = []
-    found = _compare(made, tmp_path / "out", jobs=2, report=events.append)
+    found = compared(made, tmp_path / "out", jobs=2, report=events.append)
     mine, known = _told(tmp_path / "out"), _told(whole[0])
     assert len(mine) == 4
     assert mine == {name: known[name] for name in mine}, "the same threads for each training give the same bits"
@@ -279,16 +261,16 @@ def test_a_stop_ends_the_processes_and_keeps_what_is_done(made: tuple[Path, Path
             stop.asked = 15
 
     with pytest.raises(Interrupted, match="are kept") as caught, stop.deferred():
-        _compare(made, out, jobs=2, seeds=6, report=after_one, stop=stop)
+        compared(made, out, jobs=2, seeds=6, report=after_one, stop=stop)
     assert caught.value.code == 143
     there = len(_told(out))
     assert 1 <= there < 12
     assert multiprocessing.active_children() == []
     events: list[Event] = []
-    _compare(made, out, seeds=1, report=events.append)
+    compared(made, out, seeds=1, report=events.append)
     assert any("are there already" in event.message for event in events)
 
 
 def test_a_process_needs_a_whole_number(made: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--jobs 2"):
-        _compare(made, tmp_path / "out", jobs=0)
+        compared(made, tmp_path / "out", jobs=0)

@@ -10,30 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from facetwise import studies
 from facetwise.errors import Interrupted, UserError
 from facetwise.events import Event
 from facetwise.features import Crew, joined_cluster
-from facetwise.studies import Comparison
 from facetwise.training import Stopping
-from made_table import TINY, write_table
+from made_studies import compared
+from made_table import TINY
 
 FOREIGN = "10.0.0.1:6379"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_table(tmp_path_factory.mktemp("made"))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +36,6 @@ def ray() -> Iterator[Any]:
     signal.signal(signal.SIGTERM, handler)
     yield package
     package.shutdown()
-
-
-def _compare(made: tuple[Path, Path], out: Path, **options: Any) -> Comparison:
-    options = {"vary": ["balancing=equal,uncertainty"], "seeds": 2, **options}
-    settings = [*TINY, *options.pop("settings", ())]
-    return studies.compare(made[0], features=made[1], out=out, settings=settings, **options)
 
 
 def _cells(out: Path) -> dict[str, dict[str, Any]]:
@@ -83,6 +66,14 @@ def _actors(title: str) -> list[int]:
     return [pid for pid in found if is_ours(pid)]
 
 
+def _wait_for_their_end() -> None:
+    """Ray kills in its own time: an actor that was begun a moment before is found later than those at work."""
+    until = time.monotonic() + 30
+    while _actors("ray::Trainer") and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not _actors("ray::Trainer")
+
+
 def _is_training(event: Event) -> bool:
     return event.kind == "progress" and event.message == "trainings"
 
@@ -102,7 +93,7 @@ def test_who_may_be_asked(
 ) -> None:
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     with pytest.raises(UserError, match=part):
-        _compare(made, tmp_path / "out", **options)
+        compared(made, tmp_path / "out", **options)
     with pytest.raises(UserError, match=part):
         studies.sweep(made[0], features=made[1], out=tmp_path / "out", search=["batch_size=16,32"], **options)
     assert not (tmp_path / "out").exists()
@@ -114,7 +105,7 @@ def test_a_worker_dies_in_the_middle_and_the_numbers_are_those_of_one_process(
     ray: Any, made: tuple[Path, Path], tmp_path: Path
 ) -> None:
     longer = {"seeds": 3, "settings": ("epochs=40",)}
-    whole = _compare(made, tmp_path / "whole", **longer)
+    whole = compared(made, tmp_path / "whole", **longer)
     events: list[Event] = []
     killed: list[int] = []
     at: dict[str, int] = {}
@@ -130,7 +121,7 @@ def test_a_worker_dies_in_the_middle_and_the_numbers_are_those_of_one_process(
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    found = _compare(made, tmp_path / "ray", jobs=2, engine="ray", report=events.append, **longer)
+    found = compared(made, tmp_path / "ray", jobs=2, engine="ray", report=events.append, **longer)
     killer.join(timeout=10)
     assert killed
     assert [event.message for event in events if "is done again" in event.message]
@@ -139,7 +130,7 @@ def test_a_worker_dies_in_the_middle_and_the_numbers_are_those_of_one_process(
     assert [one.mean for one in found.variants] == [one.mean for one in whole.variants]
     # What was done is not touched by a death.
     assert at.items() <= {p.name: p.stat().st_mtime_ns for p in (tmp_path / "ray" / "cells").glob("*.json")}.items()
-    assert not _actors("ray::Trainer")
+    _wait_for_their_end()
     assert not list((tmp_path / "ray").glob("*.part"))
 
 
@@ -153,15 +144,12 @@ def test_a_stop_ends_the_actors_and_local_jobs_go_on(ray: Any, made: tuple[Path,
             stop.asked = 15
 
     with pytest.raises(Interrupted, match="are kept") as caught, stop.deferred():
-        _compare(made, out, jobs=2, engine="ray", seeds=5, report=after_one, stop=stop)
+        compared(made, out, jobs=2, engine="ray", seeds=5, report=after_one, stop=stop)
     assert caught.value.code == 143
     there = _cells(out)
     assert 1 <= len(there) < 10
-    until = time.monotonic() + 10
-    while _actors("ray::Trainer") and time.monotonic() < until:
-        time.sleep(0.05)
-    assert not _actors("ray::Trainer")
-    found = _compare(made, out, seeds=5)
+    _wait_for_their_end()
+    found = compared(made, out, seeds=5)
     assert {name: cell for name, cell in _cells(out).items() if name in there} == there
     assert len(found.seeds) == 5
 

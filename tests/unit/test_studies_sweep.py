@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from facetwise import studies
 from facetwise.config import load_config
@@ -14,20 +13,9 @@ from facetwise.events import Event, silent
 from facetwise.studies import Dimension, Sweep, dimension_of, space_of
 from facetwise.studies._sweep_together import hopeless_below
 from facetwise.training import Stopping, prepare, read_structure, run_trial
-from made_table import TINY, write_table
+from made_table import TINY
 
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_table(tmp_path_factory.mktemp("made"))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 SEARCH = ("learning_rate=log:1e-4..1e-1", "batch_size=16,32", "trunk.width=4..12")

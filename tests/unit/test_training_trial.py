@@ -13,22 +13,12 @@ from facetwise.events import silent
 from facetwise.inference import Predictor, logits_of
 from facetwise.training import Prepared, check_losses_of, prepare, read_structure, run_trial
 from facetwise.training._assemble import assemble
-from made_table import TINY, write_table
+from made_table import TINY
 
 ADAPTERS = "adapters=[gate, {name: shared, width: 6, dropout: 0.1}]"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread() -> object:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    return write_table(tmp_path_factory.mktemp("made"))
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _prepared(made: tuple[Path, Path], *settings: str) -> Prepared:

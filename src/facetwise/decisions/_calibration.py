@@ -40,11 +40,11 @@ class Calibration:
     Args:
         temperatures: Per id of a categorical or ordinal attribute its temperature; of one with a parent it is that of
             P(class | class of the parent).
-        tops: Per id of a categorical attribute with neither parent nor child the slope and offset of the log-odds of
-            its most probable class, after the temperature.
         labels: Per id of a binary (one) or multilabel attribute (one per class) the slope and offset of the log-odds,
             or the corners of a rising curve, or None: keep the scores.
         applies: Per id the slope and offset of the log-odds that the attribute applies.
+        tops: Per id of a categorical attribute with neither parent nor child the slope and offset of the log-odds of
+            its most probable class, after the temperature.
     """
 
     temperatures: Mapping[str, float] = field(default_factory=dict)

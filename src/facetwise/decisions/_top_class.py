@@ -18,12 +18,8 @@ def odds_of_top(chances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
     Args:
         chances: (row, class), rows sum to 1 or to 0.
     """
-    top, rows = chances.argmax(axis=1), np.arange(len(chances))
-    chance = chances[rows, top].astype(np.float64)
-    others = chances.astype(np.float64)
-    others[rows, top] = 0.0
-    there = chance > 0  # of a row of zeros nothing is said
-    return top, chance, log_odds(np.where(there, others.sum(axis=1), 1.0), np.where(there, chance, 1.0))
+    top, chance, others = _apart(chances)
+    return top, chance, _odds(chance, others.sum(axis=1))
 
 
 def straighten_top(chances: np.ndarray, slope: float, offset: float) -> np.ndarray:
@@ -44,13 +40,26 @@ def straighten_top(chances: np.ndarray, slope: float, offset: float) -> np.ndarr
     >>> straighten_top(np.array([[0.5, 0.3, 0.2], [1.0, 0.0, 0.0]]), 2.0, 1.0).round(3).tolist()
     [[0.731, 0.161, 0.108], [1.0, 0.0, 0.0]]
     """
-    top, _, odds = odds_of_top(chances)
-    found, rows = chances.astype(np.float64), np.arange(len(chances))
-    found[rows, top] = 0.0
+    top, certain, found = _apart(chances)
     rest, second = found.sum(axis=1), found.max(axis=1, initial=0.0)
+    odds = _odds(certain, rest)
     open_ = (rest > 0) & np.isfinite(odds)
     least = np.divide(second, rest + second, out=np.zeros(len(found)), where=open_) * AHEAD
     chance = np.maximum(apply_sigmoid(odds, slope, offset), least)
     found *= np.divide(1.0 - chance, rest, out=np.ones(len(found)), where=open_)[:, None]
-    found[rows, top] = np.where(open_, chance, chances[rows, top])
+    found[np.arange(len(found)), top] = np.where(open_, chance, certain)
     return found
+
+
+def _apart(chances: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of every row the place of its most probable class, its chance, and all chances with that one set to 0."""
+    top, rows = chances.argmax(axis=1), np.arange(len(chances))
+    others = chances.astype(np.float64)
+    chance = others[rows, top]
+    others[rows, top] = 0.0
+    return top, chance, others
+
+
+def _odds(chance: np.ndarray, rest: np.ndarray) -> np.ndarray:
+    there = chance > 0  # of a row of zeros nothing is said
+    return log_odds(np.where(there, rest, 1.0), np.where(there, chance, 1.0))

@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from facetwise.errors import SchemaError, nearest
 from facetwise.schema._attribute import Attribute, Kind
 from facetwise.schema._check import complaints_about
 from facetwise.schema._layout import Layout, build_layout
 from facetwise.schema._rule import Rule, about_rules
-
-if TYPE_CHECKING:
-    import numpy as np
 
 __all__ = ["Schema"]
 
@@ -89,7 +87,6 @@ class Schema:
     @cached_property
     def explained(self) -> "np.ndarray":
         """(category, attribute) float64: 1 applies, 0 does not, NaN not known; without a category one row of ones."""
-        import numpy as np
 
         category = self.category_attribute
         if category is None:

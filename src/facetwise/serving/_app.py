@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
@@ -30,6 +30,7 @@ from facetwise.serving._served import Holder, Served
 
 __all__ = ["make_app"]
 
+Read = TypeVar("Read")
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
 # Nobody is there to read it; the log calls it what nginx calls it.
 _GONE = 499
@@ -161,13 +162,9 @@ def _add_predict(
         openapi_extra=_body(app, _form(limits.most_pictures), messages.Ask), summary="Answer about some pictures",
     )  # fmt: skip
     async def predict(request: Request) -> Response:
-        if not holder.ready:
-            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
-        served = holder.current
-        try:
-            asked = await read_request(request, served, limits)
-        except ClientDisconnect:
-            metrics.count("facetwise_cancelled_total")
+        served = _served(holder)
+        asked = await _read(read_request(request, served, limits), metrics)
+        if asked is None:
             return Response(status_code=_GONE)
         request.state.told = {"pictures": len(asked.pieces)}
         futures = batcher.submit(asked.pieces, key=served)
@@ -186,14 +183,11 @@ def _add_explain(
         summary="Where the answers about a picture come from",
     )  # fmt: skip
     async def explain(request: Request) -> Response:
-        if not holder.ready:
-            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
-        served = holder.current
-        try:
-            name, question = await read_question(request, served, limits)
-        except ClientDisconnect:
-            metrics.count("facetwise_cancelled_total")
+        served = _served(holder)
+        read = await _read(read_question(request, served, limits), metrics)
+        if read is None:
             return Response(status_code=_GONE)
+        name, question = read
         request.state.told = {"pictures": 1, "passes": passes_for(CELLS)}
         futures = explainer.submit([question], key=served)
         try:
@@ -207,9 +201,27 @@ def _add_explain(
             status = 413 if issue["reason"] == "too_large" else 422
             rows = [{"image": name, "issue": issue, "cells": None}]
             return _refused(request, RefusedError(status, "pictures", "the picture could not be read"), rows=rows)
-        told = {"request_id": request.state.request_id, "model": served.digest, "image": name, **told}
-        text = json.dumps(told, ensure_ascii=False, allow_nan=False)
-        return Response(text.encode("utf-8", "surrogatepass"), media_type="application/json")
+        return _document(request, served, {"image": name, **told})
+
+
+def _served(holder: Holder) -> Served:
+    """The model that answers.
+
+    Raises:
+        RefusedError: 503, there is none yet, or none any more.
+    """
+    if not holder.ready:
+        raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
+    return holder.current
+
+
+async def _read(asking: Awaitable[Read], metrics: Metrics) -> Read | None:
+    """What is asked; None where the client went away before it had said it."""
+    try:
+        return await asking
+    except ClientDisconnect:
+        metrics.count("facetwise_cancelled_total")
+        return None
 
 
 def _body(app: FastAPI, form: dict[str, Any], whole: type[BaseModel]) -> dict[str, Any]:
@@ -268,7 +280,12 @@ def _answered(request: Request, served: Served, asked: Asked, rows: list[dict[st
     if None not in reasons:
         status = 413 if reasons == {"too_large"} else 422
         return _refused(request, RefusedError(status, "pictures", "no picture could be read"), rows=told)
-    document = {"request_id": request.state.request_id, "model": served.digest, "rows": told}
+    return _document(request, served, {"rows": told})
+
+
+def _document(request: Request, served: Served, told: dict[str, Any]) -> Response:
+    """An answer; a file's name may hold half a surrogate pair, which comes back as it came."""
+    document = {"request_id": request.state.request_id, "model": served.digest, **told}
     text = json.dumps(document, ensure_ascii=False, allow_nan=False)
     return Response(text.encode("utf-8", "surrogatepass"), media_type="application/json")
 
@@ -311,8 +328,7 @@ def _add_facts(
 
     @app.get("/readyz", response_model=messages.Health, responses=_told(503), summary="Can it answer?")
     async def readyz() -> Response:
-        if not holder.ready:
-            raise RefusedError(503, "not_ready", "the model is being loaded", retry_after=1)
+        _served(holder)
         return JSONResponse({"status": "ready"})
 
     @app.get("/metrics", response_class=PlainTextResponse, responses=_told(), summary="What it counts, for Prometheus")

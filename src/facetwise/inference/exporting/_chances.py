@@ -111,13 +111,13 @@ def _temper_chain(
     return chances
 
 
-def _put(weave: Weave, places: Places, place: int, own: str, chances: str, *, where: str | None = None) -> str:
-    """The packed chances with those of one attribute changed, in the rows that are told (item, 1), or in all."""
+def _put(weave: Weave, places: Places, place: int, own: str, chances: str, *, where: str) -> str:
+    """The packed chances with those of one attribute changed, in the rows that are told (item, 1)."""
     block, count = places.layout.blocks[place], places.layout.num_scores
     here = np.zeros((1, count), bool)
     here[0, block.scores] = True
     wide = weave("Pad", own, np.array([0, block.score_start, 0, count - block.score_stop]))
-    return weave("Where", here if where is None else weave("And", where, here), wide, chances)
+    return weave("Where", weave("And", where, here), wide, chances)
 
 
 def _straight_top(weave: Weave, places: Places, place: int, line: tuple[float, float], chances: str) -> str:
