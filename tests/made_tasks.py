@@ -110,6 +110,6 @@ def train(
             for parameter in model.parameters():
                 if parameter.grad is not None:
                     parameter.sub_(rate * parameter.grad)
-            if isinstance(balancer, LooksAgain):
+            if isinstance(balancer, LooksAgain) and balancer.looks_again:
                 balancer.look_again(model.losses(*batch)[0], shared)
     return told

@@ -277,7 +277,7 @@ def test_learned_scales_over_steps(name: str) -> None:
 def test_famo_over_steps() -> None:
     tasks = 4
     theirs = scalarization.FAMO(tasks).double()
-    ours = build("famo", tasks, normalise=False)
+    ours = build("famo", tasks, normalise=False, every=1)
     nothing = Shared(cut=[], all=[], own=[])
     for step in range(30):
         before, after = positive_losses(tasks, 2 * step), positive_losses(tasks, 2 * step + 1)

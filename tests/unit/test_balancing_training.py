@@ -111,8 +111,21 @@ def test_the_second_look_sees_the_step_and_not_the_dropout() -> None:
     """Without a step there is nothing to see: with the same dropout the logarithms have not moved."""
     step = _step(BALANCERS["famo"](names=NAMES, seed=0, decay=0.0))
     step.optimizer.scale = 0.0
-    for _ in range(3):
+    for _ in range(4):
         training_step(step, _features().float(), _targets(), WEIGHTS, before=lambda: torch.manual_seed(2))
     assert np.abs(step.balancer.state["logit"]).max() < 1e-6
     training_step(step, _features().float(), _targets(), WEIGHTS)
     assert np.abs(step.balancer.state["logit"]).max() > 1e-3
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_a_second_look_is_paid_for_in_every_so_many_steps(every: int) -> None:
+    step = _step(BALANCERS["famo"](names=NAMES, seed=0, every=every))
+    passes: list[bool] = []
+    step.model.register_forward_hook(lambda *_: passes.append(torch.is_grad_enabled()))
+    for number in range(6):
+        before = step.balancer.state["logit"].copy()
+        training_step(step, _features().float(), _targets(), WEIGHTS)
+        assert (step.balancer.state["logit"] != before).any() == (number % every == 0)
+    assert passes.count(True) == 6
+    assert passes.count(False) == 6 // every

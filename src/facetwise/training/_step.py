@@ -161,7 +161,7 @@ def training_step(
     step.optimizer.step(touched)
     rate = step.learning_rate()
     step.model.proximal_step(rate, touched[2 * len(losses) :])
-    if isinstance(step.balancer, LooksAgain):
+    if isinstance(step.balancer, LooksAgain) and step.balancer.looks_again:
         before()  # the same dropout
         size = (room.size if room else 0) or len(features)
         with torch.no_grad():

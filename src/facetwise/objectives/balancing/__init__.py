@@ -69,7 +69,7 @@ BALANCER_ALIASES: dict[str, tuple[str, dict[str, object]]] = {
     "DWA": ("dwa", {}),
     "GLS": ("gls", {}),
     "STCH": ("stch", {}),
-    "FAMO": ("famo", {}),
+    "FAMO": ("famo", {"every": 1}),
     "IMTL-L": ("imtl_l", {}),
     "GradNorm": ("gradnorm", {}),
     "MGDA": ("mgda", {}),

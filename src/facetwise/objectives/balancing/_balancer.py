@@ -119,6 +119,11 @@ class Balancer(ABC):
 class LooksAgain(ABC):
     """A balancer that learns from the losses of the same batch after the optimiser's step."""
 
+    @property
+    @abstractmethod
+    def looks_again(self) -> bool:
+        """Whether it wants them of the step that its last `backward` belongs to: they cost a forward pass."""
+
     @abstractmethod
     def look_again(self, losses: Float[Tensor, " attribute"], shared: Shared) -> None:
         """Told the losses of the batch of the last `backward`, computed anew with the same dropout and no graph."""
