@@ -41,6 +41,32 @@ def test_depth_is_its_formula() -> None:
         torch.testing.assert_close(found[:, logit], expected)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_what_depth_learns_is_what_plain_products_learn(dtype: torch.dtype) -> None:
+    """To the last bit, for weights, gates and features, whatever else holds on to the gradient."""
+    owner, levels = SCHEMA.layout().owner, [3, 4, 2]
+    depth = Depth(owner=owner, attributes=len(SCHEMA.attributes), levels=levels).to(dtype)
+    with torch.no_grad():
+        depth.weight.normal_()
+        depth.gate.normal_()
+    features = torch.randn(6, 9, dtype=dtype, requires_grad=True)
+    learned = (depth.weight, depth.gate, features)
+    wanted = torch.randn(6, len(owner), dtype=dtype)
+    shares = depth.gates()[depth.owner]
+    folded = torch.cat([depth.weight.split(levels, 1)[n] * shares[:, n : n + 1] for n in range(3)], dim=1)
+    plain = torch.nn.functional.linear(features, folded)
+    expected = torch.autograd.grad(plain, learned, wanted)
+    ours = depth(features)
+    assert torch.equal(ours, plain)
+    for _ in range(2):  # a balancer may go back more than once
+        found = torch.autograd.grad(ours, learned, wanted, retain_graph=True)
+        assert torch.equal(found[0], expected[0])
+        assert torch.equal(found[2], expected[2])
+        torch.testing.assert_close(found[1], expected[1])
+    with torch.no_grad():
+        assert torch.equal(depth(features), plain)
+
+
 def test_training_begins_from_the_trunk_alone() -> None:
     with_depth = build_model(SCHEMA, levels=[3, 2], trunk_options={"width": 4}).eval()
     without = build_model(SCHEMA, levels=[3, 2], trunk_options={"width": 4}, depth=False).eval()

@@ -32,11 +32,15 @@ class ParameterGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
-    """Rows of one parameter that belong to one attribute (all rows of a shared one), with their moments."""
+    """Rows of one parameter that belong to one attribute (all rows of a shared one), with their moments.
+
+    `number` counts the blocks of the parameter, `heights` are the rows of each of them.
+    """
 
     attribute: int | None
     parameter: Tensor
-    rows: slice
+    number: int
+    heights: list[int]
     value: Tensor
     first: Tensor
     second: Tensor
@@ -101,7 +105,7 @@ class BlockAdamW:
             return
         adamw(
             [block.value for block in blocks],
-            [own_part(block.parameter.grad)[block.rows] for block in blocks if block.parameter.grad is not None],
+            _gradients(blocks),
             [block.first for block in blocks],
             [block.second for block in blocks],
             [],
@@ -139,6 +143,17 @@ class BlockAdamW:
                     own_part(state[name]).copy_(own_part(tensors[f"{g}.{p}.{name}"]))
 
 
+def _gradients(blocks: list[_Block]) -> list[Tensor]:
+    """The rows of the gradients, each gradient cut once: there may be a thousand blocks in a step of milliseconds."""
+    cut: dict[int, Sequence[Tensor]] = {}
+    for block in blocks:
+        gradient = block.parameter.grad
+        if gradient is not None and id(block.parameter) not in cut:
+            own = own_part(gradient)
+            cut[id(block.parameter)] = own.split(block.heights) if block.heights else [own]
+    return [cut[id(block.parameter)][block.number] for block in blocks]
+
+
 def _spans(owner: Tensor) -> list[tuple[int, int, int]]:
     """(attribute, first row, last row + 1) of every run of rows with one owner.
 
@@ -152,12 +167,21 @@ def _spans(owner: Tensor) -> list[tuple[int, int, int]]:
 
 def _blocks(parameter: Tensor, owner: Tensor | None, state: dict[str, Tensor]) -> list[_Block]:
     mine, first, second = own_part(parameter), own_part(state["m"]), own_part(state["v"])
-    spans = [(None, 0, len(mine))] if owner is None else _spans(owner)
+    if owner is None:
+        return [
+            _Block(
+                attribute=None, parameter=parameter, number=0, heights=[], value=mine.detach(), first=first,
+                second=second, steps=state["t"][0],
+            )
+        ]  # fmt: skip
+    spans = _spans(owner)
+    heights = [stop - start for _, start, stop in spans]
     return [
         _Block(
             attribute=attribute,
             parameter=parameter,
-            rows=slice(start, stop),
+            number=number,
+            heights=heights,
             value=mine.detach()[start:stop],
             first=first[start:stop],
             second=second[start:stop],

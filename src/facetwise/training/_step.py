@@ -22,6 +22,9 @@ from facetwise.training.together import ALONE, World, clip_gradients
 
 __all__ = ["Step", "training_step"]
 
+# What `torch.nn.utils.clip_grads_with_norm_` adds to the norm that it divides by.
+CLIP_EPS = 1e-6
+
 Vector = Float[Tensor, " attribute"]
 Told = Bool[Tensor, " attribute"]
 Inputs = Float[Tensor, "item *view features"] | UInt8[Tensor, "item rows columns 3"]
@@ -59,7 +62,11 @@ class Step:
     def clipped_norm(self) -> Float[Tensor, ""]:
         """The norm of the gradient, which is no longer than `clip` from now on."""
         if self.sharded is None:
-            return nn.utils.clip_grad_norm_(self.model.parameters(), self.clip)
+            learned = list(self.model.parameters())
+            norm = nn.utils.get_total_norm([each.grad for each in learned if each.grad is not None])
+            if norm > self.clip - CLIP_EPS:  # scaling by one takes as long as scaling
+                nn.utils.clip_grads_with_norm_(learned, self.clip, norm)
+            return norm
         return clip_gradients(self.model.parameters(), self.clip, total=self.world.sum)
 
     def learning_rate(self) -> float:
