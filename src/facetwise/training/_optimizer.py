@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import torch
 from jaxtyping import Bool
 from torch import Tensor
-from torch.optim.adamw import adamw
 
 from facetwise.training.together import own_part
 
@@ -73,14 +72,8 @@ class BlockAdamW:
         self.betas, self.eps = betas, eps
         self.scale = 1.0  # factor of every learning rate, set by the schedule
         self.state = [[self._fresh(p, group.owner) for p in group.parameters] for group in self.groups]
-        self._blocks = [
-            [
-                block
-                for p, state in zip(group.parameters, states, strict=True)
-                for block in _blocks(p, group.owner, state)
-            ]
-            for group, states in zip(self.groups, self.state, strict=True)
-        ]
+        self._alike = [_alike(group, states) for group, states in zip(self.groups, self.state, strict=True)]
+        self._owners = [_owners(group) for group in self.groups]
 
     @staticmethod
     def _fresh(parameter: Tensor, owner: Tensor | None) -> dict[str, Tensor]:
@@ -91,32 +84,36 @@ class BlockAdamW:
     def step(self, active: Bool[Tensor, " block"]) -> None:
         """One step; `active` says per owner whether the (global) batch has a label for it."""
         told = active.tolist()
-        for group, blocks in zip(self.groups, self._blocks, strict=True):
-            moving = [
-                block
-                for block in blocks
-                if block.parameter.grad is not None and (block.attribute is None or told[block.attribute])
-            ]
-            for matrices in (True, False):
-                self._update([b for b in moving if (b.parameter.ndim > 1) is matrices], group, decayed=matrices)
+        for group, states, alike, owners in zip(self.groups, self.state, self._alike, self._owners, strict=True):
+            for parameter, state in zip(group.parameters, states, strict=True):
+                if parameter.grad is not None:
+                    state["t"] += 1 if owners is None else active[owners]
+            for blocks in alike:
+                moving = [
+                    block
+                    for block in blocks
+                    if block.parameter.grad is not None and (block.attribute is None or told[block.attribute])
+                ]
+                self._update(moving, group)
 
-    def _update(self, blocks: list[_Block], group: ParameterGroup, *, decayed: bool) -> None:
+    def _update(self, blocks: list[_Block], group: ParameterGroup) -> None:
         if not blocks:
             return
-        adamw(
+        # What `torch.optim.adamw.adamw(..., fused=True)` ends in. On the way it would look up the kind of every block
+        # and count the steps of each by itself, which takes as long as the arithmetic where blocks are small.
+        torch._fused_adamw_(
             [block.value for block in blocks],
             _gradients(blocks),
             [block.first for block in blocks],
             [block.second for block in blocks],
             [],
             [block.steps for block in blocks],
-            fused=True,
-            amsgrad=False,
+            lr=group.learning_rate * self.scale,
             beta1=self.betas[0],
             beta2=self.betas[1],
-            lr=group.learning_rate * self.scale,
-            weight_decay=group.weight_decay if decayed else 0.0,
+            weight_decay=group.weight_decay if blocks[0].parameter.ndim > 1 else 0.0,
             eps=self.eps,
+            amsgrad=False,
             maximize=False,
         )
 
@@ -141,6 +138,22 @@ class BlockAdamW:
             for p, state in enumerate(states):
                 for name in state:
                     own_part(state[name]).copy_(own_part(tensors[f"{g}.{p}.{name}"]))
+
+
+def _alike(group: ParameterGroup, states: Sequence[dict[str, Tensor]]) -> list[list[_Block]]:
+    """The blocks of a group, those apart that do not fit into one call: matrices and vectors, kinds of numbers."""
+    found: dict[object, list[_Block]] = {}
+    for parameter, state in zip(group.parameters, states, strict=True):
+        key = (parameter.ndim > 1, parameter.dtype, parameter.device)
+        found.setdefault(key, []).extend(_blocks(parameter, group.owner, state))
+    return list(found.values())
+
+
+def _owners(group: ParameterGroup) -> Tensor | None:
+    """The attribute of each block."""
+    if group.owner is None or not group.parameters:
+        return None
+    return torch.tensor([attribute for attribute, _, _ in _spans(group.owner)], device=group.parameters[0].device)
 
 
 def _gradients(blocks: list[_Block]) -> list[Tensor]:
