@@ -154,7 +154,9 @@ def test_what_is_known_rules_votes_out() -> None:
     scores[0, own], scores[1, own] = [0.0, 0.5, 0.5], [0.0, 0.0, 1.0]
     votes = np.full_like(scores, np.nan)
     votes[:, own] = [[0.8, 0.2, 0.0], [0.9, 0.1, 0.0]]
-    blended = blend(SCHEMA, scores, votes, {"a00": 0.5}, SCALES)
+    unknown = blend(SCHEMA, scores, votes, {"a00": 0.5}, SCALES)
+    np.testing.assert_allclose(unknown[:, own], [[0.4, 0.35, 0.25], [0.45, 0.05, 0.5]])
+    blended = blend(SCHEMA, scores, votes, {"a00": 0.5}, SCALES, known=True)
     np.testing.assert_allclose(blended[0, own], [0.0, 0.75, 0.25])
     np.testing.assert_allclose(blended[1, own], [0.0, 0.0, 1.0])
     rest = np.setdiff1d(np.arange(LAYOUT.num_scores), np.arange(LAYOUT.num_scores)[own])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 
 from facetwise.decisions import Decisions
 from facetwise.errors import UserError
@@ -103,6 +104,19 @@ def test_with_and_without_each_part(options: dict[str, Any]) -> None:
     predictor, features = made_predictor(**options)
     found = _verified(predictor, features, _file(predictor))
     assert found.holds, found.complaints
+
+
+def test_a_network_that_is_far_too_sure() -> None:
+    """Where a chance is too small for float32 the votes go on from it, and so do the lines of the calibration."""
+    predictor, features = made_predictor()
+    assert predictor.model.depth is not None
+    with torch.no_grad():
+        for learned in (predictor.model.head.weight, predictor.model.depth.weight):
+            learned.mul_(20.0)
+    assert np.abs(predictor.read(features)[0]).max() > 50
+    found = _verified(predictor, features, _exported(predictor))
+    assert found.holds, found.complaints
+    assert found.differences == ()
 
 
 def test_the_graph_alone_gives_named_outputs(tmp_path: Path) -> None:

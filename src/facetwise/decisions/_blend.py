@@ -16,11 +16,14 @@ def blend(
     votes: np.ndarray,
     shares: Mapping[str, float],
     scales: Mapping[str, NumberScale],
+    *,
+    known: bool = False,
 ) -> np.ndarray:
-    """p ← (1 - λ) p + λ v per attribute, over the classes that p leaves possible; numbers where they are standardised.
+    """p ← (1 - λ) p + λ v per attribute; numbers where they are standardised.
 
-    A vote for a class that has no probability at all, because something that is known rules it out, does not count;
-    where no other vote is left, neither do the neighbours.
+    Where something is known beforehand, a vote for a class that it rules out, and which has no probability left, does
+    not count; where no other vote is left, neither do the neighbours. Where nothing is known a probability of 0 is one
+    that was too small to be written, and rules nothing out.
 
     Args:
         schema: The vocabulary.
@@ -28,6 +31,7 @@ def blend(
         votes: (item, class), NaN where nobody votes.
         shares: Per attribute id λ.
         scales: Per numeric attribute id how it was standardised.
+        known: Whether something is.
     """
     blended = scores.copy()
     for attribute, block in zip(schema.attributes, schema.layout().blocks, strict=True):
@@ -41,7 +45,8 @@ def blend(
             continue
         own, vote = scores[:, block.scores], votes[:, block.scores]
         if attribute.kind is not Kind.MULTILABEL:
-            vote = np.where(own > 0, vote, 0.0)
+            if known:
+                vote = np.where(own > 0, vote, 0.0)
             vote = vote / np.maximum(vote.sum(axis=1, keepdims=True), 1e-30)
             counts = (vote > 0).any(axis=1, keepdims=True)
         else:

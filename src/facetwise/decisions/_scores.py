@@ -11,11 +11,14 @@ from facetwise.schema import Coding, Kind, Labels, Schema
 
 __all__ = ["scores_from_logits"]
 
+# Beyond it float64 has no exponential.
+FARTHEST = 700.0
 LARGEST = float(np.finfo(np.float32).max)
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 0.5 * (1.0 + np.tanh(0.5 * logits))
+    """As exact for what is nearly impossible as for what is nearly certain: votes and lines are added to either."""
+    return 1.0 / (1.0 + np.exp(-np.clip(logits, -FARTHEST, FARTHEST)))
 
 
 def _softmax(logits: np.ndarray) -> np.ndarray:
@@ -96,8 +99,7 @@ def scores_from_logits(
             # Mass of lone ancestors belongs to none of these classes: what is left is shared out among them.
             scores[:, block.scores] = chance / np.maximum(chance.sum(axis=1, keepdims=True), 1e-30)
         elif attribute.kind is Kind.BINARY:
-            positive = _sigmoid(own)
-            scores[:, block.scores] = np.concatenate([1.0 - positive, positive], axis=1)
+            scores[:, block.scores] = np.concatenate([_sigmoid(-own), _sigmoid(own)], axis=1)
         elif block.coding is Coding.SIGMOID:
             scores[:, block.scores] = _sigmoid(own)
         elif block.coding is Coding.CORN:
@@ -108,7 +110,7 @@ def scores_from_logits(
             # The log deviation is held within e^-7 ... e^3 standard deviations, as the loss holds it.
             scores[:, block.score_start + 1] = scale.restore_deviation(own[:, 0], np.exp(np.clip(own[:, 1], -7.0, 3.0)))
     if votes is not None and shares:
-        scores = blend(schema, scores, votes, shares, scales)
+        scores = blend(schema, scores, votes, shares, scales, known=given is not None)
     # A number far beyond float32 is wrong in any case; infinite, it could not be written down.
     scores = np.clip(scores, -LARGEST, LARGEST)
     applies = _applies(schema, logits, scores)

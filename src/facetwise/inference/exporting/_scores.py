@@ -52,10 +52,17 @@ def weave_scores(
         elif block.coding is Coding.CORN:
             parts.append(_corn(weave, weave.columns(logits, block.start, block.stop)))
         else:
-            own = weave("Sigmoid", weave.columns(logits, block.start, block.stop))
-            parts.append(weave("Concat", weave("Sub", ONE, own), own, axis=1) if attribute.kind is Kind.BINARY else own)
+            own = weave.columns(logits, block.start, block.stop)
+            parts.append(_sigmoid(weave, own))
+            if attribute.kind is Kind.BINARY:
+                parts.insert(-1, _sigmoid(weave, weave("Neg", own)))
     packed = weave("Concat", *parts, axis=1)
     return packed if votes is None else _blended(weave, places, packed, votes, shares)
+
+
+def _sigmoid(weave: Weave, logits: str) -> str:
+    """exp(-log(1 + e^-z)): the operator of that name is 0 below -18 or so, where votes and calibration go on from."""
+    return weave("Exp", weave("Neg", weave("Softplus", weave("Neg", logits))))
 
 
 def _summed(weave: Weave, blocks: tuple[Block, ...], leaves: Mapping[int, str], block: Block) -> str:
@@ -94,15 +101,14 @@ def _number(weave: Weave, scale: NumberScale, logits: str, block: Block, vote: s
 
 
 def _blended(weave: Weave, places: Places, own: str, votes: str, shares: Mapping[str, float]) -> str:
-    """p ← (1 - λ) p + λ v over the classes that p leaves possible; see `facetwise.decisions.blend`."""
+    """p ← (1 - λ) p + λ v; see `facetwise.decisions.blend`, of items of which nothing is known."""
     by_attribute = np.array([shares.get(attribute.id, 0.0) for attribute in places.schema.attributes])
     share = by_attribute[places.owner]
     share[places.numbers] = 0.0  # blended where they are standardised
     several = places.of_kind(Kind.MULTILABEL)[None]
     told = weave("Where", (share > 0)[None], votes, ZERO)  # NaN where nobody was asked
-    possible = weave("Where", weave("Greater", own, ZERO), told, ZERO)
-    total = places.totals(weave, possible)
-    vote = weave("Where", several, told, weave("Div", possible, weave("Max", total, LEAST)))
+    total = places.totals(weave, told)
+    vote = weave("Where", several, told, weave("Div", told, weave("Max", total, LEAST)))
     kept = weave("Mul", own, (1.0 - share).astype(np.float32)[None])
     mean = weave("Add", kept, weave("Mul", vote, share.astype(np.float32)[None]))
     counts = weave("And", (share > 0)[None], weave("Or", several, weave("Greater", total, ZERO)))
@@ -133,6 +139,6 @@ def weave_applies(weave: Weave, places: Places, logits: str, scores: str) -> str
     applies = weave("Add", weave("MatMul", chance, known), always)
     if unknown.any() or own.any():
         columns = np.array([0 if block.applicability is None else block.applicability for block in layout.blocks])
-        gate = weave("Sigmoid", weave("Gather", logits, columns, axis=1))
+        gate = _sigmoid(weave, weave("Gather", logits, columns, axis=1))
         applies = weave("Add", applies, weave("Mul", weave("Add", weave("MatMul", chance, unknown), own), gate))
     return weave("Clip", applies, ZERO, ONE)
