@@ -2,6 +2,7 @@
 
     python benchmarks/extraction.py            prints; about five minutes on two cores
     python benchmarks/extraction.py --save     also writes benchmarks/results/DATE-extraction.{md,json}
+    python benchmarks/extraction.py --size 2048 1536 --pictures 200     large ones; results are DATE-extraction-2048
 
 One backbone picture costs 1/b seconds and one decoded picture 1/d seconds, if each has all cores to itself; no pipeline
 can do more than 1 / (1/b + 1/d) pictures a second on the same cores. b is the same graph in a plain ONNX Runtime
@@ -47,17 +48,17 @@ TIMES_LOADER = 2.5
 MEMORY_GROWTH = 1.1
 
 
-def draw(folder: Path, count: int) -> None:
+def draw(folder: Path, count: int, size: tuple[int, int]) -> None:
     """JPEGs like photographs: soft colours, edges, and the fine noise that makes decoding cost what it costs."""
     for number in range(count):
         generator = np.random.default_rng(number)
         clouds = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
-            SIZE, Image.Resampling.BICUBIC
+            size, Image.Resampling.BICUBIC
         )
         blocks = Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
-            SIZE, Image.Resampling.NEAREST
+            size, Image.Resampling.NEAREST
         )
-        values = np.asarray(Image.blend(clouds, blocks, 0.25)) + generator.normal(0, 8, (SIZE[1], SIZE[0], 3))
+        values = np.asarray(Image.blend(clouds, blocks, 0.25)) + generator.normal(0, 8, (size[1], size[0], 3))
         Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(folder / f"{number:05d}.jpg", quality=90)
 
 
@@ -195,6 +196,7 @@ def main() -> int:
     parser.add_argument("--save", action="store_true")
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--size", type=int, nargs=2, default=SIZE, metavar=("WIDTH", "HEIGHT"))
     parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -207,7 +209,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "pictures").mkdir()
-        draw(folder / "pictures", 2 * options.pictures)
+        draw(folder / "pictures", 2 * options.pictures, tuple(options.size))
         export_graph(create_backbone("lite0", cache=folder / "cache"), folder / "cache")
         found: dict[str, list[float]] = {}
         for number in range(options.rounds):
@@ -227,7 +229,10 @@ def main() -> int:
     if options.save:
         RESULTS.mkdir(exist_ok=True)
         stem = RESULTS / f"{datetime.now(tz=UTC):%Y-%m-%d}-extraction"
-        title = f"# Extraction, {options.pictures} JPEGs of {SIZE[0]} x {SIZE[1]}, {available_cores()} cores\n\n"
+        width, height = options.size
+        if (width, height) != SIZE:
+            stem = stem.with_name(f"{stem.name}-{width}")
+        title = f"# Extraction, {options.pictures} JPEGs of {width} x {height}, {available_cores()} cores\n\n"
         stem.with_suffix(".md").write_text(title + text + "\n", encoding="utf-8")
         stem.with_suffix(".json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
     return 0 if kept else 1
