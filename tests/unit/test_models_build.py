@@ -66,6 +66,12 @@ def test_what_depth_learns_is_what_plain_products_learn(dtype: torch.dtype) -> N
     with torch.no_grad():
         assert torch.equal(depth(features), plain)
 
+    def total(parameters: dict[str, torch.Tensor], row: torch.Tensor) -> torch.Tensor:
+        return (torch.func.functional_call(depth, parameters, (row[None],)) * wanted[0]).sum()
+
+    each = torch.func.vmap(torch.func.grad(total), in_dims=(None, 0))(dict(depth.named_parameters()), features)
+    assert each["weight"].shape == (6, *depth.weight.shape)
+
 
 def test_training_begins_from_the_trunk_alone() -> None:
     with_depth = build_model(SCHEMA, levels=[3, 2], trunk_options={"width": 4}).eval()
