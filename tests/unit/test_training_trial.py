@@ -1,6 +1,7 @@
 """A training for its score alone is a run without the folder; adapters and losses of single attributes reach both."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ from facetwise.config import load_config
 from facetwise.errors import ConfigError
 from facetwise.events import silent
 from facetwise.inference import Predictor, logits_of
-from facetwise.training import Prepared, check_losses_of, prepare, read_structure, run_trial
+from facetwise.objectives import ClassWeights, class_weights, count_classes, create_reweighting
+from facetwise.training import Prepared, _loop, check_losses_of, prepare, read_structure, run_trial
 from facetwise.training._assemble import assemble
 from made_table import TINY
 
@@ -100,3 +102,29 @@ def test_losses_that_do_not_fit_are_refused_before_anything_is_read(
     check_losses_of(schema, load_config(losses_of={"colour": "focal"}))
     with pytest.raises(ConfigError, match="'colour'"):
         check_losses_of(schema, load_config(losses_of={"colour": "focal"}, exclude=["colour"]))
+
+
+def test_a_goal_of_precision_is_trained_without_class_weights(
+    made: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one of several classes; who goes by a threshold keeps them, and so does who has another goal."""
+    settings = ("attributes=[colour, printed]", "goals.colour=precision>=0.9", "goals.printed=precision>=0.9")
+    prepared = _prepared(made, *settings)
+    schema = prepared.schema
+    colour, printed = (schema.layout().blocks[schema.index[name]] for name in ("colour", "printed"))
+    counts = count_classes(schema, prepared.labels)
+    plain = _loop._precise(schema, load_config(settings=[*TINY, *settings]))
+    weights = class_weights(schema, counts, create_reweighting("balanced", {}), progress=0.0, plain=plain)
+    assert (weights.score[colour.scores] == 1.0).all()
+    assert weights.positive[printed.start] != 1.0
+    assert not _loop._precise(schema, load_config(settings=[*TINY, "goals.colour=f1"]))
+
+    seen: list[frozenset[str]] = []
+
+    def spied(*given: Any, **options: Any) -> ClassWeights:
+        seen.append(options["plain"])
+        return class_weights(*given, **options)
+
+    monkeypatch.setattr(_loop, "class_weights", spied)
+    run_trial(prepared, load_config(settings=[*TINY, *settings]))
+    assert seen == [plain] * 3

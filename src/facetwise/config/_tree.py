@@ -105,7 +105,9 @@ class Config(_Strict):
     losses_of: dict[str, ComponentField] = Field(
         default_factory=dict, description="Losses of single attributes, by column, over those of their kinds."
     )
-    reweighting: ComponentField = _named("balanced", "Weights of rare and frequent classes.")
+    reweighting: ComponentField = _named(
+        "balanced", "Weights of rare and frequent classes; none where the goal is a precision."
+    )
     balancing: ComponentField = _named("equal", "How the losses of the attributes become one.")
 
     # Fine-tuning

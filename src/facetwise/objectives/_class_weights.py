@@ -1,6 +1,6 @@
 """Class weights of an epoch, laid out for packed losses."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,7 +71,13 @@ def create_reweighting(name: str, options: Mapping[str, object]) -> Reweighting:
 
 
 def class_weights(
-    schema: Schema, counts: ClassCounts, reweighting: Reweighting, *, progress: float, epoch: int = 0
+    schema: Schema,
+    counts: ClassCounts,
+    reweighting: Reweighting,
+    *,
+    progress: float,
+    epoch: int = 0,
+    plain: Collection[str] = (),
 ) -> ClassWeights:
     """The weights of an epoch.
 
@@ -81,12 +87,13 @@ def class_weights(
         reweighting: The rule.
         progress: Share of the training that is done when the epoch begins, in [0, 1).
         epoch: Epochs that are done; schedules switch by one or the other.
+        plain: Ids of categorical and ordinal attributes whose classes keep the weight 1.
     """
     layout = schema.layout()
     score = np.ones(layout.num_scores)
     sign = np.ones((layout.num_logits, 2))
     for attribute, block in zip(schema.attributes, layout.blocks, strict=True):
-        if attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL):
+        if attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL) and attribute.id not in plain:
             score[block.scores] = reweighting.weights(counts.score[block.scores], progress=progress, epoch=epoch)
         elif block.coding is Coding.SIGMOID:
             for column in range(block.start, block.stop):
