@@ -43,7 +43,7 @@ class Depth(nn.Module):
         """Features of all levels to what the levels add to the packed logits."""
         shares = self.gates()[self.owner]  # (logit, level)
         # What `torch.func` puts in a parameter's place goes the plain way, which every one of its transforms knows.
-        if torch.is_grad_enabled() and self.weight.requires_grad and isinstance(self.weight, nn.Parameter):
+        if self.training and torch.is_grad_enabled() and isinstance(self.weight, nn.Parameter):
             weight: Tensor = _Folded.apply(self.weight, shares, self.levels)
         else:
             # Level by level: an index that spreads the shares over all features takes as long again.
