@@ -10,7 +10,6 @@ the precision on the test cells is 0.97.
 """
 
 import argparse
-import csv
 import json
 import os
 import tempfile
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import LAST_WIDTH, answers, coded
+from quality import STRENGTHS, answers, coded, sides_of
 from scipy.stats import beta
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -31,7 +30,6 @@ from facetwise.data import read_table
 
 GOAL = 0.97
 COLUMNS = ("articleType", "gender", "attr:Sleeve Length")
-STRENGTHS = (0.001, 0.01, 0.1)
 
 
 def interval(right: int, given: int) -> tuple[float, float]:
@@ -71,15 +69,8 @@ def one_seed(table: Path, columns: list[str], seed: int) -> list[dict[str, Any]]
     with tempfile.TemporaryDirectory() as folder:
         goals = dict.fromkeys(columns, f"precision>={GOAL}")
         run = fw.train(table, images=table.parent, out=Path(folder) / "run", seed=seed, goals=goals)
-        file = Path(folder) / "features.npy"
-        fw.extract(table, images=table.parent, to=file, levels="last")  # from the cache
-        features, read = np.load(file)[:, :LAST_WIDTH], read_table(table)
-        sides: dict[str, list[int]] = {"train": [], "val": [], "test": []}
-        with (run.path / "split.csv").open(newline="", encoding="utf-8") as lines:
-            rows = np.flatnonzero(~np.isnan(features).any(axis=1))
-            for place, line in enumerate(csv.DictReader(lines)):
-                sides[line["side"]].append(int(rows[place]))
-        split = {side: np.array(rows, int) for side, rows in sides.items()}
+        features, split = sides_of(run, table, table.parent, Path(folder))
+        read = read_table(table)
         scaled = np.nan_to_num(StandardScaler().fit(features[split["train"]]).transform(features))
         told, given = [], answers(run)
         for column in columns:

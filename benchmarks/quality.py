@@ -154,22 +154,27 @@ def compare(attribute: Attribute, theirs: dict[str, object], ours: dict[int, dic
     }
 
 
+def sides_of(run: fw.Run, table: Path, images: Path, folder: Path) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The last layer's mean of every row, and the rows of each side of the run's split."""
+    file = folder / "features.npy"
+    fw.extract(table, images=images, to=file, levels="last")  # from the cache
+    features = np.load(file)[:, :LAST_WIDTH]
+    sides: dict[str, list[int]] = {"train": [], "val": [], "test": []}
+    with (run.path / "split.csv").open(newline="", encoding="utf-8") as lines:
+        rows = np.flatnonzero(~np.isnan(features).any(axis=1))
+        for place, line in enumerate(csv.DictReader(lines)):
+            sides[line["side"]].append(int(rows[place]))
+    return features, {side: np.array(rows, int) for side, rows in sides.items()}
+
+
 def one_run(table: Path, images: Path, seed: int, options: dict[str, object]) -> dict[str, object]:
     """Both sides once."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         run = fw.train(table, images=images, out=Path(folder) / "run", seed=seed, **options)
         ours_seconds = time.perf_counter() - began
-        file = Path(folder) / "features.npy"
-        fw.extract(table, images=images, to=file, levels="last")  # from the cache
+        features, split = sides_of(run, table, images, Path(folder))
         read = read_table(table)
-        features = np.load(file)[:, :LAST_WIDTH]
-        sides: dict[str, list[int]] = {"train": [], "val": [], "test": []}
-        with (run.path / "split.csv").open(newline="", encoding="utf-8") as lines:
-            rows = np.flatnonzero(~np.isnan(features).any(axis=1))
-            for place, line in enumerate(csv.DictReader(lines)):
-                sides[line["side"]].append(int(rows[place]))
-        split = {side: np.array(rows, int) for side, rows in sides.items()}
         began = time.perf_counter()
         scaled = np.nan_to_num(StandardScaler().fit(features[split["train"]]).transform(features))
         theirs = {a.column: scikit_learn(a, read.column(a.column), scaled, split) for a in run.schema.attributes}

@@ -87,7 +87,9 @@ def fit(
     # What learns, what is saved of it, and where it stands.
     stop = stop or Stopping()
     step = _first_step(schema, model, objective, config, world, report=report)
-    reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)
+    reweighting, precise = (
+        create_reweighting(config.reweighting.name, config.reweighting.options), _precise(schema, config),
+    )  # fmt: skip
     sampler = SAMPLERS[config.sampler.name](
         schema=schema, labels=train.labels, seed=config.seed, **config.sampler.options
     )
@@ -118,9 +120,9 @@ def fit(
             step.begin_epoch(at.epoch, continued=at.step > 0)
             progress = at.epoch / config.epochs
             objective.begin_epoch(progress=progress, epoch=at.epoch)
-            weights = class_weights(
-                schema, counts, reweighting, progress=progress, epoch=at.epoch, plain=_precise(schema, config)
-            ).to(device)
+            weights = class_weights(schema, counts, reweighting, progress=progress, epoch=at.epoch, plain=precise).to(
+                device
+            )
             drawn = sampler.batches(at.epoch, batch)
             batches = train.arranged(drawn, keep=sampler.keeps_order, seed=config.seed, epoch=at.epoch)[at.step :]
             for places, (rows, features) in dealer.stream(train, batches, epoch=at.epoch):
@@ -201,7 +203,7 @@ def _precise(schema: Schema, config: Config) -> frozenset[str]:
 
     Weights of rare classes raise their chances above what is true, and the surest answers are no longer the right ones:
     on 8,852 fashion photos (one seed) articles, gender and sleeves gave 60, 62 and 57 % of their values at a precision
-    of 0.97 with balanced weights, and 68, 68 and 71 % without; a tuned scikit-learn model 63, 52 and 72 %
+    of 0.97 with balanced weights, and 68, 68 and 67 % without; a tuned scikit-learn model 63, 52 and 72 %
     (`benchmarks/precision.py`).
     """
     return frozenset(
