@@ -1,37 +1,45 @@
 """Every trunk at the same budget, on the same splits: macro-F1, time of a step, parameters.
 
-    python benchmarks/trunks.py [TABLE ...] --seeds 5 --save
+    python benchmarks/trunks.py [TABLE ...] --seeds 5 --jobs 2 --folder FOLDER --save
 
 The budget is that of a mixture of 8 experts of width 256 on the features at hand: every other trunk gets the width
 with which the whole model has as many parameters, within 10 %, and all train for the same number of steps (no early
 stop; the epoch that is best on validation counts, as always). All have the dropout of the default trunk, so that none
-is judged by the one it happens to ship with; what remains are defaults. Two lines keep their own size: the linear
-probe, which has none to choose, and the default of the package.
+is judged by the one it happens to ship with, and no training rows vote beside the networks; what remains are defaults.
+Two lines keep their own size: the linear probe, which has none to choose, and the default of the package.
 
-Each finished cell (table, trunk, seed) is a line of the results file, and is not computed again: stop it whenever you
-like. The time of a step is measured apart from the runs, the trunks in turn.
+The p-values of the paired differences are corrected for the number of trunks (`facetwise.compare`). Finished trainings
+stay in the folder and are not done again: stop it whenever you like. The time of a step is measured apart from them,
+the trunks in turn: on a quiet machine, once all are trained.
 """
 
 import argparse
 import inspect
 import json
 import os
-import tempfile
+import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date
+from importlib.metadata import version
 from pathlib import Path
-from statistics import mean, median, stdev
+from statistics import median
+from typing import Any
 
 import torch
+import yaml
 
 import facetwise as fw
 from facetwise.models import FacetModel, build_model
 from facetwise.models.backbones import create_backbone
 from facetwise.models.trunks import TRUNKS
 from facetwise.schema import Schema
+from facetwise.studies import Comparison
 
 BATCH, DROPOUT = 128, 0.5
+# Fashion has five times the rows of the others, and so five times their steps in an epoch.
+EPOCHS, EPOCHS_OF = 20, {"fashion": 8}
 REFERENCE = "mmoe"
 # Options beside the width that is searched; the width named here scales the trunk.
 OPTIONS: dict[str, dict[str, object]] = {
@@ -39,8 +47,6 @@ OPTIONS: dict[str, dict[str, object]] = {
     "ple": {"shared_experts": 4, "own_experts": 1},
     "query": {"learnable": True},
 }
-# Student's t, two-sided 95 %, by degrees of freedom.
-T95 = {1: 12.71, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
 
 def options_of(name: str, width: int | None) -> dict[str, object]:
@@ -111,94 +117,75 @@ def step_times(
     return {line: median(each) for line, each in times.items()}
 
 
-def one_cell(table: Path, told: dict[str, object], seed: int, epochs: int) -> dict[str, float]:
-    """One run: the headline score of the test rows, and of the validation rows that selected."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        run = fw.train(
-            table, images=table.parent, out=Path(folder) / "run", seed=seed, trunk=told, epochs=epochs, patience=epochs,
-            batch_size=BATCH,
-        )  # fmt: skip
-        seconds = time.perf_counter() - began
-        scores = json.loads((run.path / "metrics.json").read_text(encoding="utf-8"))
-    return {"macro_f1": scores["overall"]["mean_macro_f1"], "split": scores["split"], "seconds": seconds}
+def judged(
+    table: Path, folder: Path, *, chosen: Mapping[str, Any], epochs: int, seeds: int, jobs: int
+) -> Comparison:
+    """The comparison of all lines on one table."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "variants.yaml"
+    file.write_text(yaml.safe_dump({line: {"trunk": told} for line, told in chosen.items()}, sort_keys=False))
+    settings = ["neighbours=false", f"batch_size={BATCH}", f"epochs={epochs}", f"patience={epochs}"]
+    return fw.compare(
+        table, images=table.parent, out=folder / "cells", settings=settings, variants=file, seeds=seeds, jobs=jobs,
+        baseline=REFERENCE,
+    )  # fmt: skip
 
 
-def interval(values: list[float]) -> float:
-    """Half of the 95 % interval of the mean."""
-    return T95.get(len(values) - 1, 1.96) * stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-
-
-def read_cells(path: Path) -> dict[tuple[str, str, int], dict[str, object]]:
-    """Finished cells."""
-    if not path.exists():
-        return {}
-    cells = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    return {(cell["table"], cell["trunk"], cell["seed"]): cell for cell in cells}
-
-
-def rows_of(scores: dict[str, list[float]], sizes: dict[str, int], times: dict[str, float]) -> list[str]:
-    """The table of one data set: means with intervals, differences from the reference seed by seed."""
-    found = ["| trunk | macro-F1 | ± 95 % | from mmoe, ± 95 % | parameters | ms a step |", "|---|---|---|---|---|---|"]
-    for line, values in scores.items():
-        if not values:
-            continue
-        apart = [value - other for value, other in zip(values, scores.get(REFERENCE, values), strict=True)]
-        found.append(
-            f"| {line} | {mean(values):.4f} | {interval(values):.4f} | {mean(apart):+.4f} ± {interval(apart):.4f} | "
-            f"{sizes[line]:,} | {times[line]:.1f} |"
+def show(table: str, epochs: int, found: Comparison, times: Mapping[str, float]) -> list[str]:
+    """A Markdown table, best first."""
+    said = [
+        f"## {table}: {len(found.seeds)} seeds, {epochs} epochs, {found.train:,.0f} training and "
+        f"{found.test:,.0f} test items",
+        "",
+        f"| trunk | macro-F1 | from {REFERENCE}, 95 % interval | p, corrected | verdict | parameters | ms a step |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in sorted(found.variants, key=lambda one: -(one.mean or 0.0)):
+        gap = (
+            "" if one.interval is None else f"{one.difference:+.3f} ({one.interval[0]:+.3f} to {one.interval[1]:+.3f})"
         )
-    return found
+        p = "" if one.p_adjusted is None else f"{one.p_adjusted:.3f}"
+        score = "" if one.mean is None else f"{one.mean:.4f}"
+        said.append(
+            f"| {one.name} | {score} | {gap} | {p} | {one.verdict} | {one.parameters or 0:,} | {times[one.name]:.1f} |"
+        )
+    return said
 
 
 def main() -> None:
-    """Run what is missing, print the table."""
+    """Run what is missing, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     photos = Path(os.environ.get("FACETWISE_REALDATA", Path(__file__).parents[2] / "shared" / "data"))
-    known = [photos / name / "labels.csv" for name in ("fashion", "grocery", "coffee_leaf")]
+    known = [photos / name / "labels.csv" for name in ("grocery", "coffee_leaf", "fashion")]
     parser.add_argument("tables", nargs="*", type=Path, default=known, help="the development photos if not given")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--trunks", nargs="*", help="lines to run; all if not given")
-    parser.add_argument("--results", type=Path, default=Path("trunks.jsonl"), help="finished cells; read and added to")
-    parser.add_argument("--table-only", action="store_true", help="train nothing; the table of what is finished")
-    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-trunks.md")
-    arguments = parser.parse_args()
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help=f"of every table; if not given {EPOCHS}, fewer for {[*EPOCHS_OF]}")
+    parser.add_argument("--folder", type=Path, default=Path("trunks"), help="where trainings are kept")
+    parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-trunks-TABLE.{md,json}")
+    given = parser.parse_args()
     levels = [level.width for level in create_backbone("lite0").levels]
-    tables: list[str] = []
-    for table in arguments.tables:
+    for table in given.tables:
         name = table.resolve().parent.name
-        fw.extract(table, images=table.parent)  # fills the cache, so that no cell pays for it
+        epochs = given.epochs or EPOCHS_OF.get(name, EPOCHS)
         schema = fw.inspect(table, images=table.parent).schema
-        lines = lines_of(schema, levels)
-        wanted = {line: told for line, told in lines.items() if not arguments.trunks or line in arguments.trunks}
-        sizes = {line: parameters(schema, levels, told["name"], told["options"]) for line, told in wanted.items()}
-        for seed in range(0 if arguments.table_only else arguments.seeds):
-            for line, told in wanted.items():
-                if (name, line, seed) in read_cells(arguments.results):
-                    continue
-                cell = {"table": name, "trunk": line, "seed": seed, **one_cell(table, told, seed, arguments.epochs)}
-                with arguments.results.open("a", encoding="utf-8") as sink:
-                    sink.write(json.dumps({**cell, "options": told["options"], "parameters": sizes[line]}) + "\n")
-                print(
-                    f"{name} {line} seed {seed}: macro-F1 {cell['macro_f1']:.4f}, {cell['seconds']:.0f} s", flush=True
-                )
-        times, cells = step_times(schema, levels, wanted), read_cells(arguments.results)
-        whole = [seed for seed in range(arguments.seeds) if all((name, line, seed) in cells for line in wanted)]
-        lines = rows_of(
-            {line: [cells[name, line, seed]["macro_f1"] for seed in whole] for line in wanted}, sizes, times
-        )
-        tables.append("\n".join([f"## {name}, {len(whole)} seeds", "", *lines]))
-        print(f"\n{tables[-1]}")
-    if arguments.save:
-        about = fw.environment()
-        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-trunks.md"
-        target.parent.mkdir(exist_ok=True)
-        versions = {"python": about["python"], **about["packages"]}
-        told = ", ".join(f"{key} {versions.get(key)}" for key in ("facetwise", "torch", "python"))
-        head = f"# Trunks at equal budget, {date.today().isoformat()}\n\n`python benchmarks/trunks.py`; {told}; "
-        head += f"{torch.get_num_threads()} thread(s); {arguments.epochs} epochs of batches of {BATCH}.\n"
-        target.write_text("\n\n".join([head, *tables]) + "\n", encoding="utf-8")
+        chosen = lines_of(schema, levels)
+        found = judged(table, given.folder / name, chosen=chosen, epochs=epochs, seeds=given.seeds, jobs=given.jobs)
+        times = step_times(schema, levels, chosen)
+        said = [
+            f"# Trunks at equal budget on {name}, {date.today()}",
+            "",
+            f"`python benchmarks/trunks.py`; facetwise {version('facetwise')}, torch {version('torch')}, "
+            f"python {platform.python_version()}; batches of {BATCH}; a step with {torch.get_num_threads()} threads.",
+            "",
+            *show(name, epochs, found, times),
+        ]
+        print("\n".join(said), flush=True)
+        if given.save:
+            out = Path(__file__).parent / "results" / f"{date.today()}-trunks-{name}"
+            out.with_suffix(".md").write_text("\n".join(said) + "\n", encoding="utf-8")
+            told = {**asdict(found), "options": chosen, "ms_a_step": times}
+            out.with_suffix(".json").write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
