@@ -124,15 +124,8 @@ class Neighbours:
             voters = min(VOTERS, int(labelled.sum()))
             if not voters or (only is not None and attribute.id not in only):
                 continue
-            has, wanted = labelled[shared], min(VOTERS + 1, int(labelled.sum()))
-            if (has.sum(axis=1) >= wanted).all():
-                # The first that have a label, in order: positions of the labelled ones sort to the front.
-                first = np.argsort(~has, axis=1, kind="stable")[:, :wanted]
-                rows, s = np.take_along_axis(shared, first, axis=1), np.take_along_axis(near, first, axis=1)
-            else:
-                own = np.flatnonzero(labelled)
-                within = _largest(cosine[:, own], wanted)
-                rows, s = own[within], np.take_along_axis(cosine[:, own], within, axis=1)
+            wanted = min(VOTERS + 1, int(labelled.sum()))
+            rows, s = _labelled(cosine, shared, near, labelled, wanted)
             beyond = s[:, VOTERS:] if wanted > VOTERS else np.float32(-np.inf)
             rows, s = rows[:, :voters], s[:, :voters]
             say = self.say[rows] * np.exp((s - s[:, :1]) / FADING)  # relative to the nearest, so that none overflows
@@ -184,6 +177,30 @@ def _largest(values: np.ndarray, count: int) -> np.ndarray:
         chosen = np.broadcast_to(np.arange(values.shape[1]), values.shape)
     order = np.argsort(-np.take_along_axis(values, chosen, axis=1), axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1)
+
+
+def _labelled(
+    cosine: np.ndarray, shared: np.ndarray, near: np.ndarray, labelled: np.ndarray, count: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """(item, count) places of the nearest rows that have a label, and their cosines.
+
+    Args:
+        cosine: (item, row).
+        shared, near: (item, looked up) the nearest rows of all, the nearest first, and their cosines.
+        labelled: (row,) bool, at least `count` of them.
+        count: How many.
+    """
+    order = labelled[shared].cumsum(axis=1, dtype=np.int32)  # of the labelled ones, counted from 1
+    enough = order[:, -1] >= count
+    rows, cosines = np.empty((len(cosine), count), np.int64), np.empty((len(cosine), count), cosine.dtype)
+    first = labelled[shared[enough]] & (order[enough] <= count)
+    rows[enough], cosines[enough] = shared[enough][first].reshape(-1, count), near[enough][first].reshape(-1, count)
+    if not enough.all():  # too few of them among those that were looked up for all attributes
+        own, lacking = np.flatnonzero(labelled), np.flatnonzero(~enough)
+        left = cosine[lacking[:, None], own]
+        within = _largest(left, count)
+        rows[lacking], cosines[lacking] = own[within], np.take_along_axis(left, within, axis=1)
+    return rows, cosines
 
 
 def gather(

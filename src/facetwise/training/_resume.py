@@ -44,9 +44,9 @@ from facetwise.training.together import own_part
 __all__ = ["Keeper"]
 
 BEST = ("best_score", "best_loss", "best_both")
-# Epochs that end sooner than this after the last save wait for the next one: a kill costs these seconds, and a training
-# of a few seconds is not a third longer for its checkpoints.
-SECONDS_WITHOUT_SAVING = 3.0
+# Epochs that end sooner than this after the last save wait for the next one: a kill that cannot be caught costs these
+# seconds, and a training of epochs of 2 seconds is not a twelfth longer for its checkpoints (fashion, two cores).
+SECONDS_WITHOUT_SAVING = 10.0
 
 
 @dataclass(kw_only=True)
