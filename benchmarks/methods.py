@@ -25,6 +25,7 @@ import facetwise as fw
 from facetwise.objectives import BALANCERS, REWEIGHTING
 from facetwise.objectives.losses import LOSS_ALIASES, LOSSES
 from facetwise.schema import Kind
+from facetwise.studies import Comparison
 
 BASELINE = "equal + cross-entropy"
 
@@ -49,20 +50,22 @@ def lines() -> dict[str, dict[str, Any]]:
     return found
 
 
-def judged(table: Path, folder: Path, *, seeds: int, jobs: int, chosen: Mapping[str, Any]) -> Any:
+def judged(
+    table: Path, folder: Path, *, seeds: int, jobs: int, chosen: Mapping[str, Any], epochs: int | None
+) -> Comparison:
     """The comparison of all lines on one table."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "variants.yaml"
     file.write_text(yaml.safe_dump(dict(chosen), sort_keys=False), encoding="utf-8")
     # Voting neighbours would hide behind themselves part of what the network has learnt.
-    settings = ["reweighting=none", "neighbours=false"]
+    settings = ["reweighting=none", "neighbours=false", *([f"epochs={epochs}"] if epochs else [])]
     return fw.compare(
         table, images=table.parent, out=folder / "cells", settings=settings, variants=file, seeds=seeds, jobs=jobs,
         baseline=BASELINE,
     )  # fmt: skip
 
 
-def show(table: str, found: Any) -> list[str]:
+def show(table: str, found: Comparison) -> list[str]:
     """A Markdown table, best first."""
     said = [
         f"## {table}: {len(found.seeds)} seeds, {found.train:,.0f} training and {found.test:,.0f} test items",
@@ -93,6 +96,7 @@ def main() -> None:
     parser.add_argument("tables", nargs="*", type=Path, default=known, help="the development photos if not given")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="of every training; the default of the package if not given")
     parser.add_argument("--only", default="", help="lines whose names contain this, beside the baseline")
     parser.add_argument("--folder", type=Path, default=Path("methods"), help="where trainings are kept")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-methods-TABLE.{md,json}")
@@ -100,12 +104,15 @@ def main() -> None:
     chosen = {name: line for name, line in lines().items() if name == BASELINE or given.only in name}
     for table in given.tables:
         name = table.parent.name
-        found = judged(table, given.folder / name, seeds=given.seeds, jobs=given.jobs, chosen=chosen)
+        found = judged(
+            table, given.folder / name, seeds=given.seeds, jobs=given.jobs, chosen=chosen, epochs=given.epochs
+        )
         said = [
             f"# Methods against {BASELINE} on {name}, {date.today()}",
             "",
             f"`python benchmarks/methods.py`; facetwise {version('facetwise')}, torch {version('torch')}, "
-            f"python {platform.python_version()}; defaults otherwise, but without neighbours and class weights.",
+            f"python {platform.python_version()}; defaults otherwise, but without neighbours and class weights"
+            + (f", and {given.epochs} epochs." if given.epochs else "."),
             "",
             *show(name, found),
         ]
