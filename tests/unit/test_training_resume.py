@@ -1,6 +1,5 @@
 """A run that is stopped, killed or spoiled anywhere ends in the same bits as one that is not."""
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,18 +9,25 @@ import numpy as np
 import pytest
 import torch
 
-from facetwise.config import Component, Config, load_config
 from facetwise.errors import Interrupted, RunError, UserError, WriteError
-from facetwise.events import Event
-from facetwise.models import FacetModel, build_model
 from facetwise.objectives import REWEIGHTING, class_weights, count_classes
-from facetwise.training import Part, Stopping, _resume, fit, read_checkpoint
+from facetwise.training import Stopping, _resume, read_checkpoint
 from facetwise.training._micro_batches import reduced_in_parts
-from made_facets import made_features, made_labels, made_objective, made_scales, made_schema, made_targets
-
-ITEMS, BATCH, EPOCHS, WIDTH = 36, 12, 3, 8
-PER_EPOCH = ITEMS // BATCH
-NAMES = ("last", "best_score", "best_loss", "best_both")
+from made_facets import made_objective, made_schema
+from made_training import (
+    EPOCHS,
+    ITEMS,
+    NAMES,
+    PER_EPOCH,
+    Cramped,
+    codes_of,
+    outcome_of,
+    small_config,
+    small_model,
+    small_part,
+    stop_after,
+    train_small,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,77 +40,8 @@ class Killed(BaseException):
     """Nobody catches it."""
 
 
-def _model(schema: Any, config: Config) -> FacetModel:
-    return build_model(
-        schema, levels=[WIDTH // 2, WIDTH // 2], trunk="shared", trunk_options=config.trunk.options,
-        input_dropout=config.input_dropout, seed=3,
-    )  # fmt: skip
-
-
-def _config(**options: Any) -> Config:
-    balancing = Component(name=options.pop("balancing", "equal"))
-    trunk = {"name": "shared", "width": 8, "layers": 1, "dropout": options.pop("dropout", 0.3)}
-    config = load_config(None, (), **{"epochs": EPOCHS, "batch_size": BATCH, "trunk": trunk, "seed": 5, **options})
-    return config.model_copy(update={"balancing": balancing})
-
-
-def _part(seed: int, **changes: Any) -> Part:
-    schema = made_schema()
-    labels = made_labels(schema, ITEMS, seed=seed)
-    features = torch.from_numpy(made_features(labels, schema, WIDTH, seed=7))
-    values = {"features": features, "targets": made_targets(schema, labels, torch.float32), "labels": labels}
-    return Part(**{**values, **changes})
-
-
-def _train(folder: Path, *, config: Config | None = None, train: Part | None = None, **options: Any) -> list[Event]:
-    """One call of `fit`, as a process of its own would make it; what it told."""
-    schema, config, told = made_schema(), config or _config(), list[Event]()
-    model = options.pop("model", None) or _model(schema, config)
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    torch.manual_seed(int.from_bytes(os.urandom(4)))  # whatever came before must not matter
-    try:
-        fit(
-            schema, model, made_objective(schema), made_scales(schema, _part(1).labels), config,
-            train=train or _part(1), val=_part(2), folder=folder, report=told.append, **options,
-        )  # fmt: skip
-    finally:
-        torch.set_num_threads(before)
-    return told
-
-
-def _codes(told: list[Event]) -> set[str]:
-    return {event.data["code"] for event in told if event.data and "code" in event.data}
-
-
-def _after(steps: int, action: Callable[[Stopping], None]) -> Stopping:
-    """A stop that does something after so many steps."""
-    count = 0
-
-    def between() -> None:
-        nonlocal count
-        count += 1
-        if count == steps:
-            action(stop)
-
-    stop = Stopping(between)
-    return stop
-
-
 def _killed(stop: Stopping) -> None:
     raise Killed
-
-
-def _outcome(folder: Path) -> dict[str, Any]:
-    """Everything that a run leaves, without the time that it took."""
-    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text(encoding="utf-8").splitlines()]
-    found: dict[str, Any] = {"log": [{k: v for k, v in line.items() if k != "seconds"} for line in lines]}
-    for name in NAMES:
-        checkpoint = read_checkpoint(folder / "checkpoints" / name)
-        facts = {key: value for key, value in checkpoint.facts.items() if key != "progress"}
-        arrays = {**checkpoint.tensors, **{f"state/{key}": value for key, value in checkpoint.state.items()}}
-        found[name] = facts, {key: (value.shape, value.tobytes()) for key, value in arrays.items()}
-    return found
 
 
 @pytest.fixture(autouse=True)
@@ -116,52 +53,52 @@ def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("straight")
-    _train(folder)
-    found = _outcome(folder)
+    train_small(folder)
+    found = outcome_of(folder)
     assert [line["epoch"] for line in found["log"]] == [1, 2, 3]
     return found
 
 
 def test_dropout_is_at_work(straight: dict[str, Any], tmp_path: Path) -> None:
     """Otherwise the tests below would not see random numbers that were not restored."""
-    _train(tmp_path, config=_config(dropout=0.0))
-    assert _outcome(tmp_path)["last"] != straight["last"]
+    train_small(tmp_path, config=small_config(dropout=0.0))
+    assert outcome_of(tmp_path)["last"] != straight["last"]
 
 
 @pytest.mark.parametrize("steps", [1, PER_EPOCH, PER_EPOCH + 2, 3 * PER_EPOCH])
 def test_a_stop_after_any_step(straight: dict[str, Any], tmp_path: Path, steps: int) -> None:
     with pytest.raises(Interrupted, match=r"The same command continues") as caught:
-        _train(tmp_path, stop=_after(steps, lambda stop: stop.ask(15)))
+        train_small(tmp_path, stop=stop_after(steps, lambda stop: stop.ask(15)))
     assert caught.value.code == 143
     at = read_checkpoint(tmp_path / "checkpoints" / "last").facts["progress"]
     assert (at["epoch"], at["step"]) == ((steps - 1) // PER_EPOCH, (steps - 1) % PER_EPOCH + 1)
-    assert "resumed" in _codes(_train(tmp_path, insist=True))
-    assert _outcome(tmp_path) == straight
+    assert "resumed" in codes_of(train_small(tmp_path, insist=True))
+    assert outcome_of(tmp_path) == straight
 
 
 def test_a_stop_at_every_step(straight: dict[str, Any], tmp_path: Path) -> None:
     for step in range(EPOCHS * PER_EPOCH):
         with pytest.raises(Interrupted):
-            _train(tmp_path, stop=_after(1, lambda stop: stop.ask(2)), insist=step > 0)
-    _train(tmp_path)
-    assert _outcome(tmp_path) == straight
+            train_small(tmp_path, stop=stop_after(1, lambda stop: stop.ask(2)), insist=step > 0)
+    train_small(tmp_path)
+    assert outcome_of(tmp_path) == straight
 
 
 @pytest.mark.parametrize("steps", [1, PER_EPOCH + 1, 3 * PER_EPOCH])
 def test_a_death_between_checkpoints(straight: dict[str, Any], tmp_path: Path, steps: int) -> None:
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(steps, _killed))
-    _train(tmp_path)
-    assert _outcome(tmp_path) == straight
+        train_small(tmp_path, stop=stop_after(steps, _killed))
+    train_small(tmp_path)
+    assert outcome_of(tmp_path) == straight
 
 
 def test_long_epochs_are_saved_in_their_middle(straight: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(PER_EPOCH + 3, _killed), save_every=0.0)
+        train_small(tmp_path, stop=stop_after(PER_EPOCH + 3, _killed), save_every=0.0)
     at = read_checkpoint(tmp_path / "checkpoints" / "last").facts["progress"]
     assert (at["epoch"], at["step"]) == (1, 2)
-    _train(tmp_path)
-    assert _outcome(tmp_path) == straight
+    train_small(tmp_path)
+    assert outcome_of(tmp_path) == straight
 
 
 def _renames(monkeypatch: pytest.MonkeyPatch, die_at: int) -> list[int]:
@@ -186,16 +123,16 @@ def test_a_death_in_the_middle_of_saving(
     """A checkpoint appears by renaming; the process dies before each of the renames in turn."""
     with monkeypatch.context() as patch:
         made = _renames(patch, 0)
-        _train(tmp_path / "count")
+        train_small(tmp_path / "count")
     assert made[0] > 20
     for die_at in range(1, made[0] + 1, every):
         folder = tmp_path / str(die_at)
         with monkeypatch.context() as patch:
             _renames(patch, die_at)
             with pytest.raises(Killed):
-                _train(folder)
-        _train(folder)
-        assert _outcome(folder) == straight, die_at
+                train_small(folder)
+        train_small(folder)
+        assert outcome_of(folder) == straight, die_at
         assert not list(folder.rglob("*.part")), die_at
         assert all(len(list((folder / "checkpoints" / name).iterdir())) <= 3 for name in NAMES), die_at
 
@@ -223,34 +160,34 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(
     straight: dict[str, Any], tmp_path: Path, spoil: str, file: str
 ) -> None:
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(2 * PER_EPOCH + 1, _killed))
+        train_small(tmp_path, stop=stop_after(2 * PER_EPOCH + 1, _killed))
     [path] = (tmp_path / "checkpoints" / "last").glob(file)
     DAMAGE[spoil](path)
-    told = _train(tmp_path, insist=True)
+    told = train_small(tmp_path, insist=True)
     if not (file == "metrics.json" and spoil == "gone"):
-        assert "fallback" in _codes(told)
+        assert "fallback" in codes_of(told)
         [warning] = [event.message for event in told if event.kind == "notice" and "Going back" in event.message]
         assert "'last' is damaged" in warning
         assert "after epoch 1" in warning
-    assert _outcome(tmp_path) == straight
+    assert outcome_of(tmp_path) == straight
 
 
 def test_both_checkpoints_damaged(straight: dict[str, Any], tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(2 * PER_EPOCH + 1, _killed))
+        train_small(tmp_path, stop=stop_after(2 * PER_EPOCH + 1, _killed))
     for name in ("last", "previous"):
         _flip(next((tmp_path / "checkpoints" / name).glob("state-*")))
     with pytest.raises(RunError, match=r"'last' is damaged.*'previous' is damaged.*--resume"):
-        _train(tmp_path, insist=True)
-    assert "restart" in _codes(_train(tmp_path))
-    assert _outcome(tmp_path) == straight
+        train_small(tmp_path, insist=True)
+    assert "restart" in codes_of(train_small(tmp_path))
+    assert outcome_of(tmp_path) == straight
 
 
 def test_a_damaged_best_checkpoint_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(2 * PER_EPOCH + 1, _killed))
+        train_small(tmp_path, stop=stop_after(2 * PER_EPOCH + 1, _killed))
     _flip(next((tmp_path / "checkpoints" / "best_loss").glob("model-*")))
-    told = _train(tmp_path, stop=_after(1, lambda _: None))
+    told = train_small(tmp_path, stop=stop_after(1, lambda _: None))
     assert any("best_loss" in event.message for event in told if event.kind == "notice")
 
 
@@ -259,43 +196,43 @@ def test_short_epochs_wait_for_the_next_save(
 ) -> None:
     monkeypatch.setattr(_resume, "SECONDS_WITHOUT_SAVING", 1e9)
     with pytest.raises(Killed):
-        _train(tmp_path, stop=_after(2 * PER_EPOCH, _killed))
+        train_small(tmp_path, stop=stop_after(2 * PER_EPOCH, _killed))
     assert not list((tmp_path / "checkpoints").glob("*/*"))
-    _train(tmp_path)
-    assert _outcome(tmp_path) == straight
+    train_small(tmp_path)
+    assert outcome_of(tmp_path) == straight
     assert not (tmp_path / "checkpoints" / "previous").exists(), "saved once, at the end"
 
 
 def test_nothing_to_continue(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no checkpoint"):
-        _train(tmp_path, insist=True)
+        train_small(tmp_path, insist=True)
 
 
 def test_a_finished_training_does_nothing(straight: dict[str, Any], tmp_path: Path) -> None:
-    _train(tmp_path)
+    train_small(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    _train(tmp_path)
+    train_small(tmp_path)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize("name", ["dwa", "gradvac", "random"])
 def test_what_a_balancer_remembers_is_restored(tmp_path: Path, name: str) -> None:
     """Averages over epochs, similarities per pair, random numbers, and none."""
-    config = _config(balancing=name)
-    _train(tmp_path / "straight", config=config)
+    config = small_config(balancing=name)
+    train_small(tmp_path / "straight", config=config)
     for steps in (2, PER_EPOCH):
         with pytest.raises(Interrupted):
-            _train(tmp_path / "stopped", config=config, stop=_after(steps, lambda stop: stop.ask(15)))
-    _train(tmp_path / "stopped", config=config)
-    assert _outcome(tmp_path / "stopped") == _outcome(tmp_path / "straight")
+            train_small(tmp_path / "stopped", config=config, stop=stop_after(steps, lambda stop: stop.ask(15)))
+    train_small(tmp_path / "stopped", config=config)
+    assert outcome_of(tmp_path / "stopped") == outcome_of(tmp_path / "straight")
 
 
 @pytest.mark.parametrize("name", ["equal", "upgrad", "gradvac"])
 def test_a_balancer_sees_the_whole_batch(tmp_path: Path, name: str) -> None:
     ends = []
     for size in (0, 5):
-        config = _config(dropout=0.0, input_dropout=0.0, micro_batch=size, balancing=name, epochs=1)
-        _train(tmp_path / str(size), config=config)
+        config = small_config(dropout=0.0, input_dropout=0.0, micro_batch=size, balancing=name, epochs=1)
+        train_small(tmp_path / str(size), config=config)
         ends.append(read_checkpoint(tmp_path / str(size) / "checkpoints" / "last").tensors)
     for key in ends[0]:
         np.testing.assert_allclose(ends[1][key], ends[0][key], rtol=1e-3, atol=2e-5, err_msg=key)
@@ -303,10 +240,10 @@ def test_a_balancer_sees_the_whole_batch(tmp_path: Path, name: str) -> None:
 
 def test_infinite_features_are_traced_to_their_row(tmp_path: Path) -> None:
     """The second epoch is reached only because the row is spoiled in its first one; the checkpoint stays."""
-    train = _part(1, rows=np.arange(ITEMS) + 100)
-    stop = _after(PER_EPOCH, lambda _: train.features[17].fill_(torch.inf))
+    train = small_part(1, rows=np.arange(ITEMS) + 100)
+    stop = stop_after(PER_EPOCH, lambda _: train.features[17].fill_(torch.inf))
     with pytest.raises(RunError, match=r"epoch 2, step \d of|epoch 2, step \d, rows 118 of the table") as caught:
-        _train(tmp_path, train=train, stop=stop)
+        train_small(tmp_path, train=train, stop=stop)
     assert "'colour'" in str(caught.value)
     assert "learning_rate" in str(caught.value)
     saved = read_checkpoint(tmp_path / "checkpoints" / "last")
@@ -317,13 +254,13 @@ def test_infinite_features_are_traced_to_their_row(tmp_path: Path) -> None:
 def test_an_infinite_gradient_stops_before_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.nn.utils, "get_total_norm", lambda *_: torch.tensor(torch.nan))
     with pytest.raises(RunError, match=r"the gradient of finite losses, epoch 1, step 1, rows (\d+, ){5}\.\.\."):
-        _train(tmp_path)
+        train_small(tmp_path)
     assert not (tmp_path / "checkpoints" / "last" / "metrics.json").exists()
 
 
 def test_parts_add_up_to_the_batch() -> None:
-    schema, part, config = made_schema(), _part(1), _config(dropout=0.0, input_dropout=0.0)
-    model = _model(schema, config).double()
+    schema, part, config = made_schema(), small_part(1), small_config(dropout=0.0, input_dropout=0.0)
+    model = small_model(schema, config).double()
     objective = made_objective(schema).double()
     weights = class_weights(schema, count_classes(schema, part.labels), REWEIGHTING["sqrt"](), progress=0.0)
     targets = part.targets.to(torch.device("cpu"), torch.float64)
@@ -340,36 +277,25 @@ def test_parts_add_up_to_the_batch() -> None:
         assert torch.equal(found[size][2], found[ITEMS][2])
 
 
-class _Small(FacetModel):
-    """A model on a machine that has room for so many items."""
-
-    room = 7
-
-    def forward(self, features: torch.Tensor) -> Any:
-        if self.training and len(features) > self.room:
-            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
-        return super().forward(features)
-
-
 def test_out_of_memory_halves_the_micro_batch(tmp_path: Path) -> None:
-    config = _config()
-    small = _model(made_schema(), config)
-    small.__class__ = _Small
-    told = _train(tmp_path / "small", config=config, model=small)
+    config = small_config()
+    small = small_model(made_schema(), config)
+    small.__class__ = Cramped
+    told = train_small(tmp_path / "small", config=config, model=small)
     notices = [event.message for event in told if event.kind == "notice"]
     assert [event.data["micro_batch"] for event in told if event.data and "micro_batch" in event.data] == [6]
     assert any("continuing with 6, the batch stays 12" in notice for notice in notices)
-    _train(tmp_path / "asked", config=_config(micro_batch=6))
-    small_end, asked = _outcome(tmp_path / "small"), _outcome(tmp_path / "asked")
+    train_small(tmp_path / "asked", config=small_config(micro_batch=6))
+    small_end, asked = outcome_of(tmp_path / "small"), outcome_of(tmp_path / "asked")
     assert small_end == asked
 
 
 def test_no_room_for_a_single_item(tmp_path: Path) -> None:
-    config = _config()
-    small = _model(made_schema(), config)
-    small.__class__ = type("_None", (_Small,), {"room": 0})
+    config = small_config()
+    small = small_model(made_schema(), config)
+    small.__class__ = type("_None", (Cramped,), {"room": 0})
     with pytest.raises(UserError, match="memory for one item"):
-        _train(tmp_path, config=config, model=small)
+        train_small(tmp_path, config=config, model=small)
 
 
 def test_a_full_disk(straight: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -385,15 +311,15 @@ def test_a_full_disk(straight: dict[str, Any], tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(os, "fsync", fsync)
     fail_at = 0
-    _train(tmp_path / "count")
+    train_small(tmp_path / "count")
     whole = count[0]
     for fail_at in (1, 2, whole // 2, whole - 1, whole):
         count[0] = 0
         folder = tmp_path / str(fail_at)
         with pytest.raises(WriteError, match=r"cannot be written.*No space left on device.*Fix: make room") as caught:
-            _train(folder)
+            train_small(folder)
         assert str(folder) in str(caught.value)
         assert "\n" not in str(caught.value)
         assert not list(folder.rglob("*.part"))
-        _train(folder)
-        assert _outcome(folder) == straight
+        train_small(folder)
+        assert outcome_of(folder) == straight
