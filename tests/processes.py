@@ -16,8 +16,11 @@ __all__ = ["NAMED_WITHIN", "death_of_the_second", "endings", "epochs_of", "ranks
 NAMED_WITHIN = 60.0
 
 
-def ranks_of(command: Sequence[str], processes: int, told: dict[str, str], **options: Any) -> list[subprocess.Popen]:
-    """So many processes of one command; one of them is told nothing of others."""
+def ranks_of(
+    command: Sequence[str] | Sequence[Sequence[str]], processes: int, told: dict[str, str], **options: Any
+) -> list[subprocess.Popen]:
+    """So many processes of one command, or of a command for each; one of them alone is told nothing of others."""
+    commands = [command] * processes if isinstance(command[0], str) else command
     several: dict[str, str] = {}
     if processes > 1:
         with socket.socket() as free:
@@ -25,7 +28,7 @@ def ranks_of(command: Sequence[str], processes: int, told: dict[str, str], **opt
             port = str(free.getsockname()[1])
         several = {"WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
     env = {**os.environ, "OMP_NUM_THREADS": "1", **told, **several}
-    return [subprocess.Popen(command, env={**env, "RANK": str(rank)}, **options) for rank in range(processes)]
+    return [subprocess.Popen(one, env={**env, "RANK": str(rank)}, **options) for rank, one in enumerate(commands)]
 
 
 def endings(work: Sequence[subprocess.Popen], seconds: float = 240.0) -> list[tuple[int, str]]:

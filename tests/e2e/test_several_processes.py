@@ -1,4 +1,4 @@
-"""`torchrun -m facetwise train`: one run from several processes; a death and a SIGTERM in the middle of it."""
+"""`torchrun -m facetwise train`: one run from several processes; deaths, silence and a SIGTERM in the middle of it."""
 
 import os
 import signal
@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from processes import NAMED_WITHIN, death_of_the_second, epochs_of, ranks_of, wait_for_epochs
+from processes import NAMED_WITHIN, death_of_the_second, endings, epochs_of, ranks_of, wait_for_epochs
 
 PLAIN = ["--set", "input_dropout=0", "--set", "trunk.dropout=0", "--set", "batch_size=16", "--quiet"]
 LONG = [*PLAIN, "--epochs", "20000", "--patience", "20000"]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +45,7 @@ def _ranks(table: Path, out: Path, options: list[str]) -> list[subprocess.Popen[
 @pytest.mark.slow
 def test_torchrun_trains_one_run(catalogue: Path, tmp_path: Path) -> None:
     short = [*PLAIN, "--epochs", "2"]
-    together = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    subprocess.run([*together, *_train(catalogue, tmp_path / "two", short)], env=_told(catalogue), check=True)
+    subprocess.run([*TORCHRUN, *_train(catalogue, tmp_path / "two", short)], env=_told(catalogue), check=True)
     subprocess.run([sys.executable, *_train(catalogue, tmp_path / "one", short)], env=_told(catalogue), check=True)
     two, one = epochs_of(tmp_path / "two"), epochs_of(tmp_path / "one")
     assert [line["epoch"] for line in two] == [1, 2]
@@ -89,3 +89,70 @@ def test_sigterm_stops_all_and_another_number_continues(catalogue: Path, tmp_pat
         again.kill()
     assert again.returncode == 143
     assert [line["epoch"] for line in epochs_of(tmp_path / "run")][: before + 2] == list(range(1, before + 3))
+
+
+def _rank_one_of(torchrun: subprocess.Popen[str]) -> int:
+    """The process that torchrun has told that it is rank 1."""
+    for child in Path(f"/proc/{torchrun.pid}/task/{torchrun.pid}/children").read_text(encoding="ascii").split():
+        if b"RANK=1" in Path(f"/proc/{child}/environ").read_bytes().split(b"\0"):
+            return int(child)
+    raise AssertionError("torchrun has started no rank 1")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the ranks are found in /proc")
+def test_torchrun_starts_all_again_after_a_death(catalogue: Path, tmp_path: Path) -> None:
+    """The ranks of the second attempt find each other, and continue."""
+    epochs, out = 150, tmp_path / "run"
+    options = [*PLAIN, "--epochs", str(epochs), "--patience", str(epochs)]
+    work = subprocess.Popen(
+        [*TORCHRUN, "--max-restarts", "1", *_train(catalogue, out, options)], env=_told(catalogue),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        wait_for_epochs(out, 2, [work])
+        os.kill(_rank_one_of(work), signal.SIGKILL)
+        before = len(epochs_of(out))
+        [(code, said)] = endings([work])
+    finally:
+        work.kill()
+    assert before < epochs
+    assert code == 0, said
+    assert "rank 1 of 2" in said
+    assert [line["epoch"] for line in epochs_of(out)] == list(range(1, epochs + 1))
+    assert (out / "bundle").exists()
+
+
+@pytest.mark.slow
+def test_a_silent_rank_is_named(catalogue: Path, tmp_path: Path) -> None:
+    """It lives, its connections are open, and nothing comes from it: a machine that hangs."""
+    work = _ranks(catalogue, tmp_path / "run", LONG)
+    try:
+        wait_for_epochs(tmp_path / "run", 2, work)
+        work[1].send_signal(signal.SIGSTOP)
+        _, said = work[0].communicate(timeout=NAMED_WITHIN)
+    finally:
+        for one in work:
+            one.kill()
+            one.communicate()
+    assert work[0].returncode == 2, said
+    assert "rank 1 of 2" in said
+
+
+@pytest.mark.slow
+def test_another_table_on_one_of_them_is_refused(catalogue: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    for name in ("features.npy", "products.csv"):
+        (other / name).write_bytes((catalogue.parent / name).read_bytes())
+    text = (other / "products.csv").read_text(encoding="utf-8")
+    (other / "products.csv").write_text(text.replace("kind 1", "kind 2", 1), encoding="utf-8")
+    tables = (catalogue, other / "products.csv")
+    work = ranks_of(
+        [[sys.executable, *_train(table, tmp_path / "run", LONG)] for table in tables], 2, _told(catalogue),
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    first, second = endings(work)
+    assert (first[0], second[0]) == (2, 2), (first, second)
+    assert "Found another on rank 1 of 2" in second[1]
+    assert "give every machine the same files" in second[1]

@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from facetwise.errors import Interrupted, RunError, UserError
+from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.training.together._peers import DONE, Peers
 from facetwise.training.together._shards import is_sharded
@@ -232,7 +232,7 @@ def joined(report: Report = silent) -> World:
     The ranks talk by NCCL where each has a GPU of its own, and by gloo otherwise.
 
     Args:
-        report: Told when another process falls silent, just before this one is ended.
+        report: Told how many there are.
 
     Raises:
         UserError: The others cannot be reached.
@@ -246,12 +246,18 @@ def joined(report: Report = silent) -> World:
         torch.cuda.set_device(local % cards)
         backend = "cpu:gloo,cuda:nccl" if cards >= int(os.environ.get("LOCAL_WORLD_SIZE", size)) else "gloo"
     host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    # torchrun keeps its store when it starts the processes again: without a name of its own every attempt would look
+    # for the addresses of the one before (torch 2.15 gives none).
+    attempt = f"facetwise/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
+    hosts = rank == 0 and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
     try:
-        dist.init_process_group(backend, timeout=LONGEST_WAIT)
+        store = dist.TCPStore(host, port, is_master=hosts, timeout=LONGEST_WAIT, wait_for_workers=False)
+        meeting = dist.PrefixStore(f"{attempt}/meeting", store)
+        dist.init_process_group(backend, store=meeting, rank=rank, world_size=size, timeout=LONGEST_WAIT)
         # Of its own: a wait in one thread must not hold up the heartbeat in another.
         store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(seconds=60))
-        notes = dist.PrefixStore(f"facetwise/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
-        peers = Peers(notes, rank=rank, size=size, silent=lambda said: _give_up(report, said))
+        notes = dist.PrefixStore(f"{attempt}/notes", store)
+        peers = Peers(notes, rank=rank, size=size, silent=_give_up)
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[0]
         raise UserError(
@@ -263,8 +269,11 @@ def joined(report: Report = silent) -> World:
     return World(rank, size, peers)
 
 
-def _give_up(report: Report, said: str) -> None:
-    """Leave while the main thread waits for somebody who will not come; nothing of it is half written by now."""
-    with suppress(OSError, ValueError, Interrupted):
-        report(Event("notice", said, data={"code": "rank_lost"}))
+def _give_up(said: str) -> None:
+    """Leave while the main thread waits for somebody who will not come; nothing of it is half written by now.
+
+    The last words are an error's: nobody's report stands between them and the reader.
+    """
+    with suppress(OSError):
+        os.write(2, f"facetwise: {said}\n".encode())
     os._exit(2)
