@@ -20,7 +20,7 @@ import torch
 import facetwise as fw
 from facetwise.errors import Interrupted, RunError, UserError, WriteError
 from facetwise.inference import sweep_parts, write_bytes, writing
-from facetwise.training import Stopping, _resume, hold, read_checkpoint, stopping_on_signals
+from facetwise.training import Stopping, _resume, _run, hold, read_checkpoint, stopping_on_signals
 
 ITEMS, WIDTH = 120, 6
 QUICK: dict[str, Any] = {"epochs": 3, "batch_size": 24, "trunk": {"width": 64}, "learning_rate": 0.01}
@@ -114,6 +114,29 @@ def test_a_damaged_bundle_is_written_again(made: Path, straight: dict[str, bytes
     told: list[str] = []
     _train(made, tmp_path, report=lambda event: told.append(event.message))
     assert any("It is written again" in message for message in told)
+    assert _files(tmp_path) == straight
+
+
+@pytest.mark.parametrize("stage", ["fit_decisions", "depth_report", "write_results"])
+def test_a_signal_after_the_last_epoch(
+    made: Path, straight: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    """While thresholds are tuned, rows evaluated, answers and bundle written: nothing is half there afterwards."""
+    real, count = getattr(_run, stage), [0]
+
+    def interrupted(*given: Any, **named: Any) -> Any:
+        count[0] += 1
+        if count[0] == 1:
+            _send(signal.SIGTERM)
+        return real(*given, **named)
+
+    monkeypatch.setattr(_run, stage, interrupted)
+    with pytest.raises(Interrupted, match="what was computed is kept") as caught, stopping_on_signals() as stop:
+        _train(made, tmp_path, stop=stop)
+    assert caught.value.code == 143
+    assert not (tmp_path / "bundle").exists()
+    assert not list(tmp_path.rglob("*.part"))
+    _train(made, tmp_path)
     assert _files(tmp_path) == straight
 
 
