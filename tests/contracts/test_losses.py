@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -165,6 +166,31 @@ def test_attributes_do_not_see_each_other(name: str) -> None:
         backwards = _loss(name, places=together.places[::-1])
         other = backwards(_outputs(_logits()), _targets(), even_weights(SCHEMA))
         torch.testing.assert_close(other.loss.flip(1), whole.loss, rtol=1e-12, atol=1e-14)
+
+
+@every_loss
+@every_stage
+def test_a_representation_per_attribute_is_read_where_the_attribute_has_its_own(
+    name: str, built: Callable[..., Loss]
+) -> None:
+    """There is one for each attribute that has logits; a parent reads that of the attribute whose logits it sums, also
+    where it has one too, because whether it applies is a logit of its own."""
+    attributes = [replace(one, own_applicability=one.column == "coarse") for one in SCHEMA.attributes]
+    schema = replace(SCHEMA, attributes=tuple(attributes))
+    present = sorted(set(schema.layout().owner))
+    bottom = dict.fromkeys(("department", "coarse"), "fine")
+    labels = made_labels(schema, ITEMS, seed=1)
+    targets, weights, logits = _targets(labels), even_weights(schema), made_logits(schema, ITEMS)
+    aux = _outputs(logits).aux
+    each = torch.randn(ITEMS, len(present), 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    together = built(name, schema=schema, labels=labels)
+    whole = together(Outputs(logits, each, aux), targets, weights).loss
+    for n, place in enumerate(together.places):
+        column = schema.attributes[place].column
+        own = each[:, present.index(schema.index[bottom.get(column, column)])]
+        alone = built(name, schema=schema, labels=labels, places=(place,))
+        found = alone(Outputs(logits, own, aux), targets, weights).loss
+        torch.testing.assert_close(whole[:, n], found[:, 0], rtol=1e-12, atol=1e-14)
 
 
 @every_loss

@@ -97,7 +97,7 @@ def build_model(
     layout = schema.layout()
     category = schema.category_attribute
     # Attributes that have logits; a parent whose probabilities are sums has none, and needs no tower.
-    present = sorted(set(layout.owner))
+    present = layout.present
     given: dict[str, object] = {
         "attributes": [schema.attributes[place].id for place in present],
         "categories": list(category.classes) if category is not None else [],
