@@ -40,7 +40,7 @@ UNFIT = [pair for pair in product(TRUNKS, HEADS) if pair not in PAIRS]
 every_pair = pytest.mark.parametrize(("trunk", "head"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 
 
-def _model(schema: Schema, trunk: str, head: str, **options: object) -> FacetModel:
+def _model(schema: Schema, trunk: str, head: str, *, depth: bool = True, **options: object) -> FacetModel:
     chosen = {**SMALL.get(trunk, {}), **options}
     return build_model(
         schema,
@@ -49,6 +49,7 @@ def _model(schema: Schema, trunk: str, head: str, **options: object) -> FacetMod
         trunk_options=chosen,
         head=head,
         head_options=SMALL_HEADS.get(head, {}),
+        depth=depth,
         input_dropout=0.0,
     )
 
@@ -123,7 +124,7 @@ def test_every_loss_reads_it(trunk: str, head: str) -> None:
     schema = made_schema()
     labels = made_labels(schema, ITEMS)
     targets, counts = made_targets(schema, labels), count_classes(schema, labels)
-    model = _model(schema, trunk, head).double().train()
+    model = _model(schema, trunk, head, depth=False).double().train()
     read = set()
     for name, loss in LOSSES.items():
         objective = made_objective(schema, **{kind.value: (name, {}) for kind in loss.kinds})
@@ -138,7 +139,8 @@ def test_every_loss_reads_it(trunk: str, head: str) -> None:
             losses.sum().backward()
         read.add(name)
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
-    assert {name for name, loss in LOSSES.items() if "features" in loss.needs} <= read
+    kept = {"counts", "features"} | HEADS[head].provides
+    assert read == {name for name, loss in LOSSES.items() if loss.needs <= kept}
 
 
 @every_pair

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional
 
 from facetwise.errors import ConfigError
+from facetwise.models import build_model, ways_to_promise
 from facetwise.objectives import (
     LOSSES,
     REWEIGHTING,
@@ -70,6 +71,26 @@ def test_margins_without_a_cosine_head_are_refused() -> None:
         objective.require({"features"})
     assert "'colour'" in str(error.value)
     made_objective(SCHEMA).require(set())
+
+
+@pytest.mark.parametrize(
+    ("head", "levels", "depth", "fits"),
+    [
+        ("cosine", [3, 5], False, True),
+        ("cosine", [8], True, True),  # one level speaks through the trunk alone
+        ("cosine", [3, 5], True, False),
+        ("linear", [3, 5], False, False),
+    ],
+)
+def test_margins_without_cosines_are_refused(head: str, levels: list[int], *, depth: bool, fits: bool) -> None:
+    """What the levels add to cosines has no bounds, and the sum is no cosine."""
+    model = build_model(SCHEMA, levels=levels, head=head, depth=depth)
+    objective = made_objective(SCHEMA, categorical=("ldam", {}))
+    if fits:
+        objective.require(model.provides, ways_to_promise())
+        return
+    with pytest.raises(ConfigError, match="write head: cosine and depth: false, or choose another loss"):
+        objective.require(model.provides, ways_to_promise())
 
 
 def test_influence_factor_is_a_weight_and_not_a_term() -> None:

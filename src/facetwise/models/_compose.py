@@ -14,7 +14,7 @@ from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.schema import Schema
 
-__all__ = ["build_model"]
+__all__ = ["build_model", "ways_to_promise"]
 
 
 _TABLES: dict[str, Mapping[str, type]] = {"adapters": ADAPTERS, "trunk": TRUNKS, "head": HEADS}
@@ -58,6 +58,19 @@ def _groups(schema: Schema, present: Sequence[int]) -> list[int]:
     return [
         numbers[inside[column][0]] if column in inside else len(numbers) + place for place, column in enumerate(columns)
     ]
+
+
+def ways_to_promise() -> dict[str, str]:
+    """Per promise that a head can keep of its logits, what to write so that the model keeps it.
+
+    >>> ways_to_promise()["cosine"]
+    'write head: cosine and depth: false'
+    """
+    keepers: dict[str, list[str]] = {}
+    for name, line in HEADS.items():
+        for promise in line.provides:
+            keepers.setdefault(promise, []).append(name)
+    return {promise: f"write head: {' or '.join(names)} and depth: false" for promise, names in keepers.items()}
 
 
 def build_model(

@@ -200,11 +200,12 @@ class Objective(nn.Module):
         """What the losses read beside logits and labels: "counts", "features", "cosine"."""
         return frozenset().union(*(loss.needs for loss in self._each()))
 
-    def require(self, provides: Collection[str]) -> None:
+    def require(self, provides: Collection[str], ways: Mapping[str, str] | None = None) -> None:
         """Check, before anything is trained, that the model gives what the losses read.
 
         Args:
             provides: What the model gives beside logits, such as "features" and "cosine".
+            ways: Per need what to write so that a model gives it, for the message.
 
         Raises:
             ConfigError: A loss reads what the model does not give; one complaint per loss and need.
@@ -214,7 +215,7 @@ class Objective(nn.Module):
                 place=f"loss {type(loss).__name__} of {', '.join(repr(self.names[place]) for place in loss.places)}",
                 rule=f"the model gives {need!r}",
                 found=", ".join(map(repr, sorted(provides))) or "nothing beside logits",
-                fix=f"choose a head that gives {need!r}, or another loss",
+                fix=f"{(ways or {}).get(need, f'choose a model that gives {need!r}')}, or choose another loss",
             )
             for loss in self._each()
             for need in sorted(loss.needs - {"counts"} - set(provides))
