@@ -10,6 +10,7 @@ import torch
 
 from facetwise.objectives import (
     LOSS_ALIASES,
+    LOSS_ALIASES_BY_KIND,
     LOSSES,
     REWEIGHTING,
     Loss,
@@ -309,6 +310,21 @@ def test_published_names_are_lines_of_the_table(alias: str) -> None:
     objective = Objective(schema=SCHEMA, losses=LOSSES_BY_KIND | {kind: (alias, {}) for kind in LOSSES[name].kinds})
     [built] = [loss for loss in objective.losses if type(loss) is LOSSES[name]]
     assert all(getattr(built, option, value) == value for option, value in options.items())
+
+
+def test_a_published_name_means_the_loss_of_the_kind() -> None:
+    """Also where the kind is known late: a choice per column has been read without it, as the line of several classes
+    and its options."""
+    for kind, names in LOSS_ALIASES_BY_KIND.items():
+        column = SCHEMA.attributes[SCHEMA.of_kind(kind)[0]].column
+        for alias, (line, options) in names.items():
+            read = LOSS_ALIASES.get(alias, (alias, {}))
+            assert alias not in {name for name, loss in LOSSES.items() if kind in loss.kinds}
+            for choice in ((alias, {}), read):
+                objective = Objective(schema=SCHEMA, losses=LOSSES_BY_KIND, by_attribute={column: choice})
+                [built] = [loss for loss in objective.losses if SCHEMA.index[column] in loss.places]
+                assert type(built) is LOSSES[line]
+                assert all(getattr(built, option) == value for option, value in options.items())
 
 
 def test_a_loss_that_needs_counts_does_not_run_without_them() -> None:

@@ -12,7 +12,7 @@ from facetwise.errors import Complaint, ConfigError, nearest
 from facetwise.objectives._class_weights import ClassCounts, ClassWeights
 from facetwise.objectives._targets import Outputs, Targets
 from facetwise.objectives._teaching import Teaching
-from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, PLAIN_LOSSES, Loss
+from facetwise.objectives.losses import LOSSES, PLAIN_LOSSES, Loss, published_loss
 from facetwise.schema import Kind, Schema
 
 __all__ = ["LossChoice", "Objective", "Reduced", "about_losses_of", "plain_objective"]
@@ -59,10 +59,10 @@ class Reduced(NamedTuple):
         return value + applicability + taught + side, (self.cells + self.applicability_cells + self.taught) > 0
 
 
-def _resolved(choice: LossChoice) -> LossChoice:
+def _resolved(choice: LossChoice, kind: Kind) -> LossChoice:
     """The choice with a published name resolved; options that are given win."""
     name, options = choice
-    canonical, preset = LOSS_ALIASES.get(name, (name, {}))
+    canonical, preset = published_loss(name, kind)
     return canonical, {**preset, **options}
 
 
@@ -91,7 +91,7 @@ def about_losses_of(kinds: Mapping[str, Kind], by_attribute: Mapping[str, LossCh
 
 def _unfit(place: str, column: str, kind: Kind, name: str) -> Complaint | None:
     fitting = [line for line, loss in LOSSES.items() if kind in loss.kinds]
-    if LOSS_ALIASES.get(name, (name, {}))[0] in fitting:
+    if published_loss(name, kind)[0] in fitting:
         return None
     rule = f"a loss of {column!r} scores {kind} attributes"
     return Complaint(place=place, rule=rule, found=repr(name), fix=nearest(name, fitting))
@@ -108,7 +108,7 @@ def _chosen(
         choice = by_attribute.get(column, losses[kind])
         if column not in by_attribute and (wrong := _unfit(f"config: losses.{kind}", column, kind, choice[0])):
             complaints.append(wrong)
-        chosen.append(_resolved(choice))
+        chosen.append(_resolved(choice, kind))
     return chosen, complaints
 
 
