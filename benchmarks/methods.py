@@ -4,8 +4,10 @@
 
 Every balancer, every loss of classes and every reweighting takes the place of its counterpart in one baseline: equal
 weights of the attributes, cross-entropy, no class weights. Splits, seeds, epochs and all else are the same; each method
-has its published defaults. The p-values of the paired differences are corrected for the number of methods
-(`facetwise.compare`). Finished trainings stay in the folder and are not done again: stop it whenever you like.
+has its published defaults; a loss that asks for cosines gets the head that has them, without depth (what the levels add
+to the logits is no cosine), and so differs from the baseline in those two as well. The p-values of the paired
+differences are corrected for the number of methods (`facetwise.compare`). Finished trainings stay in the folder and are
+not done again: stop it whenever you like.
 """
 
 import argparse
@@ -42,8 +44,8 @@ def lines() -> dict[str, dict[str, Any]]:
     losses = [name for name, loss in LOSSES.items() if Kind.CATEGORICAL in loss.kinds and name != "cross_entropy"]
     for name in [*losses, *published.values()]:
         line = LOSS_ALIASES[name][0] if name in LOSS_ALIASES else name
-        # A loss that asks for cosines gets the head that has them.
-        head = {"head": "cosine"} if "cosine" in LOSSES[line].needs else {}
+        # A loss that asks for cosines gets the head that has them, and no levels that would add to them.
+        head = {"head": "cosine", "depth": False} if "cosine" in LOSSES[line].needs else {}
         found[f"loss: {name}"] = {"losses": {"categorical": name}, **head}
     found |= {f"reweighting: {name}": {"reweighting": name} for name in REWEIGHTING if name != "none"}
     found["reweighting: DRW"] = {"reweighting": "DRW"}

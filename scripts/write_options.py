@@ -15,6 +15,7 @@ from facetwise.objectives import (
     BALANCER_ALIASES,
     BALANCERS,
     LOSS_ALIASES,
+    LOSS_ALIASES_BY_KIND,
     LOSSES,
     REWEIGHTING,
     REWEIGHTING_ALIASES,
@@ -44,9 +45,10 @@ TABLES: dict[str, dict[str, type]] = {
     "SCHEDULES": SCHEDULES,
     "TRACKERS": TRACKERS,
 }
-# Published names; those of losses are for every kind that the loss can score.
+# Published names; those of losses are for every kind that the loss can score, those of a kind go before them.
 ALIASES = {
     "LOSSES": LOSS_ALIASES,
+    **{f"LOSSES.{kind}": names for kind, names in LOSS_ALIASES_BY_KIND.items()},
     "REWEIGHTING": REWEIGHTING_ALIASES,
     "BALANCERS": BALANCER_ALIASES,
     "FINETUNING": FINETUNING_ALIASES,

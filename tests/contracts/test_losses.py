@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from facetwise.objectives import (
     LOSS_ALIASES,
+    LOSS_ALIASES_BY_KIND,
     LOSSES,
     REWEIGHTING,
     Loss,
@@ -168,6 +170,31 @@ def test_attributes_do_not_see_each_other(name: str) -> None:
 
 
 @every_loss
+@every_stage
+def test_a_representation_per_attribute_is_read_where_the_attribute_has_its_own(
+    name: str, built: Callable[..., Loss]
+) -> None:
+    """There is one for each attribute that has logits; a parent reads that of the attribute whose logits it sums, also
+    where it has one too, because whether it applies is a logit of its own."""
+    attributes = [replace(one, own_applicability=one.column == "coarse") for one in SCHEMA.attributes]
+    schema = replace(SCHEMA, attributes=tuple(attributes))
+    present = sorted(set(schema.layout().owner))
+    bottom = dict.fromkeys(("department", "coarse"), "fine")
+    labels = made_labels(schema, ITEMS, seed=1)
+    targets, weights, logits = _targets(labels), even_weights(schema), made_logits(schema, ITEMS)
+    aux = _outputs(logits).aux
+    each = torch.randn(ITEMS, len(present), 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    together = built(name, schema=schema, labels=labels)
+    whole = together(Outputs(logits, each, aux), targets, weights).loss
+    for n, place in enumerate(together.places):
+        column = schema.attributes[place].column
+        own = each[:, present.index(schema.index[bottom.get(column, column)])]
+        alone = built(name, schema=schema, labels=labels, places=(place,))
+        found = alone(Outputs(logits, own, aux), targets, weights).loss
+        torch.testing.assert_close(whole[:, n], found[:, 0], rtol=1e-12, atol=1e-14)
+
+
+@every_loss
 def test_precision_follows_the_logits(name: str) -> None:
     results = {}
     for dtype in (torch.float32, torch.float64):
@@ -283,6 +310,21 @@ def test_published_names_are_lines_of_the_table(alias: str) -> None:
     objective = Objective(schema=SCHEMA, losses=LOSSES_BY_KIND | {kind: (alias, {}) for kind in LOSSES[name].kinds})
     [built] = [loss for loss in objective.losses if type(loss) is LOSSES[name]]
     assert all(getattr(built, option, value) == value for option, value in options.items())
+
+
+def test_a_published_name_means_the_loss_of_the_kind() -> None:
+    """Also where the kind is known late: a choice per column has been read without it, as the line of several classes
+    and its options."""
+    for kind, names in LOSS_ALIASES_BY_KIND.items():
+        column = SCHEMA.attributes[SCHEMA.of_kind(kind)[0]].column
+        for alias, (line, options) in names.items():
+            read = LOSS_ALIASES.get(alias, (alias, {}))
+            assert alias not in {name for name, loss in LOSSES.items() if kind in loss.kinds}
+            for choice in ((alias, {}), read):
+                objective = Objective(schema=SCHEMA, losses=LOSSES_BY_KIND, by_attribute={column: choice})
+                [built] = [loss for loss in objective.losses if SCHEMA.index[column] in loss.places]
+                assert type(built) is LOSSES[line]
+                assert all(getattr(built, option) == value for option, value in options.items())
 
 
 def test_a_loss_that_needs_counts_does_not_run_without_them() -> None:

@@ -11,7 +11,7 @@ from facetwise.models import FacetModel, build_model
 from facetwise.models.gates import GATES
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
-from facetwise.objectives import Outputs
+from facetwise.objectives import LOSSES, Outputs, count_classes
 from facetwise.schema import Attribute, Kind, Schema
 from made_facets import (
     even_weights,
@@ -40,7 +40,7 @@ UNFIT = [pair for pair in product(TRUNKS, HEADS) if pair not in PAIRS]
 every_pair = pytest.mark.parametrize(("trunk", "head"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
 
 
-def _model(schema: Schema, trunk: str, head: str, **options: object) -> FacetModel:
+def _model(schema: Schema, trunk: str, head: str, *, depth: bool = True, **options: object) -> FacetModel:
     chosen = {**SMALL.get(trunk, {}), **options}
     return build_model(
         schema,
@@ -49,6 +49,7 @@ def _model(schema: Schema, trunk: str, head: str, **options: object) -> FacetMod
         trunk_options=chosen,
         head=head,
         head_options=SMALL_HEADS.get(head, {}),
+        depth=depth,
         input_dropout=0.0,
     )
 
@@ -115,6 +116,31 @@ def test_permuting_the_schema_changes_nothing(trunk: str, head: str) -> None:
         assert totals[1][column] == pytest.approx(loss, rel=1e-9), column
     for key, norm in gradients[0].items():
         assert gradients[1][key] == pytest.approx(norm, rel=1e-8, abs=1e-12), key
+
+
+@every_pair
+def test_every_loss_reads_it(trunk: str, head: str) -> None:
+    """Early and late, through a hierarchy, wherever the model gives what the loss asks for."""
+    schema = made_schema()
+    labels = made_labels(schema, ITEMS)
+    targets, counts = made_targets(schema, labels), count_classes(schema, labels)
+    model = _model(schema, trunk, head, depth=False).double().train()
+    read = set()
+    for name, loss in LOSSES.items():
+        objective = made_objective(schema, **{kind.value: (name, {}) for kind in loss.kinds})
+        if not objective.needs <= model.provides | {"counts"}:
+            continue
+        objective.prepare(counts, dtype=torch.float64)
+        for progress in (0.0, 0.95):
+            objective.begin_epoch(progress=progress, epoch=round(100 * progress))
+            losses, active = objective(Outputs(*model(_features())), targets, even_weights(schema)).mean()
+            assert active.all(), name
+            assert losses.isfinite().all(), name
+            losses.sum().backward()
+        read.add(name)
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    kept = {"counts", "features"} | HEADS[head].provides
+    assert read == {name for name, loss in LOSSES.items() if loss.needs <= kept}
 
 
 @every_pair

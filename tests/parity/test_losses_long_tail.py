@@ -239,10 +239,10 @@ def test_influence_balanced(gamma: float) -> None:
 
 def test_influence_balanced_reads_the_features_of_the_attribute() -> None:
     """A trunk with one representation per attribute: each attribute has its own norm."""
-    loss, place = _built("influence_balanced", "colour"), SCHEMA.index["colour"]
+    loss, rows = _built("influence_balanced", "colour"), sorted(set(LAYOUT.owner))  # parents have no logits, and no row
     shared = loss(Outputs(LOGITS, FEATURES, {}), TARGETS, _uneven())
-    stacked = torch.rand(ITEMS, len(SCHEMA.attributes), 7, dtype=torch.float64)
-    stacked[:, place] = FEATURES
+    stacked = torch.rand(ITEMS, len(rows), 7, dtype=torch.float64)
+    stacked[:, rows.index(SCHEMA.index["colour"])] = FEATURES
     own = loss(Outputs(LOGITS, stacked, {}), TARGETS, _uneven())
     torch.testing.assert_close(own.divisor, shared.divisor)
 

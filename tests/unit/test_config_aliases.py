@@ -40,6 +40,17 @@ def test_every_published_loss_is_taken_for_the_kinds_that_it_scores() -> None:
     assert taken >= len(published_names()["LOSSES"])
 
 
+@pytest.mark.parametrize("kind", ["binary", "multilabel"])
+def test_the_focal_loss_of_yes_or_no_goes_by_its_published_names(kind: str) -> None:
+    """The names that the focal loss of several classes has; they were refused."""
+    for alias, options in {"focal": {}, "Focal": {"gamma": 1.0}}.items():
+        found = getattr(load_config(settings=[f"losses.{kind}={alias}"]).losses, kind)
+        assert (found.name, found.options) == ("binary_focal", options)
+    own = getattr(load_config(losses={kind: {"name": "Focal", "options": {"alpha": None}}}).losses, kind)
+    assert own.options == {"gamma": 1.0, "alpha": None}
+    assert load_config(settings=["losses.categorical=focal"]).losses.categorical.name == "focal"
+
+
 def test_options_of_the_user_win() -> None:
     found = load_config(losses={"categorical": {"name": "F-CB", "options": {"gamma": 3.0}}}).losses.categorical
     assert (found.name, found.options) == ("class_balanced", {"beta": 0.9999, "gamma": 3.0})

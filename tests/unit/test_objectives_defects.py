@@ -1,11 +1,14 @@
 """Defects of public code for losses and their schedules; each test fails on the code it is named after."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from facetwise.errors import ConfigError
+from facetwise.models import build_model, ways_to_promise
 from facetwise.objectives import (
     LOSSES,
     REWEIGHTING,
@@ -68,6 +71,26 @@ def test_margins_without_a_cosine_head_are_refused() -> None:
         objective.require({"features"})
     assert "'colour'" in str(error.value)
     made_objective(SCHEMA).require(set())
+
+
+@pytest.mark.parametrize(
+    ("head", "levels", "depth", "fits"),
+    [
+        ("cosine", [3, 5], False, True),
+        ("cosine", [8], True, True),  # one level speaks through the trunk alone
+        ("cosine", [3, 5], True, False),
+        ("linear", [3, 5], False, False),
+    ],
+)
+def test_margins_without_cosines_are_refused(head: str, levels: list[int], *, depth: bool, fits: bool) -> None:
+    """What the levels add to cosines has no bounds, and the sum is no cosine."""
+    model = build_model(SCHEMA, levels=levels, head=head, depth=depth)
+    objective = made_objective(SCHEMA, categorical=("ldam", {}))
+    if fits:
+        objective.require(model.provides, ways_to_promise())
+        return
+    with pytest.raises(ConfigError, match="write head: cosine and depth: false, or choose another loss"):
+        objective.require(model.provides, ways_to_promise())
 
 
 def test_influence_factor_is_a_weight_and_not_a_term() -> None:
@@ -207,6 +230,40 @@ def test_a_batch_without_labels_still_goes_backward() -> None:
     losses.sum().backward()
     assert not active.any()
     assert (logits.grad == 0).all()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ("cross_entropy", {}),
+        ("cross_entropy", {"normalisation": "weights"}),
+        ("influence_balanced", {"start": 0}),
+        ("influence_balanced", {"start": 0, "gamma": 1.0}),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_side_losses_have_the_mean_of_their_own_cells(loss: tuple[str, dict[str, object]], *, weighted: bool) -> None:
+    """What a loss divides its cells by (factors, class weights) is no business of the category that is predicted on the
+    way, nor of the gates; how much a row counts is."""
+    generator = torch.Generator().manual_seed(4)
+    rows = torch.rand(30, generator=generator, dtype=torch.float64) * 2
+    targets = replace(TARGETS, weight=rows) if weighted else TARGETS
+    weights = even_weights(SCHEMA)
+    weights.score.copy_(torch.rand(len(weights.score), generator=generator, dtype=torch.float64) + 0.1)
+    aux = {
+        "category_logits": torch.randn(30, 3, generator=generator, dtype=torch.float64),
+        "attribute_penalty": torch.rand(len(SCHEMA.attributes), generator=generator, dtype=torch.float64),
+    }
+    objective = made_objective(SCHEMA, categorical=loss)
+    plain = objective(Outputs(LOGITS, 5 * FEATURES, {}), targets, weights).mean()[0]
+    found = objective(Outputs(LOGITS, 5 * FEATURES, aux), targets, weights).mean()[0]
+    wanted = aux["attribute_penalty"].clone()
+    place = SCHEMA.index["department"]
+    known = TARGETS.index[:, place] >= 0
+    each = -aux["category_logits"].log_softmax(dim=1)[known].gather(1, TARGETS.index[known, place, None])[:, 0]
+    wanted[place] += (each * rows[known]).mean() if weighted else each.mean()
+    torch.testing.assert_close(found - plain, wanted)
 
 
 def test_masks_are_booleans_and_unknown_is_no_class() -> None:

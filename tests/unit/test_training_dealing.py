@@ -1,15 +1,19 @@
 """Batches dealt out to ranks: the same items in the same order for 1, 2 and 4, and the same loss from their parts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facetwise.objectives import Reduced
+from facetwise.models import build_model
+from facetwise.objectives import REWEIGHTING, Reduced, class_weights, count_classes
 from facetwise.training._dealing import Dealer, pooled
+from facetwise.training._micro_batches import reduced_in_parts
 from facetwise.training.together import ALONE, World
-from made_facets import made_labels, made_schema, made_targets
+from made_facets import made_labels, made_objective, made_schema, made_targets
 
 SCHEMA = made_schema()
 
@@ -64,3 +68,43 @@ def test_parts_of_a_loss_add_up_to_it() -> None:
     copies = [pooled(whole, world, copied=True).mean()[0] for world in ranks]
     torch.testing.assert_close(copies[0] + copies[1], whole.mean()[0])
     assert pooled(whole, ALONE, copied=False) is whole
+
+
+@pytest.mark.parametrize(
+    "loss", [("influence_balanced", {"start": 0}), ("cross_entropy", {"normalisation": "weights"})]
+)
+def test_parts_of_a_batch_with_side_losses_add_up_to_it(loss: tuple[str, dict[str, object]]) -> None:
+    """A category that is predicted on the way, rows that do not count alike, and a loss that divides by its own sum."""
+    labels = made_labels(SCHEMA, ITEMS := 20)
+    rows = torch.rand(ITEMS, generator=torch.Generator().manual_seed(1), dtype=torch.float64) * 2
+    targets = replace(made_targets(SCHEMA, labels), weight=rows)
+    weights = class_weights(SCHEMA, count_classes(SCHEMA, labels), REWEIGHTING["balanced"](), progress=0.0)
+    model = build_model(
+        SCHEMA, levels=[3, 5], adapters=[("category", {"width": 4, "dropout": 0.0})], trunk="multihead",
+        trunk_options={"width": 4, "dropout": 0.0}, input_dropout=0.0,
+    ).double()  # fmt: skip
+    objective = made_objective(SCHEMA, categorical=loss)
+    features = torch.randn(ITEMS, 8, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    def gradients(losses: torch.Tensor) -> list[torch.Tensor]:
+        model.zero_grad()
+        losses.sum().backward()
+        return [torch.zeros_like(p) if p.grad is None else p.grad.clone() for p in model.parameters()]
+
+    whole = reduced_in_parts(model, objective, features, targets, weights, size=ITEMS)
+    assert (whole.side_total != 0).any()
+    losses, slopes = whole.mean()[0], gradients(whole.mean()[0])
+    small = reduced_in_parts(model, objective, features, targets, weights, size=6)
+    torch.testing.assert_close(small.mean()[0], losses)
+    torch.testing.assert_close(gradients(small.mean()[0]), slopes)
+    worlds = [_Sums(rank, 2) for rank in range(2)]
+    found, summed = torch.zeros_like(losses), [torch.zeros_like(slope) for slope in slopes]
+    for world in worlds:
+        world.found = torch.stack([getattr(whole, name).detach() for name in Reduced.COUNTS])
+        own = torch.arange(ITEMS)[world.share(ITEMS)]
+        part = reduced_in_parts(model, objective, features[own], targets.take(own), weights, size=len(own))
+        told = pooled(part, world, copied=False).mean()[0]
+        found = found + told.detach()
+        summed = [one + other for one, other in zip(summed, gradients(told), strict=True)]
+    torch.testing.assert_close(found, losses.detach())
+    torch.testing.assert_close(summed, slopes)

@@ -1,5 +1,6 @@
 """A training for its score alone is a run without the folder; adapters and losses of single attributes reach both."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from facetwise.config import load_config
 from facetwise.errors import ConfigError
 from facetwise.events import silent
 from facetwise.inference import Predictor, logits_of
+from facetwise.models.backbones import Level
 from facetwise.objectives import ClassWeights, class_weights, count_classes, create_reweighting
 from facetwise.training import Prepared, _loop, check_losses_of, prepare, read_structure, run_trial
 from facetwise.training._assemble import assemble
@@ -77,6 +79,16 @@ def test_a_loss_of_one_attribute_is_the_one_that_trains_it(made: tuple[Path, Pat
     }
     assert names["heel.height"] == "Focal"
     assert names["colour"] != "Focal"
+
+
+def test_margins_on_what_is_no_cosine_are_refused_with_the_way_out(made: tuple[Path, Path]) -> None:
+    settings = ["losses.categorical=LDAM", "head=cosine"]
+    prepared = _prepared(made)
+    half = prepared.features.shape[1] // 2
+    several = replace(prepared, levels=(Level("first", half), Level("last", prepared.features.shape[1] - half)))
+    with pytest.raises(ConfigError, match="write head: cosine and depth: false"):
+        assemble(several, load_config(settings=[*TINY, *settings]))
+    assemble(several, load_config(settings=[*TINY, *settings, "depth=false"]))
 
 
 @pytest.mark.parametrize(

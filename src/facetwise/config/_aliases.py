@@ -14,7 +14,10 @@ __all__ = ["published_names", "resolve_aliases"]
 
 @cache
 def published_names() -> dict[str, dict[str, tuple[str, dict[str, Any]]]]:
-    """Table → published name → our name and the options that it stands for; generated from the islands' tables."""
+    """Table → published name → our name and the options that it stands for; generated from the islands' tables.
+
+    Names of losses that mean something else for a kind stand under the table of the kind, and go before the others.
+    """
     text = files("facetwise.config").joinpath("aliases.json").read_text(encoding="utf-8")
     return {
         table: {alias: (name, options) for alias, (name, options) in lines.items()}
@@ -30,7 +33,8 @@ def resolve_aliases(given: Given) -> None:
         if not isinstance(said, str):
             continue
         lines = option_tables().get(table, {})
-        name, options = published_names().get(table.split(".")[0], {}).get(said, (said, {}))
+        published = published_names().get(table.split(".")[0], {}) | published_names().get(table, {})
+        name, options = published.get(said, (said, {}))
         if said in lines or name not in lines or name == said:
             continue
         if isinstance(own := found.get("options", {}), dict):

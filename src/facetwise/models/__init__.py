@@ -1,7 +1,7 @@
 """Features to packed logits: adapters, trunks, heads, depth. The backbones have a room of their own inside this one."""
 
 from facetwise.models._beside import Beside
-from facetwise.models._compose import build_model
+from facetwise.models._compose import build_model, ways_to_promise
 from facetwise.models._depth import Depth
 from facetwise.models._join import join_models
 from facetwise.models._model import FacetModel, ModelOutput
@@ -27,4 +27,5 @@ __all__ = [
     "join_models",
     "prompts_of",
     "rows_from_words",
+    "ways_to_promise",
 ]

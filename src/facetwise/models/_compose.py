@@ -14,7 +14,7 @@ from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.schema import Schema
 
-__all__ = ["build_model"]
+__all__ = ["build_model", "ways_to_promise"]
 
 
 _TABLES: dict[str, Mapping[str, type]] = {"adapters": ADAPTERS, "trunk": TRUNKS, "head": HEADS}
@@ -60,6 +60,19 @@ def _groups(schema: Schema, present: Sequence[int]) -> list[int]:
     ]
 
 
+def ways_to_promise() -> dict[str, str]:
+    """Per promise that a head can keep of its logits, what to write so that the model keeps it.
+
+    >>> ways_to_promise()["cosine"]
+    'write head: cosine and depth: false'
+    """
+    keepers: dict[str, list[str]] = {}
+    for name, line in HEADS.items():
+        for promise in line.provides:
+            keepers.setdefault(promise, []).append(name)
+    return {promise: f"write head: {' or '.join(names)} and depth: false" for promise, names in keepers.items()}
+
+
 def build_model(
     schema: Schema,
     *,
@@ -97,7 +110,7 @@ def build_model(
     layout = schema.layout()
     category = schema.category_attribute
     # Attributes that have logits; a parent whose probabilities are sums has none, and needs no tower.
-    present = sorted(set(layout.owner))
+    present = layout.present
     given: dict[str, object] = {
         "attributes": [schema.attributes[place].id for place in present],
         "categories": list(category.classes) if category is not None else [],

@@ -27,7 +27,7 @@ class ModelOutput(NamedTuple):
 
     Side products: "attribute_penalty" (attribute, in the schema's order), to be added to the mean loss of each
     attribute that the batch has labels for; "category_logits" (batch, category), to be taught the category; and of
-    heads that promise them "cosine" (batch, logit) and "scale" (logit), see `heads`.
+    heads that promise them "cosine" (batch, logit) and "scale" (logit), see `heads`: before what the levels add.
     """
 
     logits: Tensor
@@ -166,8 +166,11 @@ class FacetModel(nn.Module):
 
     @property
     def provides(self) -> frozenset[str]:
-        """What losses can ask for beside logits: "features", and what the head promises."""
-        return frozenset({"features"}) | self.head.provides
+        """What losses can ask for beside logits: "features", and what the head promises of its logits.
+
+        With depth the levels add to the head's logits what has no bounds, and its promises hold no longer.
+        """
+        return frozenset({"features"}) | (self.head.provides if self.depth is None else frozenset())
 
     def row_owners(self) -> dict[str, RowOwners]:
         """Parameter name → whose rows it has; a parameter that is not named here is shared.

@@ -12,7 +12,7 @@ from facetwise.objectives._segmented import segment_log_softmax, segment_logsume
 from facetwise.objectives._targets import Outputs, Targets, make_targets
 from facetwise.objectives._teaching import Teaching
 from facetwise.objectives.balancing import BALANCER_ALIASES, BALANCERS, Balancer, LooksAgain, PackedHead, Shared
-from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, Loss
+from facetwise.objectives.losses import LOSS_ALIASES, LOSS_ALIASES_BY_KIND, LOSSES, Loss
 from facetwise.objectives.reweighting import REWEIGHTING, REWEIGHTING_ALIASES, Reweighting
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "BALANCER_ALIASES",
     "LOSSES",
     "LOSS_ALIASES",
+    "LOSS_ALIASES_BY_KIND",
     "REWEIGHTING",
     "REWEIGHTING_ALIASES",
     "Balancer",

@@ -12,7 +12,7 @@ from facetwise.errors import Complaint, ConfigError, nearest
 from facetwise.objectives._class_weights import ClassCounts, ClassWeights
 from facetwise.objectives._targets import Outputs, Targets
 from facetwise.objectives._teaching import Teaching
-from facetwise.objectives.losses import LOSS_ALIASES, LOSSES, PLAIN_LOSSES, Loss
+from facetwise.objectives.losses import LOSSES, PLAIN_LOSSES, Loss, published_loss
 from facetwise.schema import Kind, Schema
 
 __all__ = ["LossChoice", "Objective", "Reduced", "about_losses_of", "plain_objective"]
@@ -29,7 +29,12 @@ class Reduced(NamedTuple):
         cells, applicability_cells: Labelled cells.
         divisor: What the total is divided by: the labelled cells, or what the loss says in their place.
         taught_total, taught: Sums of a teacher's loss, and the weight of the cells that they are of.
+        side_total: Sums of what the model's side products cost, over the labelled cells: a category that is predicted
+            on the way, the gates of mixtures.
     """
+
+    # Which are counts, without gradient; the others are sums of losses.
+    COUNTS = ("cells", "applicability_cells", "divisor", "taught")
 
     total: Float[Tensor, " attribute"]
     cells: Float[Tensor, " attribute"]
@@ -38,23 +43,26 @@ class Reduced(NamedTuple):
     divisor: Float[Tensor, " attribute"]
     taught_total: Float[Tensor, " attribute"]
     taught: Float[Tensor, " attribute"]
+    side_total: Float[Tensor, " attribute"]
 
     def mean(self) -> tuple[Float[Tensor, " attribute"], Bool[Tensor, " attribute"]]:
         """L_a = Σ value losses / divisor + Σ applicability losses / cells whose applicability is known, and beside
-        them Σ what a teacher says / cells that it teaches.
+        them Σ what a teacher says / cells that it teaches, and Σ side losses / labelled cells.
 
-        An attribute without any such cell is not active, and its loss is exactly 0.
+        What a loss divides by (its factors, or class weights) is about its own cells; side losses have nothing to do
+        with it. An attribute without any such cell is not active, and its loss is exactly 0.
         """
         value = self.total / torch.where(self.divisor > 0, self.divisor, 1.0)
         applicability = self.applicability_total / self.applicability_cells.clamp_min(1.0)
         taught = self.taught_total / torch.where(self.taught > 0, self.taught, 1.0)
-        return value + applicability + taught, (self.cells + self.applicability_cells + self.taught) > 0
+        side = self.side_total / self.cells.clamp_min(1.0)
+        return value + applicability + taught + side, (self.cells + self.applicability_cells + self.taught) > 0
 
 
-def _resolved(choice: LossChoice) -> LossChoice:
+def _resolved(choice: LossChoice, kind: Kind) -> LossChoice:
     """The choice with a published name resolved; options that are given win."""
     name, options = choice
-    canonical, preset = LOSS_ALIASES.get(name, (name, {}))
+    canonical, preset = published_loss(name, kind)
     return canonical, {**preset, **options}
 
 
@@ -83,7 +91,7 @@ def about_losses_of(kinds: Mapping[str, Kind], by_attribute: Mapping[str, LossCh
 
 def _unfit(place: str, column: str, kind: Kind, name: str) -> Complaint | None:
     fitting = [line for line, loss in LOSSES.items() if kind in loss.kinds]
-    if LOSS_ALIASES.get(name, (name, {}))[0] in fitting:
+    if published_loss(name, kind)[0] in fitting:
         return None
     rule = f"a loss of {column!r} scores {kind} attributes"
     return Complaint(place=place, rule=rule, found=repr(name), fix=nearest(name, fitting))
@@ -100,7 +108,7 @@ def _chosen(
         choice = by_attribute.get(column, losses[kind])
         if column not in by_attribute and (wrong := _unfit(f"config: losses.{kind}", column, kind, choice[0])):
             complaints.append(wrong)
-        chosen.append(_resolved(choice))
+        chosen.append(_resolved(choice, kind))
     return chosen, complaints
 
 
@@ -192,11 +200,12 @@ class Objective(nn.Module):
         """What the losses read beside logits and labels: "counts", "features", "cosine"."""
         return frozenset().union(*(loss.needs for loss in self._each()))
 
-    def require(self, provides: Collection[str]) -> None:
+    def require(self, provides: Collection[str], ways: Mapping[str, str] | None = None) -> None:
         """Check, before anything is trained, that the model gives what the losses read.
 
         Args:
             provides: What the model gives beside logits, such as "features" and "cosine".
+            ways: Per need what to write so that a model gives it, for the message.
 
         Raises:
             ConfigError: A loss reads what the model does not give; one complaint per loss and need.
@@ -206,7 +215,7 @@ class Objective(nn.Module):
                 place=f"loss {type(loss).__name__} of {', '.join(repr(self.names[place]) for place in loss.places)}",
                 rule=f"the model gives {need!r}",
                 found=", ".join(map(repr, sorted(provides))) or "nothing beside logits",
-                fix=f"choose a head that gives {need!r}, or another loss",
+                fix=f"{(ways or {}).get(need, f'choose a model that gives {need!r}')}, or choose another loss",
             )
             for loss in self._each()
             for need in sorted(loss.needs - {"counts"} - set(provides))
@@ -245,6 +254,7 @@ class Objective(nn.Module):
             return reduced._replace(
                 total=(1.0 - share) * reduced.total, taught_total=share * total, taught=taught,
                 applicability_total=(1.0 - share) * reduced.applicability_total,
+                side_total=(1.0 - share) * reduced.side_total,
             )  # fmt: skip
 
     def _reduce(self, outputs: Outputs, targets: Targets, weights: ClassWeights) -> Reduced:
@@ -257,18 +267,13 @@ class Objective(nn.Module):
         zeros = outputs.logits.new_zeros(self.attributes)
         total = zeros.index_add(0, self.place_index, loss.to(zeros.dtype))
         counted = divisor = zeros.index_add(0, self.place_index, cells.to(zeros.dtype))
-        if (penalty := outputs.aux.get("attribute_penalty")) is not None:  # of the gates of mixtures
-            total = total + penalty.to(total.dtype) * counted
-        if (found := outputs.aux.get("category_logits")) is not None and self.category is not None:
-            truth = targets.index[:, self.category]
-            told = functional.cross_entropy(found, truth, ignore_index=-1, reduction="sum")
-            total = total.index_add(0, self.category_place, told.to(total.dtype)[None])
+        side = self._side(outputs, targets, counted)
         if any(result.divisor is not None for result in results):
             parts = [result.labelled if result.divisor is None else result.divisor for result in results]
             sums = torch.cat([part.to(zeros.dtype) for part in parts], dim=1).sum(dim=0)
             divisor = zeros.index_add(0, self.place_index, sums)
         if not len(self.columns):
-            return Reduced(total, counted, zeros, zeros, divisor, zeros, zeros)
+            return Reduced(total, counted, zeros, zeros, divisor, zeros, zeros, side)
         logits, sign = outputs.logits.index_select(1, self.columns), targets.sign.index_select(1, self.columns)
         mask = targets.sign_mask.index_select(1, self.columns)
         weight = torch.where(sign > 0.5, weights.positive[self.columns], weights.negative[self.columns])
@@ -277,7 +282,22 @@ class Objective(nn.Module):
             each = each * targets.weight[:, None]
         applies = zeros.index_add(0, self.owners, torch.where(mask, each, 0.0).sum(dim=0))
         known = zeros.index_add(0, self.owners, mask.sum(dim=0).to(zeros.dtype))
-        return Reduced(total, counted, applies, known, divisor, zeros, zeros)
+        return Reduced(total, counted, applies, known, divisor, zeros, zeros, side)
+
+    def _side(
+        self, outputs: Outputs, targets: Targets, counted: Float[Tensor, " attribute"]
+    ) -> Float[Tensor, " attribute"]:
+        """What the model's side products cost, as sums over the labelled cells."""
+        side = torch.zeros_like(counted)
+        if (penalty := outputs.aux.get("attribute_penalty")) is not None:  # of the gates of mixtures
+            side = side + penalty.to(side.dtype) * counted
+        if (found := outputs.aux.get("category_logits")) is not None and self.category is not None:
+            truth = targets.index[:, self.category]
+            told = functional.cross_entropy(found.to(side.dtype), truth, ignore_index=-1, reduction="none")
+            if targets.weight is not None:
+                told = told * targets.weight
+            side = side.index_add(0, self.category_place, told.sum()[None])
+        return side
 
 
 def plain_objective(schema: Schema) -> Objective:

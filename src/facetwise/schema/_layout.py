@@ -96,6 +96,11 @@ class Layout:
     owner: tuple[int, ...]
     names: tuple[str, ...]
 
+    @property
+    def present(self) -> tuple[int, ...]:
+        """The attributes that have logits, in order: the rows of a representation that has one per attribute."""
+        return tuple(sorted(set(self.owner)))
+
 
 def _ancestors(attribute: Attribute, by_column: dict[str, Attribute]) -> list[Attribute]:
     chain: list[Attribute] = []

@@ -14,7 +14,7 @@ from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import Standardizer, StoredRows
 from facetwise.inference import Bundle
-from facetwise.models import FacetModel
+from facetwise.models import FacetModel, ways_to_promise
 from facetwise.objectives import Objective, count_classes
 from facetwise.schema import VALUE, Kind, Labels, Schema
 from facetwise.training._build import model_of
@@ -98,7 +98,7 @@ def assemble(
         losses={kind: _choice(getattr(config.losses, kind.value)) for kind in Kind},
         by_attribute={column: _choice(one) for column, one in config.losses_of.items()},
     ).to(device)
-    objective.require(model.provides)
+    objective.require(model.provides, ways_to_promise())
     objective.prepare(count_classes(schema, train_labels))
     return Assembled(
         device=device, sides=sides, train_labels=train_labels, scales=scales, standardizer=standardizer,

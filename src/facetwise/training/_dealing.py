@@ -72,11 +72,10 @@ def pooled(reduced: Reduced, world: World, *, copied: bool) -> Reduced:
     if world.size == 1:
         return reduced
     if copied:
-        sums = ("total", "applicability_total", "taught_total")
+        sums = [name for name in Reduced._fields if name not in Reduced.COUNTS]
         return reduced._replace(**{name: getattr(reduced, name) / world.size for name in sums})
-    counted = ("cells", "applicability_cells", "divisor", "taught")
-    counts = world.sum(torch.stack([getattr(reduced, name) for name in counted]))
-    return reduced._replace(**dict(zip(counted, counts, strict=True)))
+    counts = world.sum(torch.stack([getattr(reduced, name) for name in Reduced.COUNTS]))
+    return reduced._replace(**dict(zip(Reduced.COUNTS, counts, strict=True)))
 
 
 def check_together(model: FacetModel, config: Config, world: World) -> None:

@@ -87,9 +87,9 @@ class _ComputedTwice(torch.autograd.Function):
         ctx: Any, part: Callable[[], Reduced], forget: Callable[[], None], *learned: Tensor
     ) -> tuple[Tensor, ...]:
         ctx.part, ctx.forget, ctx.learned, ctx.random = part, forget, learned, _random_state(learned)
-        found = tuple(tensor.clone() for tensor in part())
-        ctx.mark_non_differentiable(found[1], found[3], found[4], found[6])  # the counts
-        return found
+        found = Reduced(*(tensor.clone() for tensor in part()))
+        ctx.mark_non_differentiable(*(getattr(found, name) for name in Reduced.COUNTS))
+        return tuple(found)
 
     @staticmethod
     @once_differentiable

@@ -67,6 +67,23 @@ LOSS_ALIASES: dict[str, tuple[str, dict[str, object]]] = {
     "huber": ("smooth_l1", {"beta": 1.0}),
 }
 
+# Names that mean another line for some kinds: of yes or no, the focal loss is that of a sigmoid. γ is the same under a
+# name whatever the kind, so that a choice per column, whose kind is known late, means what a choice per kind does.
+LOSS_ALIASES_BY_KIND: dict[Kind, dict[str, tuple[str, dict[str, object]]]] = {
+    kind: {"focal": ("binary_focal", {}), "Focal": ("binary_focal", {"gamma": 1.0})}
+    for kind in (Kind.BINARY, Kind.MULTILABEL)
+}
+
+
+def published_loss(name: str, kind: Kind) -> tuple[str, dict[str, object]]:
+    """The line of the table that a name means for attributes of a kind, and the options that it stands for.
+
+    >>> published_loss("Focal", Kind.CATEGORICAL), published_loss("focal", Kind.BINARY)
+    (('focal', {'gamma': 1.0}), ('binary_focal', {}))
+    """
+    return LOSS_ALIASES_BY_KIND.get(kind, {}).get(name) or LOSS_ALIASES.get(name, (name, {}))
+
+
 # The fixed measure of each kind, whatever is trained: what a validation loss is made of.
 PLAIN_LOSSES: dict[Kind, type[Loss]] = {
     Kind.CATEGORICAL: CrossEntropy,
@@ -79,6 +96,7 @@ PLAIN_LOSSES: dict[Kind, type[Loss]] = {
 __all__ = [
     "LOSSES",
     "LOSS_ALIASES",
+    "LOSS_ALIASES_BY_KIND",
     "PLAIN_LOSSES",
     "Asymmetric",
     "BalancedSoftmax",
@@ -101,4 +119,5 @@ __all__ = [
     "Splc",
     "SquaredHinge",
     "VectorScaling",
+    "published_loss",
 ]

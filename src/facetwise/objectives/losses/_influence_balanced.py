@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from facetwise.objectives._class_weights import ClassWeights
 from facetwise.objectives._options import check_options
@@ -31,7 +32,8 @@ class InfluenceBalanced(SoftmaxLoss):
     and not differentiated; it has mean 1 over the labelled cells of the batch (here: it divides by its own sum) in
     place of a constant α of 1000 or 10000, whose right value depends on the size of the features; the start is an
     option in place of a constant in the loop. Under dropout ‖h‖₁ is that of the features after dropout, whose mean is
-    that of the features before.
+    that of the features before. Where every attribute has a representation of its own, h is that of the attribute whose
+    logits the probabilities are made of: a parent's the one at the bottom of its hierarchy.
 
     Args:
         schema, places: The vocabulary, and the attributes to score.
@@ -41,6 +43,8 @@ class InfluenceBalanced(SoftmaxLoss):
 
     needs = frozenset({"features"})
 
+    row_index: Tensor
+
     def __init__(self, *, schema: Schema, places: Sequence[int], start: float = 0.5, gamma: float = 0.0) -> None:
         check_options(
             InfluenceBalanced,
@@ -49,6 +53,10 @@ class InfluenceBalanced(SoftmaxLoss):
         )
         super().__init__(schema=schema, places=places)
         self.start, self.gamma = start, gamma
+        layout = schema.layout()
+        leaves = self.columns[self.place_leaf].tolist()  # of each place a logit that its probabilities are made of
+        rows = [layout.present.index(layout.owner[leaf]) for leaf in leaves]
+        self.register_buffer("row_index", torch.tensor(rows, dtype=torch.long), persistent=False)
         self.begin_epoch(progress=0.0, epoch=0)
 
     def begin_epoch(self, *, progress: float, epoch: int) -> None:
@@ -65,7 +73,7 @@ class InfluenceBalanced(SoftmaxLoss):
         miss = -torch.expm1(log_p)
         if self.gamma:
             loss = loss * focusing(miss, self.gamma)
-        size = outputs.features.detach().to(log_p.dtype).abs().sum(dim=-1)  # (batch) or (batch, attribute)
-        size = size[:, None] if size.ndim == 1 else size.index_select(1, self.place_index)
+        size = outputs.features.detach().to(log_p.dtype).abs().sum(dim=-1)  # (batch) or (batch, row)
+        size = size[:, None] if size.ndim == 1 else size.index_select(1, self.row_index)
         factor = torch.where(truth.labelled, 1.0 / (2.0 * miss.detach() * size + EPSILON), 0.0)
         return CellLosses(torch.where(truth.labelled, factor * loss, 0.0), truth.labelled, factor)

@@ -26,9 +26,9 @@ class Ldam(SoftmaxLoss):
 
     Source: Cao et al. (2019, eq. 11 and 13). A margin means something between -1 and 1 only: without the normalised
     classifier (as in public code that descends from it) s multiplies unbounded logits by 30. So the loss needs a head
-    whose logits are s times cosines, and the composition is refused otherwise. s is the head's own, so that
-    predictions are read at the scale that was trained; the paper's is 30, fixed, in a head without levels of depth.
-    Classes without training cells have the largest margin and do not shrink the others'.
+    whose logits are s times cosines, and no levels of depth, whose products it would add to them; the composition is
+    refused otherwise. s is the head's own, so that predictions are read at the scale that was trained; the paper's is
+    30, fixed. Classes without training cells have the largest margin and do not shrink the others'.
 
     Args:
         schema, places: The vocabulary, and the attributes to score.
