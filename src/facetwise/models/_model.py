@@ -222,13 +222,13 @@ class FacetModel(nn.Module):
         for number, adapter in enumerate(self.adapters):
             assert isinstance(adapter, Adapter)
             told |= {f"adapters.{number}.{name}": fact for name, fact in adapter.facts.items()}
-        return told
+        return told | {f"head.{name}": fact for name, fact in self.head.facts.items()}
 
     @torch.no_grad()
     def diagnostics(
         self, features: Float[Tensor, "batch *view features"], category: Int[Tensor, " batch"] | None = None
     ) -> dict[str, np.ndarray | float]:
-        """What gates, experts and attention do with these items, in evaluation mode, by stage and fact; see `facts`.
+        """What gates, experts, attention and head do with these items, in evaluation mode, by stage; see `facts`.
 
         Per-attribute rows are in the order of "trunk.places": places in the schema. Of several pictures per item,
         "views.share" (attribute, view) is the mean share that each attribute gives to the first, the second, ... of
@@ -250,8 +250,9 @@ class FacetModel(nn.Module):
             told |= {f"adapters.{number}.{name}": value for name, value in adapter.diagnostics(features).items()}
             reads = isinstance(adapter, CategoryReader)
             features = adapter.adapt(features, category)[0] if reads else adapter.adapt(features)[0]
-        found = self.trunk.diagnostics(features)
+        found = {f"trunk.{name}": value for name, value in self.trunk.diagnostics(features).items()}
+        found |= {f"head.{name}": value for name, value in self.head.diagnostics().items()}
         self.train(training)
         if found or "views.share" in told:
-            told |= {"trunk.places": self.places.cpu().numpy(), **{f"trunk.{n}": value for n, value in found.items()}}
+            told |= {"trunk.places": self.places.cpu().numpy(), **found}
         return told

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from facetwise.models import FacetModel
+from facetwise.models import FacetModel, attribute_groups
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
 
@@ -36,6 +36,8 @@ def diagnose(prepared: Prepared, model: FacetModel, val: Part) -> dict[str, Any]
         "category": [] if category is None else list(category.classes),
         "level": [level.name for level in prepared.levels],
     }
+    if model.head.groups is not None:
+        names["group"] = list(attribute_groups(schema).names)
     used = {axis for fact in facts.values() for axis in fact.axes}
     return {
         **told,

@@ -34,6 +34,11 @@ class Trunk(nn.Module, ABC):
     def width(self) -> int:
         """Width of the representation."""
 
+    @property
+    def basis(self) -> Tensor | None:
+        """L (features, width), where the representation is h = Lᵀ x and nothing else; else None."""
+        return None
+
     @abstractmethod
     def represent(self, features: Float[Tensor, "batch features"]) -> tuple[Tensor, dict[str, Tensor]]:
         """Features to the representation and side products by name.
