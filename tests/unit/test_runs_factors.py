@@ -10,6 +10,7 @@ import torch
 
 import facetwise as fw
 from facetwise.errors import RunError
+from facetwise.events import Event
 from facetwise.models import attribute_groups, build_model
 from facetwise.models.factorisation import read_sharing
 from facetwise.schema import Attribute, Kind, Schema
@@ -84,6 +85,36 @@ def test_factors_are_what_the_model_computes(run: fw.Run) -> None:
     assert found.sharing.zero_groups == expected.zero_groups != []
     np.testing.assert_array_equal(found.sharing.lengths, expected.lengths)
     assert "colour" in str(found.sharing)
+
+
+@pytest.mark.parametrize(
+    ("groups", "head", "said"),
+    [
+        ({}, SPARSE, True),
+        ({"one": ("red",), "other": ("blue",)}, SPARSE, True),
+        (GROUPS, SPARSE, False),
+        ({}, "head=linear", False),
+    ],
+)
+def test_groups_of_one_attribute_each_are_said(
+    groups: dict[str, tuple[str, ...]],
+    head: str,
+    said: bool,
+    tmp_path: Path,
+) -> None:
+    """Their norm is no more than an l1 per attribute: nothing is shared by groups, and nobody would notice."""
+    attributes = _schema().attributes[:5]
+    rng = np.random.default_rng(0)
+    columns = {one.column: rng.choice(["no", "yes"], size=60) for one in attributes}
+    pl.DataFrame({"image": [f"{n}.png" for n in range(60)], **columns}).write_csv(tmp_path / "t.csv")
+    np.save(tmp_path / "f.npy", rng.normal(size=(60, 4)).astype(np.float32))
+    told: list[Event] = []
+    fw.train(tmp_path / "t.csv", features=tmp_path / "f.npy", out=tmp_path / "run", report=told.append,
+             schema=Schema(images=("image",), attributes=attributes, groups=groups),
+             settings=["epochs=1", "trunk={name: factorised, width: 3}", head])  # fmt: skip
+    notices = [one.message for one in told if (one.data or {}).get("code") == "lone-groups"]
+    assert len(notices) == said
+    assert all("5 attributes" in words and "groups" in words for words in notices)
 
 
 def test_a_model_of_another_kind_has_no_factors(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from facetwise.training._depth_report import depth_report
 from facetwise.training._diagnosis import diagnose
 from facetwise.training._learned import settled
 from facetwise.training._learned_backbone import put_together
+from facetwise.training._lone_groups import about_lone_groups
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
@@ -177,6 +178,8 @@ def run_training(
         _write_issues(folder / "issues.parquet", prepared)
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
+    if (said := about_lone_groups(schema, model)) is not None:
+        report(Event("notice", said, data={"code": "lone-groups"}))
     report(Event("stage", "training"))
     fit(
         schema, model, made.objective, made.scales, config, train=parts["train"], val=parts["val"], folder=folder,
