@@ -17,7 +17,7 @@ def about_lone_groups(schema: Schema, model: FacetModel) -> str | None:
     if len(numbers) < 2 or len(set(numbers)) < len(numbers):
         return None
     return (
-        f"the head shares latent tasks by groups of attributes, and each of the {len(numbers)} attributes is a group by "
-        "itself: the group norm is a plain l1 then, and nothing makes them share. Put those that should share together "
-        "under `groups` in the schema"
+        f"the head shares latent tasks by groups of attributes, and each of the {len(numbers)} attributes is a group "
+        "by itself: the group norm is a plain l1 then, and nothing makes them share. Put those that should share "
+        "together under `groups` in the schema"
     )
