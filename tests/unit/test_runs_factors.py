@@ -13,6 +13,7 @@ from facetwise.errors import RunError
 from facetwise.events import Event
 from facetwise.models import attribute_groups, build_model
 from facetwise.models.factorisation import read_sharing
+from facetwise.runs import factors_of
 from facetwise.schema import Attribute, Kind, Schema
 from made_table import TINY, write_table
 
@@ -72,7 +73,7 @@ def test_the_report_draws_who_shares(run: fw.Run) -> None:
 
 
 def test_factors_are_what_the_model_computes(run: fw.Run) -> None:
-    found = run.factors()
+    found = factors_of(run)
     predictor = run.predictor()
     features = np.random.default_rng(1).normal(size=(5, 8)).astype(np.float32)
     read = run.bundle.standardizer(features)
@@ -121,7 +122,7 @@ def test_a_model_of_another_kind_has_no_factors(tmp_path: Path) -> None:
     table, features = write_table(tmp_path)
     other = fw.train(table, features=features, out=tmp_path / "run", settings=[*TINY, "epochs=1"])
     with pytest.raises(RunError, match=r"trunk 'shared' with head 'linear'.*cnn-mtl"):
-        other.factors()
+        factors_of(other)
 
 
 def test_groups_without_an_attribute_are_no_zeroed_groups() -> None:

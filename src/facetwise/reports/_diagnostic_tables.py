@@ -105,7 +105,7 @@ def _table(main: _Told | None, beside: Sequence[_Told], names: Mapping[str, Sequ
     title = f"{first.stage} {first.name}".strip()
     return (
         f"<details><summary>{text(title)}: {text(first.about)}</summary>"
-        f'<p class="small soft">{_words(main, beside, len(rows), len(columns))}</p>'
+        f"{_words(main, beside, len(rows), len(columns))}"
         f'<div class="wide"><table><thead><tr><th>{text(first.axes[0])}</th>'
         + "".join(f'<th class="number">{text(head)}</th>' for head in heads)
         + f"</tr></thead><tbody>{body}</tbody></table></div></details>"
@@ -131,4 +131,4 @@ def _words(main: _Told | None, beside: Sequence[_Told], rows: int, columns: int)
     for what, shown, there in counts:
         if shown < there:
             said.append(f"The {shown} of {there:,} {what} with the largest numbers; all of them in diagnostics.json.")
-    return " ".join(said)
+    return f'<p class="small soft">{" ".join(said)}</p>' if said else ""

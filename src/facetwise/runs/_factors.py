@@ -36,7 +36,10 @@ class Factors:
 
 
 def factors_of(run: FinishedRun) -> Factors:
-    """The factors of the best checkpoint; see `Run.factors`.
+    """W = L S of a run whose model is two matrices (recipe `cnn-mtl`), and which attributes share which latent tasks.
+
+    Args:
+        run: A finished run; the factors are those of its best checkpoint.
 
     Raises:
         RunError: Trunk and head are not two matrices, or attributes were added with models of their own.

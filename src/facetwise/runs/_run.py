@@ -33,7 +33,6 @@ from facetwise.runs._answering import evidence_for, fill_cells, predict_features
 from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.runs._explaining import explain_picture
-from facetwise.runs._factors import Factors, factors_of
 from facetwise.runs._gallery import write_gallery
 from facetwise.runs._hub import push_pretrained, write_pretrained
 from facetwise.runs._learning import write_learnt
@@ -99,14 +98,6 @@ class Run:
     def predictor(self, checkpoint: str = "best_score") -> Predictor:
         """The bundle ready to answer, with the parameters of another checkpoint if asked."""
         return predictor_of(self.path, self.bundle, checkpoint)
-
-    def factors(self) -> Factors:
-        """W = L S of a run whose model is factorised (recipe `cnn-mtl`), and which attributes share which latent tasks.
-
-        Raises:
-            RunError: The model is another, or grew.
-        """
-        return factors_of(self)
 
     def backbone(self) -> Backbone:
         """The backbone whose features the run reads, with the same weights.

@@ -40,7 +40,7 @@ class FactorisedTrunk(Trunk, Proximal):
 
     output = "batch width"
     facts: ClassVar[Mapping[str, Fact]] = {
-        "latent_energy": Fact("mean square", ("latent",)),
+        "latent_energy": Fact("mean square of each latent task", ("latent",)),
         "zeros": Fact("share of the entries of L that are exactly 0"),
     }
 
