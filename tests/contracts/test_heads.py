@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 
@@ -176,3 +177,14 @@ def test_a_sparse_step_leaves_absent_attributes_alone() -> None:
     head.proximal_step(0.5, torch.tensor([True, False, True, False]))
     moved = (head.weight != before).any(dim=1).tolist()
     assert moved == [True, True, False, True, False]
+
+
+@every_head
+def test_diagnostics_are_what_the_head_says_they_are(name: str) -> None:
+    head = _head(name)
+    told = head.diagnostics()
+    assert told.keys() == head.facts.keys()
+    counted = {"logit": len(NAMES), "attribute": len(IDS), "group": len(IDS), "latent": WIDTH}
+    for key, value in told.items():
+        assert np.shape(value) == tuple(counted[axis] for axis in head.facts[key].axes), key
+    assert head.groups is None or len(head.groups) == len(NAMES)

@@ -13,6 +13,8 @@ import facetwise as fw
 from facetwise.cli import run
 from facetwise.data import read_table
 from facetwise.data.releases import RELEASES, read_matrix
+from facetwise.data.releases._awa2 import _GROUPS as _AWA2_GROUPS
+from facetwise.data.releases._clothing_attributes import _GROUPS as _CLOTHING_GROUPS
 from facetwise.errors import UserError
 from facetwise.schema import Kind, read_schema
 
@@ -134,6 +136,42 @@ def test_the_table_trains(name: str, tmp_path: Path, capsys: pytest.CaptureFixtu
     # What is there is never replaced in silence.
     assert run(["prepare", name, "--root", str(root), "--out", str(out)]) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "expected"),
+    [
+        ("clothing-attributes", 3, {"colour": ("black",), "cloth parts": ("neckline", "scarf")}),
+        ("awa2", 3, {"colour": ("black",), "parts": ("longneck",), "movement": ("swims",)}),
+    ],
+)
+def test_attributes_that_may_share_stand_in_groups(
+    name: str, count: int, expected: dict[str, tuple[str, ...]], tmp_path: Path
+) -> None:
+    MAKERS[name](tmp_path / "files")
+    fw.prepare(name, tmp_path / "files", out=tmp_path / "made")
+    schema = read_schema(tmp_path / "made" / "schema.yaml")
+    assert len(schema.attributes) == count
+    assert schema.groups == expected
+
+
+# The names of the files under labels/, as public code that reads the data set lists them.
+CLOTHING = (
+    "black blue brown category collar cyan gender gray green many_colors neckline necktie pattern_floral "
+    "pattern_graphics pattern_plaid pattern_solid pattern_spot pattern_stripe placket purple red scarf skin_exposure "
+    "sleevelength white yellow"
+)
+
+
+@pytest.mark.parametrize(
+    ("groups", "count", "sizes"),
+    [(_CLOTHING_GROUPS, 26, [11, 6, 6, 3]), (_AWA2_GROUPS, 85, [8, 6, 4, 15, 13, 12, 11, 16])],
+)
+def test_the_groups_hold_every_attribute_once(groups: dict[str, str], count: int, sizes: list[int]) -> None:
+    names = [name for line in groups.values() for name in line.split()]
+    assert [len(line.split()) for line in groups.values()] == sizes
+    assert len(names) == len(set(names)) == count
+    assert groups is not _CLOTHING_GROUPS or sorted(names) == sorted(CLOTHING.split())
 
 
 @pytest.mark.parametrize("name", RELEASES)

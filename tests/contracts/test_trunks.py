@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 
@@ -116,6 +117,10 @@ def test_diagnostics_are_numbers_by_attribute(name: str) -> None:
         told = trunk.diagnostics(_input().double())
     for key, value in told.items():
         assert torch.as_tensor(value).isfinite().all(), key
+        axes = trunk.facts[key].axes
+        assert len(axes) == np.ndim(value), key
+        assert all(np.shape(value)[at] == len(IDS) for at, axis in enumerate(axes) if axis == "attribute"), key
+    assert trunk.facts.keys() == told.keys()
     for key in ("gate", "attention"):
         if key in told:
             assert told[key].shape[0] == len(IDS)

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facetwise.errors import BundleError, UserError, WriteError
+from facetwise.errors import BundleError, ConfigError, UserError, WriteError
 from facetwise.models.factorisation import (
     Factorisation,
     Penalties,
@@ -15,6 +15,7 @@ from facetwise.models.factorisation import (
     separate_weights,
     solve_latent,
 )
+from facetwise.objectives import BALANCERS, round_weights
 
 
 def made(items: int = 120, unknown: float = 0.2, seed: int = 0):
@@ -165,6 +166,53 @@ def test_weights_move_between_rounds_on_request() -> None:
     found = factorise(features, labels, groups=groups, balance=balance, rounds=5, tolerance=0.0)
     assert seen[:3] == [(1, 7), (2, 7), (3, 7)]
     assert (found.losses[-1] < found.losses[0]).all() or found.losses[-1].mean() < found.losses[0].mean()
+
+
+def test_a_balancer_of_the_table_weighs_the_rounds() -> None:
+    """Against dynamic weight average written by hand: w = K softmax(L(t) / L(t - 1) / T)."""
+    features, labels, _, groups = made()
+
+    def by_hand(losses: np.ndarray) -> np.ndarray:
+        ratio = losses[-1] / losses[-2] if len(losses) > 1 else np.ones(7)
+        share = np.exp(ratio / 2.0)
+        return 7 * share / share.sum()
+
+    options = {"groups": groups, "rounds": 5, "tolerance": 0.0}
+    expected = factorise(features, labels, balance=by_hand, **options)
+    for name in ("dwa", "DWA"):
+        found = factorise(features, labels, balance=round_weights(name), **options)
+        np.testing.assert_allclose(found.losses, expected.losses, rtol=1e-10)
+    plain, sharper = (factorise(features, labels, balance=one, **options)
+                      for one in (None, round_weights("dwa", temperature=0.2)))  # fmt: skip
+    assert np.abs(plain.losses - expected.losses).max() > 1e-6, "weights matter"
+    assert np.abs(sharper.losses - expected.losses).max() > 1e-6, "options arrive"
+
+
+@pytest.mark.parametrize("name", BALANCERS)
+def test_every_balancer_weighs_rounds_or_says_who_can(name: str) -> None:
+    losses = np.array([[1.0, 2.0, 0.5], [0.9, 1.0, 0.5], [0.8, 0.9, 0.5]])
+    if name in ("equal", "fixed", "random", "dwa", "gls", "stch"):
+        balance = round_weights(name)
+        weights = balance(losses)
+        assert weights.sum() == pytest.approx(3.0)
+        assert np.array_equal(balance(losses), weights), "it remembers nothing"
+        assert balance(losses[:1]).shape == (3,)
+    else:
+        with pytest.raises(
+            ConfigError, match=r"needs nothing but losses.*choose one of equal, fixed, .*dwa, gls, stch"
+        ):
+            round_weights(name)
+
+
+def test_a_balancer_that_is_none_is_refused_with_the_nearest() -> None:
+    with pytest.raises(ConfigError, match="dwa"):
+        round_weights("dwaa")
+    with pytest.raises(ConfigError, match="temperature"):
+        round_weights("dwa", temprature=3.0)
+    with pytest.raises(ConfigError, match="weight belongs to an attribute"):
+        round_weights("fixed", attributes=["a", "b"], weights={"c": 2.0})(np.ones((1, 2)))
+    weights = round_weights("fixed", attributes=["a", "b"], weights={"b": 3.0})(np.ones((1, 2)))
+    np.testing.assert_allclose(weights, [0.5, 1.5])
 
 
 def test_the_scale_between_the_factors_costs_least() -> None:

@@ -149,6 +149,8 @@ def test_every_adapter_says_what_it_does() -> None:
     assert [SCHEMA.attributes[place].column for place in places][:2] == ["fine", "colour"]  # parents have no logits
     assert told["trunk.gate"].shape == (len(places), 8)
     np.testing.assert_allclose(told["trunk.gate"].sum(axis=1), 1.0, rtol=1e-5)
+    assert told.keys() - {"trunk.places"} == model.facts.keys() - {"views.share"}
+    assert all(len(model.facts[name].axes) == np.ndim(told[name]) for name in told.keys() - {"trunk.places"})
 
 
 def test_all_mistakes_are_told_at_once() -> None:

@@ -1,5 +1,6 @@
 """Features to packed logits: adapters, trunks, heads, depth. The backbones have a room of their own inside this one."""
 
+from facetwise.models._attribute_groups import AttributeGroups, attribute_groups
 from facetwise.models._beside import Beside
 from facetwise.models._compose import build_model, ways_to_promise
 from facetwise.models._depth import Depth
@@ -13,6 +14,7 @@ from facetwise.models._words import WordRows, prompts_of, rows_from_words
 
 __all__ = [
     "PRECISIONS",
+    "AttributeGroups",
     "BatchNormBank",
     "Beside",
     "Depth",
@@ -21,6 +23,7 @@ __all__ = [
     "PictureReader",
     "RowOwners",
     "WordRows",
+    "attribute_groups",
     "build_model",
     "depth_of_parameters",
     "depth_units",

@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 
 from facetwise.errors import Complaint, ConfigError, nearest
+from facetwise.models._attribute_groups import attribute_groups
 from facetwise.models._depth import Depth
 from facetwise.models._fit import about_options, fitting
 from facetwise.models._initial import initialise
@@ -32,32 +33,6 @@ def _check(chosen: Sequence[tuple[str, str, Mapping[str, object]]]) -> None:
             complaints.append(Complaint(place=place, rule=rule, found=repr(name), fix=fix))
     if complaints:
         raise ConfigError(complaints)
-
-
-def _groups(schema: Schema, present: Sequence[int]) -> list[int]:
-    """Group number of each attribute that has logits; outside all groups, one of its own.
-
-    Raises:
-        ConfigError: An attribute is in several groups.
-    """
-    inside: dict[str, list[str]] = {}
-    for group, columns in schema.groups.items():
-        for column in columns:
-            inside.setdefault(column, []).append(group)
-    twice = {column: groups for column, groups in inside.items() if len(groups) > 1}
-    if twice:
-        rule, fix = "attribute groups are disjoint for this head", "leave it in one group"
-        raise ConfigError(
-            [
-                Complaint(place=f"schema: groups, {column!r}", rule=rule, found=", ".join(groups), fix=fix)
-                for column, groups in twice.items()
-            ]
-        )
-    numbers = {group: number for number, group in enumerate(schema.groups)}
-    columns = [schema.attributes[place].column for place in present]
-    return [
-        numbers[inside[column][0]] if column in inside else len(numbers) + place for place, column in enumerate(columns)
-    ]
 
 
 def ways_to_promise() -> dict[str, str]:
@@ -152,7 +127,7 @@ def build_model(
         "width": body.width,
     }
     if "groups" in inspect.signature(chosen).parameters:
-        reads["groups"] = _groups(schema, present)
+        reads["groups"] = attribute_groups(schema).numbers
     top = fitting(chosen, reads, head_options)
     by_level = None
     if depth and len(levels) > 1:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from facetwise.models._beside import Beside
 from facetwise.models._depth import Depth
+from facetwise.models._fact import Fact
 from facetwise.models._feature_dropout import FeatureDropout
 from facetwise.models._picture_reader import PictureReader
 from facetwise.models._proximal import Proximal
@@ -20,6 +21,8 @@ from facetwise.models.heads import Head
 from facetwise.models.trunks import Trunk
 
 __all__ = ["FacetModel", "ModelOutput"]
+
+_VIEWS_SHARE = Fact("share that each of an item's pictures has, mean over items", ("attribute", "picture"))
 
 
 class ModelOutput(NamedTuple):
@@ -215,11 +218,20 @@ class FacetModel(nn.Module):
             if isinstance(module, Proximal):
                 module.proximal_step(rate, active.to(self.places.device).index_select(0, self.places))
 
+    @property
+    def facts(self) -> dict[str, Fact]:
+        """What each of the diagnostics is about; "trunk.places" is no fact but the order of their attributes."""
+        told = {"views.share": _VIEWS_SHARE, **{f"trunk.{name}": fact for name, fact in self.trunk.facts.items()}}
+        for number, adapter in enumerate(self.adapters):
+            assert isinstance(adapter, Adapter)
+            told |= {f"adapters.{number}.{name}": fact for name, fact in adapter.facts.items()}
+        return told | {f"head.{name}": fact for name, fact in self.head.facts.items()}
+
     @torch.no_grad()
     def diagnostics(
         self, features: Float[Tensor, "batch *view features"], category: Int[Tensor, " batch"] | None = None
     ) -> dict[str, np.ndarray | float]:
-        """What gates, experts and attention do with these items, in evaluation mode, by stage and fact.
+        """What gates, experts, attention and head do with these items, in evaluation mode, by stage; see `facts`.
 
         Per-attribute rows are in the order of "trunk.places": places in the schema. Of several pictures per item,
         "views.share" (attribute, view) is the mean share that each attribute gives to the first, the second, ... of
@@ -241,8 +253,9 @@ class FacetModel(nn.Module):
             told |= {f"adapters.{number}.{name}": value for name, value in adapter.diagnostics(features).items()}
             reads = isinstance(adapter, CategoryReader)
             features = adapter.adapt(features, category)[0] if reads else adapter.adapt(features)[0]
-        found = self.trunk.diagnostics(features)
+        found = {f"trunk.{name}": value for name, value in self.trunk.diagnostics(features).items()}
+        found |= {f"head.{name}": value for name, value in self.head.diagnostics().items()}
         self.train(training)
         if found or "views.share" in told:
-            told |= {"trunk.places": self.places.cpu().numpy(), **{f"trunk.{n}": value for n, value in found.items()}}
+            told |= {"trunk.places": self.places.cpu().numpy(), **found}
         return told

@@ -8,6 +8,7 @@ from facetwise.objectives._class_weights import (
     create_reweighting,
 )
 from facetwise.objectives._objective import LossChoice, Objective, Reduced, about_losses_of, plain_objective
+from facetwise.objectives._round_weights import round_weights
 from facetwise.objectives._segmented import segment_log_softmax, segment_logsumexp
 from facetwise.objectives._targets import Outputs, Targets, make_targets
 from facetwise.objectives._teaching import Teaching
@@ -43,6 +44,7 @@ __all__ = [
     "create_reweighting",
     "make_targets",
     "plain_objective",
+    "round_weights",
     "segment_log_softmax",
     "segment_logsumexp",
 ]

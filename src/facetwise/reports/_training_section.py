@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facetwise.reports._charts import Line, chart
+from facetwise.reports._diagnostic_tables import diagnostic_tables
 from facetwise.reports._facts import Reported
 from facetwise.reports._page import text
 
 __all__ = ["training_section"]
-
-# Tables of diagnostics larger than this are in diagnostics.json alone.
-_MOST_ROWS, _MOST_COLUMNS = 60, 16
 
 
 def _points(epochs: Sequence[Mapping[str, Any]], key: str) -> list[tuple[float, float]]:
@@ -72,42 +70,7 @@ def _weights(log: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _shape(value: Any) -> tuple[int, ...]:
-    shape: list[int] = []
-    while isinstance(value, list) and value:
-        shape.append(len(value))
-        value = value[0]
-    return tuple(shape)
-
-
-def _gates(told: Reported) -> str:
-    """Every table of diagnostics that is small enough to be read."""
-    drawn = []
-    columns = [attribute.column for attribute in told.schema.attributes]
-    for name, value in told.diagnostics.items():
-        shape = _shape(value)
-        if len(shape) != 2 or shape[0] > _MOST_ROWS or shape[1] > _MOST_COLUMNS:
-            continue
-        heads = columns if shape[0] == len(columns) else [str(row) for row in range(shape[0])]
-        most = max((abs(one) for row in value for one in row), default=0.0) or 1.0
-        rows = "".join(
-            f'<tr><td class="name">{text(head)}</td>'
-            + "".join(
-                f'<td class="number" style="background:color-mix(in srgb, var(--train) {60 * abs(one) / most:.0f}%, '
-                f'transparent)">{one:.2f}</td>'
-                for one in row
-            )
-            + "</tr>"
-            for head, row in zip(heads, value, strict=True)
-        )
-        drawn.append(
-            f"<details><summary>{text(name.replace('_', ' '))}</summary>"
-            f'<div class="wide"><table><tbody>{rows}</tbody></table></div></details>'
-        )
-    return "".join(drawn)
-
-
 def training_section(told: Reported) -> str:
     """Curves, weights, gates."""
-    parts = _learning(told.log) + _weights(told.log) + _gates(told)
+    parts = _learning(told.log) + _weights(told.log) + diagnostic_tables(told.diagnostics)
     return f'<h2 id="training">Training</h2>{parts}' if parts else ""

@@ -3,6 +3,7 @@
 from facetwise.runs._adding import Added
 from facetwise.runs._deployed import Exported, export_run, verify_run
 from facetwise.runs._explaining import check_explained
+from facetwise.runs._factors import Factors, factors_of
 from facetwise.runs._given_away import from_pretrained
 from facetwise.runs._predicted_shard import predict_shard, shard_file
 from facetwise.runs._run import Run, load
@@ -10,9 +11,11 @@ from facetwise.runs._run import Run, load
 __all__ = [
     "Added",
     "Exported",
+    "Factors",
     "Run",
     "check_explained",
     "export_run",
+    "factors_of",
     "from_pretrained",
     "load",
     "predict_shard",

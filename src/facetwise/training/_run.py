@@ -31,8 +31,10 @@ from facetwise.training._assemble import Assembled, assemble, make_bundle
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
+from facetwise.training._diagnosis import diagnose
 from facetwise.training._learned import settled
 from facetwise.training._learned_backbone import put_together
+from facetwise.training._lone_groups import about_lone_groups
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
@@ -42,9 +44,6 @@ from facetwise.training.augmentation import Augmenter
 from facetwise.training.together import ALONE, World
 
 __all__ = ["environment", "run_training"]
-
-# Validation rows that gates and attention are averaged over: enough for two digits, and a fixed cost.
-MOST_DIAGNOSED = 4096
 
 _PACKAGES = (
     "facetwise",
@@ -179,6 +178,8 @@ def run_training(
         _write_issues(folder / "issues.parquet", prepared)
     for line in _summary(schema, model, prepared, parts, config):
         report(Event("summary", line))
+    if (said := about_lone_groups(schema, model)) is not None:
+        report(Event("notice", said, data={"code": "lone-groups"}))
     report(Event("stage", "training"))
     fit(
         schema, model, made.objective, made.scales, config, train=parts["train"], val=parts["val"], folder=folder,
@@ -204,9 +205,6 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
     write_json(folder / "depth.json", depths)
-    seen = model.diagnostics(parts["val"].numbers(MOST_DIAGNOSED))
-    write_json(
-        folder / "diagnostics.json", {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in seen.items()}
-    )
+    write_json(folder / "diagnostics.json", diagnose(prepared, model, parts["val"]))
     write_results(folder, predictor, prepared)
     return prepared

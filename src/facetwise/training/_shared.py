@@ -25,7 +25,7 @@ def shared_of(model: FacetModel, objective: Objective, *, watch: bool, world: Wo
     shared = Shared(cut=_moving(cut), all=_moving(everything), own=own, reduce=reduce, processes=world.size)
     if watch:
         shared.watch(model)
-        matrix = getattr(model.head, "matrix", None)
+        matrix = model.head.matrix
 
         def remember(_: nn.Module, given: tuple[Tensor, ...], output: ModelOutput) -> None:
             # Logits of items with several pictures are no product with one representation.

@@ -6,20 +6,29 @@ from typing import ClassVar
 import numpy as np
 
 from facetwise.data.releases._matlab import read_matrix
-from facetwise.data.releases._release import Release, Released, missing, noted, safe_ids
+from facetwise.data.releases._release import Release, Released, groups_of, missing, noted, safe_ids
 from facetwise.errors import Complaint, TableError
 from facetwise.schema import Attribute, Kind, Schema
 
 __all__ = ["ClothingAttributes"]
 
 _END = "_GT.mat"
+# The groups are those of Abdulnabi et al. (2015): colours, patterns, cloth parts, appearance. Which name is in which is
+# read off the names.
+_GROUPS = {
+    "colour": "black blue brown cyan gray green many_colors purple red white yellow",
+    "pattern": "pattern_floral pattern_graphics pattern_plaid pattern_solid pattern_spot pattern_stripe",
+    "cloth parts": "collar neckline necktie placket scarf sleevelength",
+    "appearance": "category gender skin_exposure",
+}
 
 
 class ClothingAttributes(Release):
     """`images/NNNNNN.jpg` and `labels/NAME_GT.mat`, one number per picture: 1 = no, 2 = yes, NaN = nobody knows.
 
     An attribute with more than two numbers (the kind of garment, sleeves, neckline) becomes categorical, and its
-    classes are these numbers: the files do not name them. Row n is picture n, from 1 on.
+    classes are these numbers: the files do not name them. Row n is picture n, from 1 on. Attributes stand in groups, by
+    colour, pattern, cloth parts and appearance.
 
     Source: Chen, Gallagher and Girod (2012), "Describing Clothing by Semantic Attributes".
     """
@@ -68,9 +77,8 @@ class ClothingAttributes(Release):
             notices.append(noted("numbered-classes", words))
         if absent:
             notices.append(noted("no-picture", f"{absent:,} of {rows:,} rows have no picture under images/."))
-        return Released(
-            columns=columns, schema=Schema(images=("image",), attributes=tuple(attributes)), notices=tuple(notices)
-        )
+        schema = Schema(images=("image",), attributes=tuple(attributes), groups=groups_of(_GROUPS, found))
+        return Released(columns=columns, schema=schema, notices=tuple(notices))
 
 
 def _whole(values: np.ndarray) -> bool:

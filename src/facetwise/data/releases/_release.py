@@ -12,7 +12,7 @@ from facetwise.data._suffixes import IMAGE_SUFFIXES
 from facetwise.errors import Complaint, TableError
 from facetwise.schema import Schema
 
-__all__ = ["PictureFinder", "Release", "Released", "missing", "noted", "safe_ids"]
+__all__ = ["PictureFinder", "Release", "Released", "groups_of", "missing", "noted", "safe_ids"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +65,21 @@ def missing(release: type[Release], root: Path, names: Iterable[str]) -> TableEr
 def noted(code: str, message: str, column: str | None = None) -> Notice:
     """A notice about a release."""
     return Notice(code=code, message=message, column=column)
+
+
+def groups_of(known: Mapping[str, str], columns: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Groups of the attributes that are there; a column that no group names stays outside.
+
+    Args:
+        known: Group → names of attributes, blanks between them.
+        columns: The attributes.
+
+    >>> groups_of({"colour": "black blue", "pattern": "spots"}, ["blue", "black", "tail"])
+    {'colour': ('blue', 'black')}
+    """
+    own = {name: group for group, names in known.items() for name in names.split()}
+    there = [column for column in columns if column in own]
+    return {group: kept for group in known if (kept := tuple(column for column in there if own[column] == group))}
 
 
 def safe_ids(columns: Iterable[str]) -> dict[str, str]:

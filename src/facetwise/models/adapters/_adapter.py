@@ -1,10 +1,14 @@
 """What every adapter promises."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+
+from facetwise.models._fact import Fact
 
 __all__ = ["Adapter", "CategoryReader"]
 
@@ -15,7 +19,11 @@ class Adapter(nn.Module, ABC):
     The composition gives an adapter, by name, what its signature asks for among `levels` (widths of the parts of the
     input), `categories` (class names of the category), `seed` and `name` (of this place in the chain); what has a
     default is the user's to set.
+
+    `facts` says what each of the diagnostics is about.
     """
+
+    facts: ClassVar[Mapping[str, Fact]] = {}
 
     @property
     @abstractmethod

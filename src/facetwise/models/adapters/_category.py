@@ -1,6 +1,7 @@
 """What the category changes: parameters of its own, and an embedding."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch.nn import functional
 
 from facetwise.errors import Complaint, ConfigError
 from facetwise.models._bank import LinearBank
+from facetwise.models._fact import Fact
 from facetwise.models._initial import draw_rows
 from facetwise.models._options import ACTIVATIONS, Activation, Rule, check_options, share
 from facetwise.models._soft_category import SoftCategory
@@ -46,6 +48,11 @@ class CategoryAdapter(CategoryReader):
         >>> adapter(torch.zeros(2, 8)).shape
         torch.Size([2, 58])
     """
+
+    facts: ClassVar[Mapping[str, Fact]] = {
+        "category": Fact("mean probability", ("category",)),
+        "category_entropy": Fact("entropy of the predicted category (nats), mean over items"),
+    }
 
     def __init__(
         self,

@@ -1,11 +1,13 @@
 """A weight for every feature, from the item itself."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facetwise.models._fact import Fact
 from facetwise.models._options import Rule, check_options
 from facetwise.models.adapters._adapter import Adapter
 
@@ -29,6 +31,11 @@ class GateAdapter(Adapter):
         >>> GateAdapter(levels=[3, 5], hidden=2)(torch.ones(2, 8)).shape
         torch.Size([2, 8])
     """
+
+    facts: ClassVar[Mapping[str, Fact]] = {
+        "weight_by_level": Fact("mean weight of its features", ("level",)),
+        "weight_deviation": Fact("how much weights vary among items"),
+    }
 
     def __init__(self, *, levels: Sequence[int], hidden: int = 256) -> None:
         super().__init__()

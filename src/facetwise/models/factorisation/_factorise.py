@@ -75,7 +75,8 @@ def factorise(
         groups: Group number of each attribute; every attribute alone if not given.
         weights: w, one per attribute; 1 if not given.
         balance: Weights of the next round from the mean losses so far (round, attribute), times `weights`; a round that
-            is weighed anew is another objective, and only within a round it never rises.
+            is weighed anew is another objective, and only within a round it never rises. One of the published ways:
+            `facetwise.objectives.round_weights("dwa")`.
         group_norm: μ.
         l1_combination: γ_S, of the reading of the paper that has l1 on S.
         frobenius_combination: λ_S.

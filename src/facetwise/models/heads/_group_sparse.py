@@ -1,11 +1,14 @@
 """Linear heads that choose, group of attributes by group, what they read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from facetwise.models._fact import Fact
 from facetwise.models._initial import draw_rows
 from facetwise.models._options import Rule, check_options
 from facetwise.models._proximal import Proximal, soft_threshold
@@ -47,6 +50,13 @@ class GroupSparseHead(Head, Proximal):
 
     accepts = ("batch width",)
     provides = frozenset()
+    facts: ClassVar[Mapping[str, Fact]] = {
+        "group_length": Fact("which groups share which latent tasks: length of their part of S", ("group", "latent")),
+        "attribute_length": Fact(
+            "which attributes share which latent tasks: length of their part of S", ("attribute", "latent")
+        ),
+        "combination": Fact("S", ("logit", "latent")),
+    }
     owner: Tensor
     group: Tensor
 
@@ -78,6 +88,11 @@ class GroupSparseHead(Head, Proximal):
         """W of z = h Wᵀ + b."""
         return self.weight
 
+    @property
+    def groups(self) -> Int[Tensor, " logit"]:
+        """Group number of each logit."""
+        return self.group
+
     def row_owners(self) -> dict[str, RowOwners]:
         """Every row is one logit's."""
         rows = RowOwners("logit", tuple(range(len(self.bias))))
@@ -93,6 +108,16 @@ class GroupSparseHead(Head, Proximal):
         """‖s_k^g‖ for each group g and each part k of the representation."""
         squares = weight.new_zeros(self.num_groups, weight.shape[1]).index_add(0, self.group, weight.square())
         return squares.sqrt()
+
+    @torch.no_grad()
+    def diagnostics(self) -> dict[str, np.ndarray | float]:
+        """combination (logit, latent): S, transposed; attribute_length (attribute, latent) and group_length (group,
+        latent): ‖·‖₂ of the part of each, exactly 0 where it does not use the latent task.
+        """
+        weight = self.weight.detach()
+        squares = weight.new_zeros(int(self.owner.max()) + 1, weight.shape[1]).index_add(0, self.owner, weight.square())
+        told = {"group_length": self.norms(weight), "attribute_length": squares.sqrt(), "combination": weight}
+        return {name: value.cpu().numpy() for name, value in told.items()}
 
     def regulariser(self) -> Float[Tensor, ""]:
         """μ Σ ‖s_k^g‖₂ + γ‖S‖₁ + λ‖S‖²_F."""

@@ -9,9 +9,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facetwise.models._bank import LinearBank
+from facetwise.models._fact import Fact
 from facetwise.models._options import ACTIVATIONS, Activation
 
-__all__ = ["Experts", "gate_facts", "similarity"]
+__all__ = ["GATE_FACTS", "Experts", "gate_facts", "similarity"]
 
 # Largest share of the rows that the busiest expert may have for the sparse way to be the faster one. Measured with 8
 # experts, forward and backward, sparse / dense: 0.5 at a share of 0.16, 0.6 at 0.3, 0.74 at 0.46, 0.94 at 0.7, 1.2 at 1
@@ -78,6 +79,13 @@ class Experts(nn.Module):
         found = self.activation(self.last.grouped(self.dropout(self.activation(self.first.grouped(gathered)))))
         whole = found.new_zeros(self.last.size, len(given), self.last.outputs)
         return whole.scatter(1, chosen.unsqueeze(2).expand_as(found), found).transpose(0, 1)
+
+
+# What `gate_facts` tells.
+GATE_FACTS = {
+    "gate": Fact("gates: weight of each expert, mean over items", ("attribute", "expert")),
+    "gate_entropy": Fact("entropy of the gate (nats)", ("attribute",)),
+}
 
 
 def gate_facts(weights: Float[Tensor, "batch attribute expert"]) -> dict[str, np.ndarray | float]:

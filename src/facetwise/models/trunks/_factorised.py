@@ -1,10 +1,14 @@
 """W = L S: attributes are combinations of latent tasks."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from facetwise.models._fact import Fact
 from facetwise.models._options import Rule, check_options, share
 from facetwise.models._proximal import Proximal, soft_threshold
 from facetwise.models.trunks._trunk import Trunk
@@ -35,6 +39,10 @@ class FactorisedTrunk(Trunk, Proximal):
     """
 
     output = "batch width"
+    facts: ClassVar[Mapping[str, Fact]] = {
+        "latent_energy": Fact("mean square of each latent task", ("latent",)),
+        "zeros": Fact("share of the entries of L that are exactly 0"),
+    }
 
     def __init__(
         self, *, features: int, width: int = 64, dropout: float = 0.0, l1: float = 0.0, frobenius: float = 0.0

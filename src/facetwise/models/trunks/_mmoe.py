@@ -1,17 +1,18 @@
 """Multi-gate mixture of experts."""
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facetwise.models._fact import Fact
 from facetwise.models._fit import fitting
 from facetwise.models._options import Activation, Rule, check_options, share
 from facetwise.models.gates import GATES, Gated
-from facetwise.models.trunks._experts import Experts, gate_facts, similarity
+from facetwise.models.trunks._experts import GATE_FACTS, Experts, gate_facts, similarity
 from facetwise.models.trunks._load_balance import BALANCES
 from facetwise.models.trunks._trunk import Trunk
 
@@ -56,6 +57,10 @@ class MmoeTrunk(Trunk):
     """
 
     output = "batch attribute width"
+    facts: ClassVar[Mapping[str, Fact]] = {
+        **GATE_FACTS,
+        "expert_similarity": Fact("how alike experts answer: cosine, mean over items", ("expert", "expert")),
+    }
 
     def __init__(
         self,

@@ -1,13 +1,15 @@
 """Progressive layered extraction: shared experts, and experts of each attribute's own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from facetwise.models._fact import Fact
 from facetwise.models._options import Activation, Rule, check_options, share
-from facetwise.models.trunks._experts import gate_facts, similarity
+from facetwise.models.trunks._experts import GATE_FACTS, gate_facts, similarity
 from facetwise.models.trunks._ple_level import PleLevel
 from facetwise.models.trunks._trunk import Trunk
 
@@ -45,6 +47,17 @@ class PleTrunk(Trunk):
     """
 
     output = "batch attribute width"
+    facts: ClassVar[Mapping[str, Fact]] = {
+        **GATE_FACTS,
+        "gate": Fact(
+            "gates: weight of each expert, the shared ones first, then the attribute's own; mean over items",
+            ("attribute", "expert"),
+        ),
+        "own_share": Fact("weight of its own experts", ("attribute",)),
+        "expert_similarity": Fact(
+            "how alike shared experts answer: cosine, mean over items", ("shared expert", "shared expert")
+        ),
+    }
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """One query per attribute, answered by attention over tokens."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from facetwise.errors import Complaint, ConfigError
+from facetwise.models._fact import Fact
 from facetwise.models._initial import draw_rows
 from facetwise.models._options import Rule, check_options, share
 from facetwise.models._rows import Packed, RowOwners
@@ -63,6 +65,10 @@ class QueryTrunk(Trunk, Packed):
     """
 
     output = "batch attribute width"
+    facts: ClassVar[Mapping[str, Fact]] = {
+        "attention": Fact("attention to each token, mean over items and heads", ("attribute", "token")),
+        "attention_entropy": Fact("entropy of the attention (nats)", ("attribute",)),
+    }
     queries: Tensor
 
     def __init__(

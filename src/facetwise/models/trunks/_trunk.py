@@ -1,11 +1,14 @@
 """What every trunk promises."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from facetwise.models._fact import Fact
 
 __all__ = ["Trunk"]
 
@@ -14,7 +17,8 @@ class Trunk(nn.Module, ABC):
     """Features to a representation that the heads read.
 
     `output` says which shape comes out: "batch width" (one representation for all attributes) or
-    "batch attribute width" (one per attribute); the composition checks it against the head.
+    "batch attribute width" (one per attribute); the composition checks it against the head. `facts` says what each of
+    the diagnostics is about.
 
     The composition gives a trunk, by name, what its signature asks for among `features` (width of the input), `levels`
     (widths of its parts), `attributes` (a stable id per attribute that has logits, from which the parameters of that
@@ -23,11 +27,17 @@ class Trunk(nn.Module, ABC):
     """
 
     output: ClassVar[Literal["batch width", "batch attribute width"]]
+    facts: ClassVar[Mapping[str, Fact]] = {}
 
     @property
     @abstractmethod
     def width(self) -> int:
         """Width of the representation."""
+
+    @property
+    def basis(self) -> Tensor | None:
+        """L (features, width), where the representation is h = Lᵀ x and nothing else; else None."""
+        return None
 
     @abstractmethod
     def represent(self, features: Float[Tensor, "batch features"]) -> tuple[Tensor, dict[str, Tensor]]:

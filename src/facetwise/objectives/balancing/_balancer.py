@@ -137,7 +137,12 @@ class Decision(NamedTuple):
 
 
 class LossBalancer(Balancer):
-    """Weights from the losses; Σ w_k L_k is differentiated once, for shared and own parameters alike."""
+    """Weights from the losses; Σ w_k L_k is differentiated once, for shared and own parameters alike.
+
+    `learns` says that numbers of its own learn by gradient, step by step, what the weights should be.
+    """
+
+    learns: ClassVar[bool] = False
 
     @abstractmethod
     def weigh(self, losses: np.ndarray, places: np.ndarray) -> np.ndarray:

@@ -34,6 +34,8 @@ class FastAdaptive(LossBalancer, LooksAgain):
         normalise: Total of one per task.
     """
 
+    learns = True
+
     def __init__(
         self,
         *,

@@ -22,6 +22,8 @@ class ImpartialLosses(LossBalancer):
         normalise: Total of one per task.
     """
 
+    learns = True
+
     def __init__(self, *, names: Sequence[str], seed: int, learning_rate: float = 1e-3, normalise: bool = True) -> None:
         super().__init__(names=names, seed=seed)
         require(learning_rate > 0, "learning_rate", "above 0", learning_rate)

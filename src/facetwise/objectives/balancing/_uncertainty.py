@@ -26,6 +26,8 @@ class Uncertainty(LossBalancer):
         normalise: Total of one per task; without it the weights start at e^(-start) / 2.
     """
 
+    learns = True
+
     def __init__(
         self,
         *,
