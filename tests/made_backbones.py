@@ -46,9 +46,9 @@ HF_KINDS: dict[str, tuple[str, str, dict[str, Any]]] = {
 _CONSTANTS = ("inv_freq", "periods", "rope.freqs", "position_ids", "attn_mask")
 
 
-def randomised(network: Any) -> Any:
+def randomised(network: Any, *, seed: int = 1) -> Any:
     """Every parameter and statistic of a network drawn anew: nothing that a loader could leave out stays unnoticed."""
-    generator = torch.Generator().manual_seed(1)
+    generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, value in [*network.named_parameters(), *network.named_buffers()]:
             if value.is_floating_point() and not name.endswith(_CONSTANTS):

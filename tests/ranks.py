@@ -28,7 +28,10 @@ def together(
 
 
 def _trained(case: str, world: object) -> dict[str, np.ndarray]:
-    """50 steps of `balancer/norm` on batches with most cells unlabelled, some attributes on one half of them only."""
+    """50 steps of `balancer/norm` on batches with most cells unlabelled, some attributes on one half of them only.
+
+    Of `balancer/norm/known` the model is told the category too, where it is labelled.
+    """
     import torch
 
     from facetwise.config import Config
@@ -39,18 +42,19 @@ def _trained(case: str, world: object) -> dict[str, np.ndarray]:
     from facetwise.training._dealing import Dealer
     from made_facets import made_features, made_labels, made_objective, made_schema, made_targets
 
-    name, norm = case.split("/")
+    name, norm, *known = case.split("/")
     schema, config = made_schema(), Config(learning_rate=0.01)
     labels = made_labels(schema, ITEMS, seed=3, unknown=0.6)
     weights = class_weights(schema, count_classes(schema, labels), REWEIGHTING["sqrt"](), progress=0.0)
     targets = made_targets(schema, labels)
     features = torch.from_numpy(made_features(labels, schema, sum(LEVELS), seed=5)).double()
     options = {"width": 8, "dropout": 0.0, "norm": norm}
-    model = (
-        build_model(schema, levels=LEVELS, trunk="shared", trunk_options=options, input_dropout=0.0, seed=7)
-        .double()
-        .train()
+    # What is withheld is drawn by every rank for itself, as dropout is.
+    adapters = [("category", {"known": True, "withheld": 0.0})] if known else []
+    model = build_model(
+        schema, levels=LEVELS, adapters=adapters, trunk="shared", trunk_options=options, input_dropout=0.0, seed=7
     )
+    model = model.double().train()
     names = [attribute.column for attribute in schema.attributes]
     step = Step(
         model=model, objective=made_objective(schema), balancer=BALANCERS[name](names=names, seed=4),

@@ -94,6 +94,7 @@ def extract(
     *,
     images: str | Path | None = None,
     backbone: str = "lite0",
+    weights: str | Path | None = None,
     cache: str | Path | None = None,
     to: str | Path | None = None,
     levels: Literal["all", "last"] = "all",
@@ -112,7 +113,8 @@ def extract(
         source: Table (path or frame), folder, or picture.
         images: Folder that a table's paths are relative to.
         backbone: Name of a backbone.
-        settings: `KEY=VALUE` into the configuration: `backbone.weights=FILE`.
+        weights: File of its weights; the published ones if not given.
+        settings: `KEY=VALUE` into the configuration: `backbone.size=448`.
         cache: Cache folder.
         to: `.npy` or `.safetensors`: one row per row of the source; NaN where a picture cannot be read.
         levels: Levels to write.
@@ -127,7 +129,7 @@ def extract(
     Raises:
         UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
-    tree = load_config(None, [f"backbone={backbone}", *settings])
+    tree = load_config(None, [f"backbone={backbone}", *settings], weights=weights)
     source, images = fetched(source, images, report=report)
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
@@ -201,7 +203,8 @@ def train(
             after what `augmentation` says; an Albumentations `Compose` too. To continue a run, give it again.
         report: Told about stages, progress, epochs, notices.
         stop: Asked between two steps whether to stop; what the command line answers signals with.
-        options: Fields of the configuration by name: `epochs=20, trunk="mmoe"`.
+        options: Fields of the configuration by name: `epochs=20, trunk="mmoe"`; and `weights`, a file of the
+            backbone's weights.
 
     Raises:
         UserError: Anything that the user can mend; before anything long begins where it can be known.

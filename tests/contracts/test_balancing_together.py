@@ -9,6 +9,7 @@ from facetwise.objectives import BALANCERS
 from ranks import together
 
 CASES = [f"{name}/layer" for name in BALANCERS] + ["equal/batch", "upgrad/batch", "famo/batch"]
+KNOWN = ["equal/layer/known", "upgrad/layer/known"]
 # They solve one linear system without a regulariser, whose condition multiplies the last bit (seen: 3e-10 and 1.4e-9).
 WORSE = {"imtl": 1e-7, "imtl_g": 1e-7}
 
@@ -17,7 +18,7 @@ WORSE = {"imtl": 1e-7, "imtl_g": 1e-7}
 @pytest.mark.parametrize("processes", [2, 4])
 def test_ranks_are_one(tmp_path: Path, processes: int) -> None:
     """50 steps, float64, most cells unlabelled, batches that do not divide, one with fewer items than ranks."""
-    cases = CASES if processes == 2 else ["equal/layer", "upgrad/layer", "moco/layer", "equal/batch"]
+    cases = CASES + KNOWN if processes == 2 else ["equal/layer", "upgrad/layer", "moco/layer", "equal/batch"]
     [alone] = together(tmp_path / "one", 1, *cases)
     ranks = together(tmp_path / "several", processes, *cases)
     for name, expected in alone.items():

@@ -35,6 +35,7 @@ def test_every_option_of_train_is_a_field() -> None:
     about_files = {
         "table",
         "images",
+        "weights",
         "out",
         "schema",
         "config",

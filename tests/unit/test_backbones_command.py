@@ -3,12 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from facetwise.cli import run
-from facetwise.config import load_config
+from facetwise.config import load_config, resolve_config
+from facetwise.errors import ConfigError
 from facetwise.models.backbones import ALIASES, BACKBONES, create_backbone
-from made_backbones import saved
+from made_backbones import randomised, saved
 from pictures import photographs
 
 
@@ -26,7 +28,7 @@ def test_the_list_says_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_table_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["backbones"]) == 0
     said = capsys.readouterr().out
-    for name in (*ALIASES, "dinov3_vitl16", "ViT-B-32", "facebook/dinov2-base", "timm:NAME", "backbone.weights=FILE"):
+    for name in (*ALIASES, "dinov3_vitl16", "ViT-B-32", "facebook/dinov2-base", "timm:NAME", "--weights FILE"):
         assert name in said
 
 
@@ -71,6 +73,44 @@ def test_the_configuration_takes_every_spelling(name: str) -> None:
     create_backbone(chosen.name, **chosen.options)
 
 
+def test_weights_reach_the_backbone_wherever_it_is_chosen(tmp_path: Path) -> None:
+    own, other = tmp_path / "own.safetensors", tmp_path / "other.safetensors"
+    (tmp_path / "config.yaml").write_text(f"backbone: {{name: 'timm:test_vit', weights: '{other}'}}", encoding="utf-8")
+    for found in (
+        resolve_config(weights=own, backbone="timm:test_vit"),
+        resolve_config(weights=own, settings=["backbone=timm:test_vit"]),
+        resolve_config(tmp_path / "config.yaml", weights=own),
+    ):
+        assert (found.config.backbone.name, found.config.backbone.options) == ("timm:test_vit", {"weights": str(own)})
+        assert found.origin("backbone", "options", "weights") == "--weights"
+
+
+def test_weights_are_said_once_and_to_a_backbone_that_reads_them() -> None:
+    with pytest.raises(ConfigError, match=r"the weights of the backbone are said once.*a\.pt.*b\.pt"):
+        load_config(settings=["backbone=timm:test_vit", "backbone.weights=b.pt"], weights="a.pt")
+    with pytest.raises(
+        ConfigError, match=r"--weights: this is no option of lite0.*choose another backbone: .*timm:NAME"
+    ):
+        load_config(weights="a.pt")
+
+
+def test_extract_reads_the_weights_that_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    timm, tables = pytest.importorskip("timm"), []
+    photographs(tmp_path / "photos", 2)
+    words = ["extract", str(tmp_path / "photos"), "--backbone", "timm:test_vit", "--cache", str(tmp_path / "cache")]
+    for name in ("one", "another"):
+        weights = saved(
+            randomised(timm.create_model("test_vit"), seed=len(name)).state_dict(), tmp_path / f"{name}.safetensors"
+        )
+        tables.append(tmp_path / f"{name}.npy")
+        assert run([*words, "--weights", weights, "--to", str(tables[-1])]) == 0, capsys.readouterr()
+    first, second = (np.load(table) for table in tables)
+    assert np.isfinite(first).all()
+    assert np.abs(first - second).max() > 0.01
+    assert run([*words, "--weights", str(tmp_path / "none.safetensors")]) == 2
+    assert "none.safetensors" in capsys.readouterr().err
+
+
 @pytest.mark.slow
 def test_from_a_file_of_weights_to_predictions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     timm = pytest.importorskip("timm")
@@ -79,7 +119,7 @@ def test_from_a_file_of_weights_to_predictions(tmp_path: Path, capsys: pytest.Ca
     lines = [f"{path.name},{'light' if place % 2 else 'dark'}" for place, path in enumerate(paths)]
     (tmp_path / "table.csv").write_text("\n".join(["image,tone", *lines]), encoding="utf-8")
     words = ["train", str(tmp_path / "table.csv"), "--images", str(tmp_path / "photos"), "--out", str(tmp_path / "run")]
-    words += ["--backbone", "timm:test_vit", "--set", f"backbone.weights={weights}", "--epochs", "2"]
+    words += ["--backbone", "timm:test_vit", "--weights", str(weights), "--epochs", "2"]
     assert run([*words, "--set", "min_count=2"]) == 0, capsys.readouterr()
     capsys.readouterr()
     assert run(["predict", str(tmp_path / "run"), str(tmp_path / "photos"), "--out", str(tmp_path / "out.csv")]) == 0

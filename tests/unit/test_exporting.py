@@ -28,7 +28,7 @@ from facetwise.inference.exporting._verify import _far
 from facetwise.models.heads import HEADS
 from facetwise.models.trunks import TRUNKS
 from facetwise.runtime import Model, facts_from, load, read_contents
-from facetwise.schema import VALUE, Kind, Rule
+from facetwise.schema import UNKNOWN, VALUE, Kind, Labels, Rule
 from made_export import made_predictor, plain_predictor
 from made_facets import made_labels
 from tiny_backbone import TinyBackbone
@@ -104,6 +104,30 @@ def test_with_and_without_each_part(options: dict[str, Any]) -> None:
     predictor, features = made_predictor(**options)
     found = _verified(predictor, features, _file(predictor))
     assert found.holds, found.complaints
+
+
+def test_a_file_predicts_the_category_even_where_the_run_would_read_it() -> None:
+    """The file has no entry for a category: one that is given conditions its answers, and never reaches the network."""
+    reads, deaf = (
+        made_predictor(adapters=[("category", {"embedding": 4, **told})])[0] for told in ({"known": True}, {})
+    )
+    features = made_predictor()[1]
+    file = _file(reads)
+    found = _verified(reads, features, file)
+    assert found.holds, found.complaints
+    schema = reads.schema
+    category = schema.category_attribute
+    place = schema.index[category.column]
+    shape = (len(features), len(schema.attributes))
+    state, index = np.full(shape, UNKNOWN, dtype=np.int8), np.full(shape, -1, dtype=np.int32)
+    state[:, place], index[:, place] = VALUE, np.arange(len(features)) % len(category.classes)
+    given = Labels(
+        state=state, index=index, members=Labels.no_members(len(features), schema.layout().num_scores),
+        number=np.full(shape, np.nan),
+    )  # fmt: skip
+    said = _model(file).decide(features, given=given)
+    np.testing.assert_allclose(said.confidence, deaf(features, given=given).confidence, atol=1e-4)
+    assert np.nanmax(np.abs(said.confidence - reads(features, given=given).confidence)) > 0.01
 
 
 def test_a_network_that_is_far_too_sure() -> None:

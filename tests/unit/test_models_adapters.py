@@ -70,12 +70,53 @@ def test_what_comes_in_parts_goes_out_in_parts() -> None:
     assert _category(width=6, embedding=4).levels == (6, 4)
 
 
-def test_embedding_of_a_given_category_is_its_own_and_of_an_unknown_one_the_reserved() -> None:
-    adapter = _category(embedding=4)
+def test_embedding_of_a_known_category_is_its_own_and_of_an_unknown_one_the_reserved() -> None:
+    adapter = _category(embedding=4, known=True, unknown="reserved")
     given = torch.tensor([0, 2, -1, 1, -1, 0])
     found = adapter.adapt(_features(), given)[0]
     assert torch.equal(found[:, :8], _features())
     assert torch.equal(found[:, 8:], adapter.embedding[[0, 2, 3, 1, 3, 0]])
+    assert torch.equal(adapter(_features())[:, 8:], adapter.embedding[[3] * ITEMS]), "told of no item, and of none"
+    wide = _category(embedding=0, width=5, activation="identity", known=True, unknown="reserved")
+    one_by_one = [wide.adapt(_features(), torch.full((ITEMS,), number))[0] for number in range(3)]
+    torch.testing.assert_close(wide(_features()), torch.stack(one_by_one).mean(dim=0))
+
+
+def test_an_unknown_category_is_predicted_whoever_else_is_known() -> None:
+    adapter = _category(embedding=4, width=5, known=True)
+    given = torch.tensor([0, 2, -1, 1, -1, 0])
+    found, untold = adapter.adapt(_features(), given)[0], adapter(_features())
+    torch.testing.assert_close(found[given < 0], untold[given < 0], rtol=0, atol=0)
+    assert (found[given >= 0] != untold[given >= 0]).any(dim=1).all()
+    assert torch.equal(found[given >= 0][:, 5:], adapter.embedding[given[given >= 0]])
+
+
+def test_without_known_a_category_that_is_told_changes_nothing() -> None:
+    adapter, given = _category(embedding=4, width=5), torch.tensor([0, 2, 1, 1, 2, 0])
+    assert torch.equal(adapter.adapt(_features(), given)[0], adapter(_features()))
+    assert not _model([("category", {})]).reads_category
+    assert _model([("category", {"known": True})]).reads_category
+
+
+def test_training_withholds_a_share_of_the_known_categories_and_inference_none() -> None:
+    adapter = CategoryAdapter(levels=LEVELS, categories=["a", "b", "c"], seed=0, embedding=4, known=True, withheld=0.25)
+    features, given = torch.zeros(4000, 8), torch.ones(4000, dtype=torch.long)
+
+    def told() -> torch.Tensor:
+        return (adapter.adapt(features, given)[0][:, 8:] == adapter.embedding[1]).all(dim=1)
+
+    torch.manual_seed(3)
+    first, second = told(), told()
+    assert 0.72 < float(first.float().mean()) < 0.78
+    assert not torch.equal(first, second), "each step draws anew"
+    torch.manual_seed(3)
+    assert torch.equal(told(), first), "and the same of the same seed"
+    state = torch.get_rng_state()
+    assert adapter.eval() is adapter
+    assert told().all()
+    adapter.train()
+    adapter(features)
+    assert torch.equal(torch.get_rng_state(), state), "what is not told draws nothing"
 
 
 def test_a_predicted_category_mixes_by_its_own_probability_and_learns() -> None:
@@ -102,9 +143,9 @@ def test_training_and_inference_feed_the_same_category() -> None:
 
 
 def test_categories_are_drawn_by_name() -> None:
-    one = _category(embedding=4, width=5)
+    one = _category(embedding=4, width=5, known=True)
     two = CategoryAdapter(
-        levels=LEVELS, categories=["bag", "hat", "shirt", "shoe"], seed=0, embedding=4, width=5
+        levels=LEVELS, categories=["bag", "hat", "shirt", "shoe"], seed=0, embedding=4, width=5, known=True
     ).eval()
     a = one.adapt(_features(), torch.tensor([0, 1, 2, 0, 1, 2]))[0]
     b = two.adapt(_features(), torch.tensor([2, 3, 0, 2, 3, 0]))[0]
@@ -112,7 +153,7 @@ def test_categories_are_drawn_by_name() -> None:
 
 
 def test_the_model_hands_a_given_category_on() -> None:
-    model = _model([("category", {})]).eval()
+    model = _model([("category", {"known": True})]).eval()
     told = model(_features(), torch.zeros(ITEMS, dtype=torch.long)).logits
     assert not torch.equal(told, model(_features()).logits)
     assert model(_features()).aux["category_logits"].shape == (ITEMS, 3)
@@ -130,6 +171,22 @@ def test_attention_over_levels_needs_levels() -> None:
     for word in ("shared", "query", "batch token width", "batch width", "gate", "tokens"):
         assert word in str(caught.value)
     assert _model([("gate", {})], trunk="query")(_features()).logits.isfinite().all()
+
+
+def test_queries_per_category_are_those_of_the_known_one() -> None:
+    options = {"width": 8, "heads": 2, "hidden": 6, "learnable": True, "per_category": True}
+    model = _model([], trunk="query", trunk_options={**options, "known": True}).eval()
+    given = torch.tensor([0, 2, -1, 1, -1, 0])
+    told, untold = model(_features(), given).logits, model(_features()).logits
+    torch.testing.assert_close(told[given < 0], untold[given < 0])
+    assert (told[given >= 0] != untold[given >= 0]).any(dim=1).all()
+    queries = model.trunk._read(_features(), given)[0][0]
+    assert torch.equal(queries, model.trunk.queries.unflatten(0, (-1, len(SCHEMA.category_attribute.classes)))[:, 0])
+    deaf = _model([], trunk="query", trunk_options=options).eval()
+    assert torch.equal(deaf(_features(), given).logits, deaf(_features()).logits)
+    for wrong in ({"known": True}, {**options, "withheld": 1.0}):
+        with pytest.raises(ConfigError, match=r"trunk\.(known|withheld)"):
+            _model([], trunk="query", trunk_options=wrong)
 
 
 def test_the_last_adapter_is_the_cut_where_the_trunk_has_none() -> None:

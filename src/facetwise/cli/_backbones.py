@@ -57,7 +57,7 @@ def _show(screen: Screen, rows: list[dict[str, Any]], families: dict[str, str]) 
     screen.say()
     for name, about in families.items():
         screen.say(f"{name:<16} {about}")
-    screen.say("For any of them, weights of your own: --set backbone.weights=FILE")
+    screen.say("For any of them, weights of your own: --weights FILE")
     fetchable = [row["name"] for row in rows if row["target"] != row["name"] and not row["local"]]
     if fetchable:
         screen.next(["facetwise", "backbones", "--fetch", fetchable[0]])

@@ -20,6 +20,9 @@ def extract(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="A table or a folder of pictures.")],
     images: Images = None,
     backbone: Annotated[str | None, typer.Option("--backbone", metavar="NAME", help="The feature extractor.")] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", metavar="FILE", help="Its weights from a file of your own.")
+    ] = None,
     cache: Annotated[
         Path | None, typer.Option("--cache", metavar="FOLDER", help="Where features are kept between runs.")
     ] = None,
@@ -55,6 +58,7 @@ def extract(
             report=report,
             **given(
                 backbone=backbone,
+                weights=weights,
                 cache=cache,
                 to=to,
                 levels=levels,

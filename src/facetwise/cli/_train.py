@@ -76,6 +76,10 @@ def train(
     backbone: Annotated[
         str | None, typer.Option("--backbone", metavar="NAME", rich_help_panel=MODEL, help="The feature extractor.")
     ] = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option("--weights", metavar="FILE", rich_help_panel=MODEL, help="Its weights from a file of your own."),
+    ] = None,
     levels: Annotated[
         str | None, typer.Option("--levels", metavar="NAMES", rich_help_panel=MODEL, help="Its depths: all or last.")
     ] = None,
@@ -140,6 +144,7 @@ def train(
         test_ratio=test_ratio,
         min_count=min_count,
         backbone=backbone,
+        weights=weights,
         levels=levels,
         trunk=trunk,
         finetune=finetune,

@@ -192,7 +192,7 @@ def about_components(given: Given) -> list[Complaint]:
             continue
         options = found.get("options", {})
         for option, value in options.items() if isinstance(options, dict) else ():
-            complaints += _about_option((*path, "options", str(option)), value, name, known, given)
+            complaints += _about_option((*path, "options", str(option)), value, name, table, given)
     return complaints
 
 
@@ -204,16 +204,23 @@ def _other_name(name: str, table: str) -> str:
     return nearest(name, lines)
 
 
-def _about_option(
-    path: Key, value: object, name: str, known: dict[str, OptionType], given: Given
-) -> Sequence[Complaint]:
-    option, place = path[-1], _place(given, path)
+def _lines_with(option: str, table: str) -> list[str]:
+    """The first lines of a table that have this very option; a family's as it is written."""
+    names = [name for name, options in option_tables().get(table, {}).items() if option in options]
+    return [f"{name}NAME" if name.endswith(":") else name for name in names[:3]]
+
+
+def _about_option(path: Key, value: object, name: str, table: str, given: Given) -> Sequence[Complaint]:
+    option, place, known = path[-1], _place(given, path), options_of(table, name) or {}
     if option in NAMES_CODE:
         fix = "remove it; parts are chosen by their short names, such as trunk: shared"
         return [Complaint(place=place, rule="a configuration names no code", found=shown(option), fix=fix)]
     about = known.get(option)
     if about is None:
-        fix = nearest(option, known) if known else f"remove it; {name} has no options"
+        if others := _lines_with(option, table):
+            fix = f"choose another {path[0]}: {', '.join(others)} have it"
+        else:
+            fix = nearest(option, known) if known else f"remove it; {name} has no options"
         return [Complaint(place=place, rule=f"this is no option of {name}", found=shown(option), fix=fix)]
     if (wanted := about.refuses(value)) is None:
         return []

@@ -15,6 +15,8 @@ __all__ = ["Given", "Key"]
 
 # losses.KIND.options.OPTION, and two for whatever an option holds.
 MAX_PARTS = 6
+# The option of the command line that names a file of weights, and what it sets.
+WEIGHTS_OPTION, WEIGHTS = "--weights", ("backbone", "options", "weights")
 # A part of the key of a setting, and the mark that ends it; names with dots or = go in double quotes.
 _PART = re.compile(r'\s*(?:"(?P<quoted>(?:[^"]|"")*)"|(?P<plain>[^.="]*))\s*(?P<mark>[.=])')
 
@@ -108,6 +110,16 @@ class Given:
             elif path[0] in TEXT_FIELDS:
                 value = _spelled(value, text)
             self._lay(path, value, place)
+
+    def add_weights(self, file: object) -> None:
+        """Lay a file of weights over what is there, after whatever chooses the backbone; None is not given."""
+        if file is None:
+            return
+        if (said := self.places.get(WEIGHTS, "")).startswith("--set"):
+            rule, fix = "the weights of the backbone are said once", "leave one of them away"
+            found = f"{shown(str(file))} and {said}"
+            self.complaints.append(Complaint(place=WEIGHTS_OPTION, rule=rule, found=found, fix=fix))
+        self._lay(WEIGHTS, str(file), WEIGHTS_OPTION)
 
     def fill_from_preset(self) -> None:
         """Put the preset beneath; its options of a component only where that component is the one chosen."""

@@ -39,7 +39,12 @@ class Resolved:
 
 
 def resolve_config(
-    path: Path | None = None, settings: Sequence[str] = (), *, recipe: str | None = None, **options: object
+    path: Path | None = None,
+    settings: Sequence[str] = (),
+    *,
+    recipe: str | None = None,
+    weights: str | Path | None = None,
+    **options: object,
 ) -> Resolved:
     """The configuration and the place of every value: defaults, then preset, recipe, file, keywords, settings.
 
@@ -47,6 +52,7 @@ def resolve_config(
         path: YAML file.
         recipe: Name of a recipe that ships with the package.
         settings: `KEY=VALUE`, with dots into the tree: `trunk.width=512`.
+        weights: File of the backbone's weights, whoever chose the backbone.
         options: Fields by name; None means not given.
 
     Raises:
@@ -59,6 +65,7 @@ def resolve_config(
         given.add_file(path)
     given.add_options(options)
     given.add_settings(settings)
+    given.add_weights(weights)
     given.fill_from_preset()
     _name_components(given)
     resolve_aliases(given)
@@ -75,14 +82,19 @@ def resolve_config(
 
 
 def load_config(
-    path: Path | None = None, settings: Sequence[str] = (), *, recipe: str | None = None, **options: object
+    path: Path | None = None,
+    settings: Sequence[str] = (),
+    *,
+    recipe: str | None = None,
+    weights: str | Path | None = None,
+    **options: object,
 ) -> Config:
     """The configuration alone; see `resolve_config`.
 
     >>> load_config(settings=["epochs=5", "trunk.width=64"]).trunk.options
     {'width': 64}
     """
-    return resolve_config(path, settings, recipe=recipe, **options).config
+    return resolve_config(path, settings, recipe=recipe, weights=weights, **options).config
 
 
 def _name_components(given: Given) -> None:

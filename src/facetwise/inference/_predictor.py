@@ -25,7 +25,7 @@ from facetwise.decisions import (
 from facetwise.features import StoredRows
 from facetwise.inference._bundle import Bundle
 from facetwise.models import Beside, FacetModel, build_model, join_models
-from facetwise.schema import Labels, Schema, alone, without
+from facetwise.schema import VALUE, Labels, Schema, alone, without
 
 __all__ = ["Predictor", "logits_of", "read_features"]
 
@@ -34,12 +34,12 @@ ROWS = 1024
 
 
 def read_features(
-    model: FacetModel, features: np.ndarray | StoredRows, *, represent: bool = True
+    model: FacetModel, features: np.ndarray | StoredRows, *, represent: bool = True, category: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Standardised features to logits (item, logit) and representation (item, width), block by block.
 
     Where every attribute has a representation of its own, their mean. Without `represent` the representation has no
-    columns.
+    columns. `category` (item,) is the class of the category where it is known, else -1.
     """
     model.eval()
     device = next(model.parameters()).device
@@ -48,7 +48,10 @@ def read_features(
     with torch.inference_mode():
         for start in range(0, len(features), ROWS):
             block = torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS])).to(device)
-            told = model(block)
+            known = []
+            if category is not None:
+                known = [torch.from_numpy(category[start : start + ROWS].astype(np.int64)).to(device)]
+            told = model(block, *known)
             logits.append(told.logits.float().cpu().numpy())
             if represent:
                 own = told.features if told.features.ndim == 2 else told.features.mean(dim=1)
@@ -142,12 +145,33 @@ class Predictor:
         """Raw features (item, width) or (item, view, width) to logits and representation; see `read_features`."""
         return read_features(self.model, self.bundle.standardizer(features), represent=represent)
 
+    def _known_category(self, given: Labels | None) -> np.ndarray | None:
+        """(item,) the category's class where it is known, else -1; None where the network is not to be told."""
+        category = self.schema.category_attribute
+        if given is None or category is None or not self.model.reads_category:
+            return None
+        place = self.schema.index[category.column]
+        index = given.index[:, place]
+        # A class that was learnt afterwards is one that the network does not know.
+        known = (given.state[:, place] == VALUE) & (index < len(category.classes))
+        return np.where(known, index, -1) if known.any() else None
+
     def scores(
         self, features: np.ndarray | StoredRows, *, given: Labels | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Raw features, and what is known already, to scores (item, class) and P(applies)."""
+        """Raw features, and what is known already, to scores (item, class) and P(applies).
+
+        What is known conditions the scores. A category that is known goes into the network too, where it reads one.
+        """
         bundle, neighbours = self.bundle, self._voters
-        logits, representation = self.read(features, represent=neighbours is not None or bool(bundle.learnt))
+        category, represent = self._known_category(given), neighbours is not None or bool(bundle.learnt)
+        standard = bundle.standardizer(features)
+        logits, representation = read_features(
+            self.model, standard, represent=represent, category=None if represent else category
+        )
+        if represent and category is not None:
+            # Neighbours are compared as the network describes pictures alone: so they were kept, and so measured.
+            logits, _ = read_features(self.model, standard, represent=False, category=category)
         votes = shares = None
         if neighbours is not None and neighbours.shares and len(logits):
             shares = neighbours.shares

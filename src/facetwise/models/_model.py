@@ -15,10 +15,11 @@ from facetwise.models._feature_dropout import FeatureDropout
 from facetwise.models._picture_reader import PictureReader
 from facetwise.models._proximal import Proximal
 from facetwise.models._rows import Packed, RowOwners
+from facetwise.models._soft_category import SoftCategory
 from facetwise.models._views import ViewAttention, spread_views
 from facetwise.models.adapters import Adapter, CategoryReader
 from facetwise.models.heads import Head
-from facetwise.models.trunks import Trunk
+from facetwise.models.trunks import CategoryTrunk, Trunk
 
 __all__ = ["FacetModel", "ModelOutput"]
 
@@ -120,7 +121,8 @@ class FacetModel(nn.Module):
         Args:
             features: All levels, one after the other; with a third dimension, of several pictures per item, NaN where
                 an item has fewer. With four, and a reader, pixels.
-            category: Class of the category of each item where it is given, -1 where it is not known; None: predicted.
+            category: Class of the category of each item where it is known, else -1; None: of none. It is read by
+                stages that are told to (`reads_category`).
         """
         if self.reader is not None and features.ndim == 4:
             features = self.reader(features)
@@ -128,9 +130,11 @@ class FacetModel(nn.Module):
         if not len(self.added):
             return told
         later = []
+        # What came later has learned from what this model says of pictures alone.
+        plain = told if category is None else self._read(features, None) if features.ndim == 2 else told
         for part in self.added:
             assert isinstance(part, FacetModel)
-            reads = features if part.beside is None else torch.cat([features, part.beside(told.features)], dim=1)
+            reads = features if part.beside is None else torch.cat([features, part.beside(plain.features)], dim=1)
             later.append(part(reads).logits)
         logits = torch.cat([told.logits, *later], dim=1)
         return told._replace(logits=logits.index_select(1, self.order))
@@ -139,7 +143,8 @@ class FacetModel(nn.Module):
         """One picture per item."""
         features = self.dropout(features)
         adapted, aux = self._adapted(features, category)
-        representation, beside = self.trunk.represent(adapted)
+        reads = isinstance(self.trunk, CategoryTrunk)
+        representation, beside = self.trunk.represent(adapted, category) if reads else self.trunk.represent(adapted)
         logits, promised = self.head.read(representation)
         if self.depth is not None:
             logits = logits + self.depth(features)
@@ -166,6 +171,11 @@ class FacetModel(nn.Module):
         pooled = {"cosine": by_logit, "category_logits": mean}  # the other side products are about no single picture
         aux = {name: pooled[name](value) if name in pooled else value for name, value in each.aux.items()}
         return ModelOutput(by_logit(each.logits), mean(each.features), aux)
+
+    @property
+    def reads_category(self) -> bool:
+        """Whether a category that is known changes what the model says of the other attributes."""
+        return any(isinstance(module, SoftCategory) and module.known for module in self.modules())
 
     @property
     def provides(self) -> frozenset[str]:

@@ -167,9 +167,8 @@ def _configured(backbone: str, weights: str | Path | None, settings: Sequence[st
             f"class names need a backbone that was trained with words. Found {backbone!r}. "
             f"Fix: one of the family {known} such as {known}ViT-B-32/laion2b_s34b_b79k"
         )
-    own = [] if weights is None else [f"backbone.weights={json.dumps(str(weights))}"]
     shape = load_config(None, [f"backbone={backbone}", *_SHAPE])
-    config = load_config(None, [f"backbone={backbone}", *_SHAPE, *own, *settings])
+    config = load_config(None, [f"backbone={backbone}", *_SHAPE, *settings], weights=weights)
     fixed = ("levels", "l2_normalize", "standardize", "trunk", "head", "depth", "views", "adapters", "finetune")
     if other := [name for name in fixed if getattr(config, name) != getattr(shape, name)]:
         raise UserError(

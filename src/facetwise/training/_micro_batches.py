@@ -45,7 +45,7 @@ def reduced_in_parts(
     """
 
     if size >= len(features):
-        return objective(_answers(model, features, targets), targets, weights)
+        return objective(_answers(model, objective, features, targets), targets, weights)
 
     def part_of(start: int) -> Callable[[], Reduced]:
         rows = torch.arange(start, min(start + size, len(features)), device=features.device)
@@ -53,7 +53,7 @@ def reduced_in_parts(
 
         def part() -> Reduced:
             own = targets.take(places)
-            return objective(_answers(model, features[rows], own), own, weights)
+            return objective(_answers(model, objective, features[rows], own), own, weights)
 
         return part
 
@@ -63,11 +63,16 @@ def reduced_in_parts(
     return Reduced(*(torch.stack(sums).sum(dim=0) for sums in zip(*parts, strict=True)))
 
 
-def _answers(model: FacetModel, features: Tensor, targets: Targets) -> Outputs:
-    """What the model says of the items; once more, where a mixed batch has a second label for each."""
-    outputs = Outputs(*model(features))
+def _answers(model: FacetModel, objective: Objective, features: Tensor, targets: Targets) -> Outputs:
+    """What the model says of the items; once more, where a mixed batch has a second label for each.
+
+    A model that reads the category is told its label, -1 where there is none. A mixed item has two, and none is told.
+    """
     if len(targets) == len(features):
-        return outputs
+        if not model.reads_category or objective.category is None:
+            return Outputs(*model(features))
+        return Outputs(*model(features, targets.index[:, objective.category]))
+    outputs = Outputs(*model(features))
     aux = {
         name: value.repeat(2, 1) if value.ndim == 2 and len(value) == len(features) else value
         for name, value in outputs.aux.items()

@@ -14,19 +14,22 @@ from facetwise.models._bank import LinearBank
 from facetwise.models._fact import Fact
 from facetwise.models._initial import draw_rows
 from facetwise.models._options import ACTIVATIONS, Activation, Rule, check_options, share
-from facetwise.models._soft_category import SoftCategory
+from facetwise.models._soft_category import SoftCategory, Unknown
 from facetwise.models.adapters._adapter import CategoryReader
 
 __all__ = ["CategoryAdapter"]
 
 
 class CategoryAdapter(CategoryReader):
-    r"""x' = [Σ_c p_c φ(W_c norm(x) + b_c) ; Σ_c p_c e_c], p the category, given or predicted from x.
+    r"""x' = [Σ_c p_c φ(W_c norm(x) + b_c) ; Σ_c p_c e_c], p the category, predicted from x or known.
 
-    Where `width` is 0 the first part is x itself; where `embedding` is 0 the second is left out. p is 1 for a given
-    category and the softmax of a linear classifier otherwise, in training as at inference, so the model never learns to
-    lean on a label that it will not have. The classifier's logits are a side product, to be taught the category. The
-    reserved last entry is the category that is given as unknown: it has an embedding, and the mean of all W_c.
+    Where `width` is 0 the first part is x itself; where `embedding` is 0 the second is left out. p is the softmax of a
+    linear classifier, in training as at inference, so the model never learns to lean on a label that it will not have.
+    The classifier's logits are a side product, to be taught the category.
+
+    With `known`, p is 1 for a category that is known: in training its label, except for the share `withheld`, at
+    inference what the user gives. Everything else is predicted, or with `unknown: reserved` has a last entry of its
+    own: an embedding, and the mean of all W_c.
 
     norm is a layer norm without scale and shift, which W_c absorbs. The published taxonomy system normalises by batch
     statistics of each category, in batches of one category; a batch here mixes them, and may hold one item of a kind.
@@ -42,6 +45,9 @@ class CategoryAdapter(CategoryReader):
         embedding: Width of the embedding; 0: none.
         activation: gelu, relu, silu, tanh or identity.
         dropout: Probability of zeroing an activation of the per-category layer.
+        known: Whether a category that is known is read; else it is always predicted.
+        withheld: Share of the known categories that training does not read, so that pictures alone are answered too.
+        unknown: What stands for a category that is not known: the prediction, or an entry of its own.
 
     Example:
         >>> adapter = CategoryAdapter(levels=[3, 5], categories=["shirt", "shoe"], seed=0)
@@ -64,6 +70,9 @@ class CategoryAdapter(CategoryReader):
         embedding: int = 50,
         activation: Activation = "relu",
         dropout: float = 0.4,
+        known: bool = False,
+        withheld: float = 0.5,
+        unknown: Unknown = "predicted",
     ) -> None:
         super().__init__()
         check_options(
@@ -71,6 +80,8 @@ class CategoryAdapter(CategoryReader):
             Rule("width", width, width >= 0, "at least 0"),
             Rule("embedding", embedding, embedding >= 0 and width + embedding > 0, "above 0, unless width is"),
             share("dropout", dropout),
+            share("withheld", withheld),
+            Rule("unknown", unknown, known or unknown == "predicted", "predicted, unless known is true"),
         )
         if not categories:
             raise ConfigError(
@@ -83,7 +94,9 @@ class CategoryAdapter(CategoryReader):
                     )
                 ]
             )
-        self.category = SoftCategory(categories=categories, inputs=sum(levels), seed=seed)
+        self.category = SoftCategory(
+            categories=categories, inputs=sum(levels), seed=seed, known=known, withheld=withheld, unknown=unknown
+        )
         self.linear, self._levels = None, tuple(levels)
         if width:
             names = [f"category adapter/{name}" for name in categories]
@@ -120,6 +133,6 @@ class CategoryAdapter(CategoryReader):
 
     def diagnostics(self, features: Float[Tensor, "batch features"]) -> dict[str, np.ndarray | float]:
         """category (category): mean probability; category_entropy: of the prediction (nats), mean over items."""
-        probability = self.category(features)[0][:, :-1]
+        probability = self.category(features)[1].softmax(dim=1)
         entropy = float(torch.special.entr(probability).sum(dim=1).mean())
         return {"category": probability.mean(dim=0).cpu().numpy(), "category_entropy": entropy}

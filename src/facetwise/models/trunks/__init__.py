@@ -7,7 +7,7 @@ from facetwise.models.trunks._multihead import MultiheadTrunk
 from facetwise.models.trunks._ple import PleTrunk
 from facetwise.models.trunks._query import QueryTrunk
 from facetwise.models.trunks._shared import SharedTrunk
-from facetwise.models.trunks._trunk import Trunk
+from facetwise.models.trunks._trunk import CategoryTrunk, Trunk
 
 TRUNKS: dict[str, type[Trunk]] = {
     "shared": SharedTrunk,
@@ -21,6 +21,7 @@ TRUNKS: dict[str, type[Trunk]] = {
 
 __all__ = [
     "TRUNKS",
+    "CategoryTrunk",
     "FactorisedTrunk",
     "LinearTrunk",
     "MmoeTrunk",

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,12 +16,12 @@ from facetwise.models._options import Rule, check_options, share
 from facetwise.models._rows import Packed, RowOwners
 from facetwise.models._soft_category import SoftCategory
 from facetwise.models.trunks._attention import DecoderLayer, EncoderLayer
-from facetwise.models.trunks._trunk import Trunk
+from facetwise.models.trunks._trunk import CategoryTrunk
 
 __all__ = ["QueryTrunk"]
 
 
-class QueryTrunk(Trunk, Packed):
+class QueryTrunk(CategoryTrunk, Packed):
     r"""h_a = decoder(q_a; m_1 … m_T), m_t = relu(P x_t): attribute a asks all tokens and reads what answers.
 
     Tokens are the levels of the backbone, each with a projection of its own (every item decides anew which depth an
@@ -36,7 +36,8 @@ class QueryTrunk(Trunk, Packed):
     every query, so queries then count as shared.
 
     `per_category`: q_a(x) = Σ_c p(c | x) q_{c,a}, one query per category and attribute, with the model's own soft
-    prediction of the category.
+    prediction of the category; with `known`, p is 1 for a category that is known, in training its label except for the
+    share `withheld`.
 
     Source: Liu et al. (2021, section 3.2); Ridnik et al. (2023, section 3.1), who find fixed queries as good.
 
@@ -57,6 +58,8 @@ class QueryTrunk(Trunk, Packed):
         self_attention: Whether queries read each other.
         encoder_layers: Layers in which tokens read each other first.
         per_category: Whether every category has queries of its own.
+        known: With `per_category`, whether a category that is known is read; else it is always predicted.
+        withheld: Share of the known categories that training does not read, so that pictures alone are answered too.
 
     Example:
         >>> given = {"levels": [3, 5], "attributes": ["a00", "a01", "a02"], "categories": [], "before": "the features"}
@@ -90,6 +93,8 @@ class QueryTrunk(Trunk, Packed):
         self_attention: bool = False,
         encoder_layers: int = 0,
         per_category: bool = False,
+        known: bool = False,
+        withheld: float = 0.5,
     ) -> None:
         super().__init__()
         check_options(
@@ -102,6 +107,8 @@ class QueryTrunk(Trunk, Packed):
             Rule("tokens", tokens, tokens >= 0 and features % max(tokens, 1) == 0, f"a divisor of {features} features"),
             Rule("encoder_layers", encoder_layers, encoder_layers >= 0, "at least 0"),
             Rule("per_category", per_category, bool(categories) or not per_category, "a schema with a category"),
+            Rule("known", known, per_category or not known, "false, unless per_category is true"),
+            share("withheld", withheld),
         )
         self._check_tokens(before, features, levels, tokens)
         self._width, self.tokens, self.levels = width, tokens, list(levels)
@@ -113,7 +120,9 @@ class QueryTrunk(Trunk, Packed):
         self.decoder = nn.ModuleList(
             DecoderLayer(**sizes, dropout=dropout, self_attention=self_attention) for _ in range(layers)
         )
-        self.category = SoftCategory(categories=categories, inputs=width, seed=seed) if per_category else None
+        self.category = None
+        if per_category:
+            self.category = SoftCategory(categories=categories, inputs=width, seed=seed, known=known, withheld=withheld)
         of = [f"/{name}" for name in categories] if per_category else [""]
         self.per_attribute = len(of)
         drawn = draw_rows(seed, [f"query/{attribute}{end}" for attribute in attributes for end in of], width, 1.0)
@@ -150,7 +159,7 @@ class QueryTrunk(Trunk, Packed):
             "queries": RowOwners("attribute", tuple(a for a in range(self.size) for _ in range(self.per_attribute)))
         }
 
-    def _read(self, features: Tensor) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
+    def _read(self, features: Tensor, category: Tensor | None = None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
         """Queries (batch, attribute, width), tokens (batch, token, width), side products."""
         if self.tokens:
             tokens = self.projections[0](features.unflatten(1, (self.tokens, features.shape[1] // self.tokens)))
@@ -160,17 +169,17 @@ class QueryTrunk(Trunk, Packed):
         tokens = self.encoder(functional.relu(tokens))
         queries, aux = self.queries.unsqueeze(0).expand(features.shape[0], -1, -1), {}
         if self.category is not None:
-            probability, logits = self.category(tokens.mean(dim=1))
+            probability, logits = self.category(tokens.mean(dim=1), category)
             own = self.queries.unflatten(0, (self.size, self.per_attribute))
             queries = torch.einsum("bc,acw->baw", probability[:, :-1], own)
             aux = {"category_logits": logits}
         return queries, tokens, aux
 
     def represent(
-        self, features: Float[Tensor, "batch features"]
+        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
     ) -> tuple[Float[Tensor, "batch attribute width"], dict[str, Tensor]]:
         """Features to what each attribute's query reads."""
-        queries, tokens, aux = self._read(features)
+        queries, tokens, aux = self._read(features, category)
         for layer in self.decoder:
             queries = layer(queries, tokens)
         return queries, aux

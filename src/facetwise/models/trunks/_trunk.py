@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from facetwise.models._fact import Fact
 
-__all__ = ["Trunk"]
+__all__ = ["CategoryTrunk", "Trunk"]
 
 
 class Trunk(nn.Module, ABC):
@@ -61,3 +61,13 @@ class Trunk(nn.Module, ABC):
     @abstractmethod
     def diagnostics(self, features: Float[Tensor, "batch features"]) -> dict[str, np.ndarray | float]:
         """What the trunk does with these items, for people: gates, entropies, similarities. Empty: nothing to show."""
+
+
+class CategoryTrunk(Trunk):
+    """A trunk that may be told the category of each item."""
+
+    @abstractmethod
+    def represent(
+        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """As above; `category` is the class of each item, -1 where it is unknown, or None: predicted."""
