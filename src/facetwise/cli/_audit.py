@@ -71,6 +71,8 @@ def audit(
         ["attribute", "labels", "wrong, at most about", "more likely wrong than not", "planted errors found"], rows,
         right=(1, 2, 3, 4),
     )  # fmt: skip
+    for why in dict.fromkeys(found.skipped.values()):
+        screen.say(f"not judged, {why}: {', '.join(name for name, own in found.skipped.items() if own == why)}")
     if found.queue:
         screen.title("The first of the queue")
     rows = [

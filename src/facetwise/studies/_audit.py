@@ -42,7 +42,8 @@ class Audit:
         schema: The vocabulary.
         queue: Everything to look at, the most probably wrong first; what is about pictures alone last.
         attributes: Per attribute, or class of an attribute with several at once, every label's suspicion.
-        skipped: Attributes with too few labels to be audited.
+        skipped: Attributes, or `attribute: class`, whose labels are not judged, and why: too few labels or classes, or
+            pictures that do not show them.
         rows: Rows of the table whose picture could be read; places in `attributes` count these.
         folder: Folder that the table's paths are relative to.
         about: Backbone and decode settings that thumbnails need.
@@ -52,7 +53,7 @@ class Audit:
     schema: Schema
     queue: list[Finding]
     attributes: list[Audited]
-    skipped: list[str]
+    skipped: dict[str, str]
     rows: np.ndarray
     folder: Path
     about: dict[str, Any] = field(default_factory=dict)
