@@ -57,7 +57,7 @@ def test_columns_that_pictures_do_not_show_are_named_and_not_judged() -> None:
     assert [(one.column, one.label) for one in audited] == [
         ("shape", ""), ("size", ""), ("tags", "first"), ("tags", "third"),
     ]  # fmt: skip
-    queue = label_findings(SCHEMA, table, list(table.column("image")), audited)
+    queue = label_findings(SCHEMA, table, list(table.column("image")), audited, {})
     assert not {one.attribute for one in queue} & {"luck", "seldom", "price"}
     assert not [one for one in queue if "loose:" in one.why]
 

@@ -23,7 +23,7 @@ from facetwise.studies._contradictions import contradiction_findings, groups_of_
 from facetwise.studies._findings import Finding
 from facetwise.studies._out_of_fold import folds_of, project
 from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
-from facetwise.studies._texts import text_findings
+from facetwise.studies._texts import spellings_of, text_findings
 from facetwise.studies._wrong_labels import LEAST_CHANCE, Audited, audit_labels, label_findings
 from facetwise.training import Structure, read_structure
 
@@ -120,15 +120,17 @@ def audit(
         exclude=config.exclude,
     )  # fmt: skip
     tell(notices, report)
-    labels, _ = encode(found, kept)
+    labels, odd = encode(found, kept, forgiving=True)
+    tell([notice for notice in odd if notice.code == "unreadable-number"], report)
+    spellings = spellings_of(found, kept)
     report(Event("stage", f"asking {len(found.attributes)} attributes out of fold"))
     vectors = project(choose_levels(described.pooled(), described.levels, config.levels)[0], seed=seed)
     folds = folds_of(np.unique(np.array(split.groups, dtype=object), return_inverse=True)[1], seed=seed)
     audited, skipped = audit_labels(found, labels, vectors, folds, seed=seed, report=report)
     names = _names(found, kept)
-    queue = label_findings(found, kept, names, audited, least=least)
+    queue = label_findings(found, kept, names, audited, spellings, least=least)
     queue += _doubles(found, kept, names, labels, split, alike, read.structure)
-    queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels)
+    queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels, spellings)
     queue += rule_findings(found, kept, names, labels, audited, least=least)
     return Audit(
         table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped,

@@ -64,7 +64,7 @@ def _attributes(found: Audit) -> str:
         + '<p class="small soft">Planted errors found: average precision with which labels that the audit flipped in '
         "mind (5 %, evenly to other classes) are ranked first; labels that are wrong already stand in their way. "
         "Near 1 the head of the queue can be trusted; near 0 the pictures do not show this attribute well enough to "
-        f"judge single labels. Errors that people make between similar classes are harder to find than these.</p>"
+        "judge single labels. Errors that people make between similar classes are harder to find than these.</p>"
         + skipped
     )
 

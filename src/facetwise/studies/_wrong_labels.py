@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data import Table
+from facetwise.data import Table, pieces
 from facetwise.events import Event, Report
 from facetwise.schema import VALUE, Attribute, Block, Kind, Labels, Schema, Transform
 from facetwise.studies._findings import Finding
 from facetwise.studies._out_of_fold import out_of_fold
 from facetwise.studies._shown import shown_of_classes, shown_of_numbers
 from facetwise.studies._suspicion import Suspicion, suspect
+from facetwise.studies._texts import Spellings, mended_cell
 
 __all__ = ["LEAST_CHANCE", "Audited", "audit_labels", "label_findings"]
 
@@ -140,7 +141,13 @@ def audit_labels(
 
 
 def label_findings(
-    schema: Schema, table: Table, images: list[str], audited: list[Audited], *, least: float = LEAST_CHANCE
+    schema: Schema,
+    table: Table,
+    images: list[str],
+    audited: list[Audited],
+    spellings: Spellings,
+    *,
+    least: float = LEAST_CHANCE,
 ) -> list[Finding]:
     """The suspicious cells; of several classes of one cell the most suspicious one.
 
@@ -149,24 +156,33 @@ def label_findings(
         table: The rows that were audited.
         images: Their pictures.
         audited: From `audit_labels`.
+        spellings: What odd texts mean: no misspelt class is proposed, nor what a misspelt one says already.
         least: The chance below which a cell is left out.
     """
     best: dict[tuple[int, str], Finding] = {}
     for one in audited:
         attribute, texts = schema.attribute(one.column), table.column(one.column)
+        meant = spellings.get(one.column, {})
+        if one.label in meant:
+            continue
         for place in np.flatnonzero(one.found.chance >= least).tolist():
             row, chance = int(one.rows[place]), float(one.found.chance[place])
             key, other = (row, one.column), int(one.found.other[place])
             if key in best and (best[key].chance or 0.0) >= chance:
                 continue
             own, likely = one.chances[place, one.index[place]], one.chances[place, other]
-            old, new = str(texts[row]), one.classes[other]
+            old, new = str(texts[row]), meant.get(one.classes[other]) or one.classes[other]
             why = f"{new} {likely:.0%}, {one.classes[one.index[place]]} {own:.0%}"
             if one.label:
                 why = f"{one.label}: {why}"
-                new = _toggled(old, one.label, attribute.separator, add=one.classes[other] == "yes")
+                kept = mended_cell(old, meant, attribute.separator)
+                new = _toggled(kept, one.label, attribute.separator, add=one.classes[other] == "yes")
+                if set(pieces(new, attribute.separator)) == set(pieces(kept, attribute.separator)):
+                    continue
             elif attribute.kind is Kind.NUMERIC:
                 new = ""
+            elif new in (old, meant.get(old)):
+                continue
             best[key] = Finding(
                 kind="label", row=int(table.places[row]), image=images[row], attribute=one.column, old=old, new=new,
                 chance=chance, why=why,
