@@ -15,7 +15,7 @@ from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._remote import address_of, fetch_file, fetch_pictures
+from facetwise.data._remote import address_of, fetch_file, fetch_pictures, refuse_address
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES
@@ -61,6 +61,7 @@ __all__ = [
     "read_spelled",
     "read_split",
     "read_table",
+    "refuse_address",
     "resolve_images",
     "resolve_pictures",
     "row_weights",

@@ -14,7 +14,7 @@ from facetwise.data import Inference, Split, Table, boxes, complete_schema, enco
 from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels
-from facetwise.inference import Described, describe_table, inert
+from facetwise.inference import Described, describe_table, fetched, inert
 from facetwise.models.backbones import create_backbone
 from facetwise.runs import Run
 from facetwise.schema import Labels, Schema
@@ -82,8 +82,8 @@ def audit(
     features; rows of one group, of one picture or of pictures that look the same are in one fold.
 
     Args:
-        table: Path or frame.
-        images: Folder that its paths are relative to.
+        table: Path, address or frame.
+        images: Folder that its paths are relative to, or its address.
         schema: A schema; inferred if not given. The vocabulary comes from all rows: nothing is held out.
         config: For the backbone, the group and the columns; the defaults if not given.
         corrections: Corrected cells, as for `train`.
@@ -96,6 +96,7 @@ def audit(
         UserError: The table or its pictures cannot be read.
     """
     config = config or load_config(None)
+    table, images = fetched(table, images, report=report)
     read = read_structure(
         table, images=None if images is None else Path(images), schema=schema, config=config, corrections=corrections
     )
