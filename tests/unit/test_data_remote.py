@@ -1,6 +1,7 @@
 """Tables, pictures and features behind addresses: copied once, read from there, and nothing without an address."""
 
 import io
+import json
 import shutil
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facetwise import api
+from facetwise import api, studies
 from facetwise.cli import run as run_command
 from facetwise.data import Table, address_of, fetch_file, fetch_pictures, resolve_images
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
-from made_table import TINY
+from facetwise.inference import root_of
+from facetwise.studies import _audit
+from made_table import TINY, write_table
 from tiny_backbone import stand_in
 from tiny_graphs import tiny_graphs
 
@@ -168,17 +171,23 @@ def test_a_comparison_and_a_sweep_read_what_lies_behind_addresses(
     assert best.score is not None
 
 
-def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_in(monkeypatch, tmp_path / "cache", api)
+def _photos_there(store: object) -> list[str]:
+    """48 red and blue pictures with their table beside them; the colours."""
     generator = np.random.default_rng(0)
-    shade = generator.integers(0, 2, 48)
-    for number, red in enumerate(shade):
+    shade = ["red" if one else "blue" for one in generator.integers(0, 2, 48)]
+    for number, colour in enumerate(shade):
         sink = io.BytesIO()
-        own = generator.integers(0, 120, (16, 16, 3)) + ([120, 0, 0] if red else [0, 0, 120])
+        own = generator.integers(0, 120, (16, 16, 3)) + ([120, 0, 0] if colour == "red" else [0, 0, 120])
         Image.fromarray(own.astype(np.uint8)).save(sink, "PNG")
         store.pipe(f"/shop/photos/{number}.png", sink.getvalue())
-    lines = [f"{number}.png,{'red' if red else 'blue'}" for number, red in enumerate(shade)]
+    lines = [f"{number}.png,{colour}" for number, colour in enumerate(shade)]
     store.pipe("/shop/photos/t.csv", "\n".join(["image,colour", *lines]).encode())
+    return shade
+
+
+def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", api)
+    _photos_there(store)
     store.pipe("/shop/gaps.csv", b"image,colour\n0.png,\n1.png,green\n2.png,\n")
     shutil.copytree(tiny_graphs() / "graphs", tmp_path / "cache" / "graphs")
     run = api.train("memory://shop/photos/t.csv", out=tmp_path / "run", settings=TINY)
@@ -192,6 +201,50 @@ def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monk
     cells = [line.split(",")[1] for line in out.read_text(encoding="utf-8").splitlines()[1:]]
     assert cells[1] == "green"
     assert {cells[0], cells[2]} <= {"red", "blue"}
+
+
+def test_a_run_is_judged_and_data_compared_behind_an_address(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", api)
+    _photos_there(store)
+    run = api.train("memory://shop/photos/t.csv", out=tmp_path / "run", settings=TINY)
+    store.pipe("/shop/new.csv", store.cat("/shop/photos/t.csv"))
+    there = {"images": "memory://shop/photos"}
+    assert run.evaluate("memory://shop/new.csv", **there).items == 48
+    assert studies.drift(run, "memory://shop/photos/t.csv").unreadable == 0
+    for command in ("evaluate", "drift"):
+        words = [command, str(run.path), "memory://shop/new.csv", "--images", "memory://shop/photos", "--json"]
+        assert run_command(words) == 0
+        assert json.loads(capsys.readouterr().out)["run"] == str(run.path)
+
+
+def test_what_lies_behind_an_address_is_audited(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", api, _audit)
+    monkeypatch.chdir(tmp_path)
+    shade = _photos_there(store)
+    # A number that cannot be read stops a training; an audit tells of it.
+    sizes = ["12,9O", *(f"{10 * (colour == 'red') + n / 48:.2f}" for n, colour in enumerate(shade[1:]))]
+    lines = [f'{n}.png,{colour},"{size}"' for n, (colour, size) in enumerate(zip(shade, sizes, strict=True))]
+    store.pipe("/shop/t.csv", "\n".join(["image,colour,size", *lines]).encode())
+    found = studies.audit("memory://shop/t.csv", images="memory://shop/photos", pictures=False)
+    assert [(one.row, one.attribute, one.old) for one in found.queue if one.kind == "number"] == [(0, "size", "12,9O")]
+    words = ["audit", "memory://shop/t.csv", "--images", "memory://shop/photos", "--no-pictures"]
+    assert run_command(words) == 0
+    assert "facetwise train memory://shop/t.csv --images memory://shop/photos" in capsys.readouterr().out
+    assert (tmp_path / "t_audit" / "queue.csv").is_file()
+    assert not (tmp_path / "memory:").exists()
+
+
+def test_what_reads_files_alone_refuses_an_address(tmp_path: Path) -> None:
+    table, features = write_table(tmp_path)
+    for given in ({"corrections": "memory://shop/c.csv"}, {"test": "s3://shop/t.csv"}):
+        with pytest.raises(UserError, match=r"file or folder of this machine .* Found \w+://shop/.* Fix: copy it here"):
+            api.train(table, features=features, out=tmp_path / "run", settings=TINY, **given)
+    with pytest.raises(UserError, match="Found gs://shop/photos"):
+        root_of(table, "gs://shop/photos")
 
 
 def test_pictures_behind_an_address_are_described(

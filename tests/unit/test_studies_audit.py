@@ -5,17 +5,21 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image, ImageFilter
 
-from facetwise.data import Table, encode
+from facetwise.data import Table, correct, encode
+from facetwise.errors import TableError
 from facetwise.events import silent
-from facetwise.schema import Attribute, Kind, Schema
+from facetwise.schema import UNKNOWN, VALUE, Attribute, Kind, Schema, Transform
 from facetwise.studies import Audit, audit_page, queue_csv
 from facetwise.studies._contradictions import contradiction_findings, groups_of_keys
 from facetwise.studies._findings import Finding
 from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
 from facetwise.studies._suggest import diverse
-from facetwise.studies._texts import text_findings
+from facetwise.studies._suspicion import Suspicion
+from facetwise.studies._texts import spellings_of, text_findings
+from facetwise.studies._wrong_labels import Audited, label_findings
 
 COLOUR = Attribute(column="colour", id="a00", kind=Kind.CATEGORICAL, classes=("crimson", "blue"))
 TAGS = Attribute(column="tags", id="a01", kind=Kind.MULTILABEL, classes=("warm", "light"))
@@ -53,8 +57,84 @@ def test_a_text_that_is_no_class_contradicts_too() -> None:
 def test_slips_of_the_pen() -> None:
     table, images = _audited(["crimson"] * 20 + ["blue"] * 20 + ["crimsom", "Blue ", "zinc"])
     labels, _ = encode(SCHEMA, table)
-    found = {one.old: (one.kind, one.new) for one in text_findings(SCHEMA, table, images, labels)}
+    found = {
+        one.old: (one.kind, one.new)
+        for one in text_findings(SCHEMA, table, images, labels, spellings_of(SCHEMA, table))
+    }
     assert found == {"crimsom": ("spelling", "crimson"), "Blue": ("spelling", "blue"), "zinc": ("vocabulary", "")}
+
+
+def test_slips_within_cells_of_several_classes() -> None:
+    tags = ["warm"] * 20 + ["light|warm"] * 20 + ["warm|lihgt", "zinc", "warm|zinc", "Warm|light"]
+    table, images = _audited(["crimson"] * len(tags), tags)
+    labels, _ = encode(SCHEMA, table)
+    told = text_findings(SCHEMA, table, images, labels, spellings_of(SCHEMA, table))
+    assert {one.old: (one.row, one.attribute, one.kind, one.new) for one in told} == {
+        "warm|lihgt": (40, "tags", "spelling", "warm|light"), "zinc": (41, "tags", "vocabulary", ""),
+        "warm|zinc": (42, "tags", "vocabulary", ""), "Warm|light": (43, "tags", "spelling", "warm|light"),
+    }  # fmt: skip
+    wish = Table.of({
+        "row": [str(one.row + 1) for one in told], "attribute": [one.attribute for one in told],
+        "old": [one.old for one in told], "new": [one.new for one in told],
+    })  # fmt: skip
+    mended, _ = correct(table, wish, images="image")
+    labels, notices = encode(SCHEMA, mended)
+    assert labels.members[40:, -2:].tolist() == [[1, 1], [0, 0], [0, 0], [1, 1]]
+    assert not notices
+
+
+def _suspects(column: str, label: str, classes: tuple[str, ...], rows: list[int], index: int, other: int) -> Audited:
+    """Labels of some rows, all of one class, that the pictures would rather see as another one."""
+    count = len(rows)
+    chances = np.full((count, len(classes)), 0.01)
+    chances[:, other] = 0.9
+    found = Suspicion(
+        score=np.ones(count), chance=np.full(count, 0.95), other=np.full(count, other), wrong=0.1, found=1.0,
+        by_frequency=0.0, share=0.0, confident=0.0,
+    )  # fmt: skip
+    return Audited(
+        column=column, label=label, rows=np.array(rows), classes=classes, index=np.full(count, index), chances=chances,
+        found=found,
+    )  # fmt: skip
+
+
+def test_no_misspelt_class_is_proposed() -> None:
+    spellings = {"colour": {"bleu": "blue"}, "tags": {"lihgt": "light"}}
+    table, images = _audited(["crimson", "blue", "bleu"], ["warm|lihgt"] * 3)
+    yes_no, colours = ("no", "yes"), ("crimson", "blue", "bleu")
+    tags = Attribute(column="tags", id="a01", kind=Kind.MULTILABEL, classes=("warm", "light", "lihgt"))
+    schema = Schema(images=("image",), attributes=(COLOUR, tags))
+
+    def proposed(*audited: Audited) -> list[tuple[int, str]]:
+        return [(one.row, one.new) for one in label_findings(schema, table, images, list(audited), spellings)]
+
+    assert proposed(_suspects("colour", "", colours, [0], 0, 2)) == [(0, "blue")]
+    assert proposed(_suspects("colour", "", colours, [1], 1, 2), _suspects("colour", "", colours, [2], 2, 1)) == []
+    # Without its other class the cell keeps what its odd piece means; what that says already needs no finding.
+    assert proposed(_suspects("tags", "warm", yes_no, [0], 1, 0)) == [(0, "light")]
+    assert proposed(_suspects("tags", "light", yes_no, [0], 0, 1)) == []
+    assert proposed(_suspects("tags", "lihgt", yes_no, [0], 0, 1)) == []
+
+
+def test_numbers_that_cannot_be_read_are_findings() -> None:
+    size = Attribute(column="size", id="a00", kind=Kind.NUMERIC)
+    price = Attribute(column="price", id="a01", kind=Kind.NUMERIC, transform=Transform.LOG)
+    schema = Schema(images=("image",), attributes=(size, price))
+    images = [f"{row}.png" for row in range(4)]
+    table = Table.of({"image": images, "size": ["12,9O", "-3", "", "4"], "price": ["7", "0", "9", "1e"]})
+    with pytest.raises(TableError, match="12,9O"):
+        encode(schema, table)
+    labels, notices = encode(schema, table, forgiving=True)
+    assert labels.state.tolist() == [[UNKNOWN, VALUE], [VALUE, UNKNOWN], [UNKNOWN, VALUE], [VALUE, UNKNOWN]]
+    assert np.isnan(labels.number[labels.state == UNKNOWN]).all()
+    assert [(one.code, one.column, one.rows) for one in notices] == [
+        ("unreadable-number", "size", (1,)), ("unreadable-number", "price", (2, 4)),
+    ]  # fmt: skip
+    told = text_findings(schema, table, images, labels, spellings_of(schema, table))
+    assert [(one.kind, one.row, one.attribute, one.old, one.new) for one in told] == [
+        ("number", 0, "size", "12,9O", ""), ("number", 1, "price", "0", ""), ("number", 3, "price", "1e", ""),
+    ]  # fmt: skip
+    assert told[1].why == "'0' is no number above 0"
 
 
 def test_pictures_that_show_little(tmp_path: Path) -> None:
@@ -90,8 +170,9 @@ def test_file_and_page_are_inert() -> None:
     ]
     table, _ = _audited(["crimson"])
     found = Audit(
-        table=table, schema=SCHEMA, queue=queue, attributes=[], skipped=evil, rows=np.zeros(0, int), folder=Path()
-    )
+        table=table, schema=SCHEMA, queue=queue, attributes=[], skipped=dict.fromkeys(evil, evil[1]),
+        rows=np.zeros(0, int), folder=Path(),
+    )  # fmt: skip
     rows = list(csv.DictReader(io.StringIO(queue_csv(queue))))
     assert [row["old"] for row in rows] == ["'=cmd|'/c calc'!A1", *evil[1:]]
     assert [row["row"] for row in rows] == ["1", "2", "3"]

@@ -38,7 +38,11 @@ def audit(
 ) -> None:
     """Rank the labels, texts and pictures of a table that look wrong."""
     is_run = (source / "run.json").is_file()
-    folder = out or (source / "audit" if is_run else source.parent / f"{source.stem}_audit")
+    from facetwise.data import address_of
+
+    # What is written about a table behind an address lies here: nothing is ever written there.
+    beside = Path() if address_of(source) else source.parent
+    folder = out or (source / "audit" if is_run else beside / f"{source.stem}_audit")
     if (folder / "queue.csv").exists() and not overwrite:
         raise UserError(
             f"{folder} holds an audit already, perhaps with your own marks. Fix: --out FOLDER, or --overwrite"
@@ -71,6 +75,8 @@ def audit(
         ["attribute", "labels", "wrong, at most about", "more likely wrong than not", "planted errors found"], rows,
         right=(1, 2, 3, 4),
     )  # fmt: skip
+    for why in dict.fromkeys(found.skipped.values()):
+        screen.say(f"not judged, {why}: {', '.join(name for name, own in found.skipped.items() if own == why)}")
     if found.queue:
         screen.title("The first of the queue")
     rows = [
@@ -83,7 +89,8 @@ def audit(
     screen.say()
     told = ", ".join(f"{count:,} {kind}" for kind, count in found.counts().items()) or "nothing"
     screen.result(f"{told}: {folder / 'queue.csv'}, {folder / 'audit.html'}")
-    about = api.load(source).source() if is_run else {"table": source, "images": images}
+    about = {"table": address_of(source) or source, "images": address_of(images) or images}
+    about = api.load(source).source() if is_run else about
     table = [about["table"], *(["--images", about["images"]] if about["images"] else [])]
     screen.next(["facetwise", "train", *table, "--corrections", folder / "queue.csv", "--out", "runs/corrected"])
     screen.document(

@@ -42,21 +42,19 @@ def suggest(
     write_text(folder / "suggestions.csv", studies.suggestions_csv(found))
     write_text(folder / "suggestions.html", studies.suggestions_page(trained, found, studies.pictures_of(trained)))
     rows = [
-        (one.row + 1, one.image, number(one.score, digits=2), ", ".join(f"{c} ({a}?)" for c, _, a in one.cells))
+        (one.row + 1, one.image, number(one.score, digits=2), ", ".join(f"{c} ({a}?)" for c, _, a, _ in one.cells))
         for one in found[:SHOWN]
     ]
     if rows:
         screen.table(["row", "picture", "open", "most telling cells"], rows, right=(0, 2))
         screen.result(f"{len(found):,} pictures: {folder / 'suggestions.csv'}, {folder / 'suggestions.html'}")
     else:
-        screen.result(
-            "Every cell that applies has a label: there is nothing to suggest. `facetwise audit` checks them."
-        )
+        screen.result("Every cell that applies is filled: there is nothing to suggest. `facetwise audit` checks them.")
     screen.document(
         {
             "suggestions": [
                 {"row": one.row + 1, "image": one.image, "score": one.score,
-                 "cells": [{"attribute": c, "uncertainty": u, "model": a} for c, u, a in one.cells]}
+                 "cells": [{"attribute": c, "uncertainty": u, "model": a, "old": o} for c, u, a, o in one.cells]}
                 for one in found
             ],
         }

@@ -1,6 +1,7 @@
 """Table to checked rows: reading, inference, schema from training rows, coded labels, splits. No torch."""
 
 from facetwise.data._boxes import boxes
+from facetwise.data._cells import ClassFinder
 from facetwise.data._coded import Coded
 from facetwise.data._columns import MULTILABEL_SEPARATORS
 from facetwise.data._complete import complete_schema
@@ -14,11 +15,12 @@ from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._remote import address_of, fetch_file, fetch_pictures
+from facetwise.data._remote import address_of, fetch_file, fetch_pictures, refuse_address
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES
 from facetwise.data._spelled import Spelling, read_spelled
+from facetwise.data._spelling import pieces
 from facetwise.data._split import Split, split_rows
 from facetwise.data._split_file import read_previous, read_split, write_split
 from facetwise.data._suffixes import IMAGE_SUFFIXES
@@ -30,6 +32,7 @@ __all__ = [
     "MULTILABEL_SEPARATORS",
     "ROWS_SHOWN",
     "SIDES",
+    "ClassFinder",
     "Coded",
     "ColumnReading",
     "Inference",
@@ -53,10 +56,12 @@ __all__ = [
     "image_paths",
     "infer",
     "list_folder",
+    "pieces",
     "read_previous",
     "read_spelled",
     "read_split",
     "read_table",
+    "refuse_address",
     "resolve_images",
     "resolve_pictures",
     "row_weights",

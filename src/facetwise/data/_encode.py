@@ -32,6 +32,7 @@ class _Coding:
     members: np.ndarray
     number: np.ndarray
     empty: np.ndarray  # (item, attribute) the cell says "nobody knows", or the table has no such column
+    forgiving: bool
     complaints: list[Complaint] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
 
@@ -49,6 +50,12 @@ class _Coding:
         parsed = np.array([np.nan if (x := parse_number(text)) is None else x for text in coded.values])
         numbers = np.where(says, parsed[codes], np.nan)
         low = says & (numbers <= 0) & (attribute.transform is Transform.LOG)
+        if self.forgiving:
+            unread = says & (np.isnan(numbers) | low)
+            if unread.any():
+                message = f"{int(unread.sum()):,} cells are no numbers that can be read, so these are unknown."
+                self.notice("unreadable-number", message, attribute.column, unread)
+            says, low, numbers = says & ~unread, low & False, np.where(unread, np.nan, numbers)
         mend_text = "correct the cell, or list its text under 'unknown'"
         mend_low = "correct the cell, leave it empty, or write transform: none"
         for wrong, rule, fix in (
@@ -172,7 +179,9 @@ def _members(schema: Schema, table: Table, num_rows: int) -> np.ndarray:
     return np.zeros((num_rows, num_scores), dtype=np.uint8)
 
 
-def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tuple[Labels, list[Notice]]:
+def encode(
+    schema: Schema, table: Table, rows: np.ndarray | None = None, *, forgiving: bool = False
+) -> tuple[Labels, list[Notice]]:
     """Code the cells of some rows.
 
     A cell with a value is `VALUE`, even where the schema says that the attribute does not apply (noticed); a class
@@ -185,6 +194,7 @@ def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tupl
         schema: The vocabulary.
         table: The table; columns that it lacks are unknown (noticed).
         rows: Places of the rows; all where None.
+        forgiving: Whether numbers that are none are unknown (noticed) in place of an error.
 
     Returns:
         Labels in the order of `rows`, and what was odd.
@@ -219,6 +229,7 @@ def encode(schema: Schema, table: Table, rows: np.ndarray | None = None) -> tupl
         members=_members(schema, table, len(rows)),
         number=np.full(shape, np.nan) if schema.of_kind(Kind.NUMERIC) else Labels.no_numbers(*shape),
         empty=np.ones(shape, dtype=bool),
+        forgiving=forgiving,
     )
     readers = {Kind.NUMERIC: coding.read_numbers, Kind.MULTILABEL: coding.read_several}
     for place, attribute in enumerate(schema.attributes):

@@ -7,6 +7,7 @@ from facetwise.data._decode import decode, read_bytes
 from facetwise.data._folders import read_folder
 from facetwise.data._frames import read_frame, read_parquet
 from facetwise.data._json_rows import read_json, read_json_lines
+from facetwise.data._remote import refuse_address
 from facetwise.data._separated import read_separated
 from facetwise.data._table import Table
 from facetwise.errors import UserError, nearest
@@ -69,7 +70,7 @@ def read_table(source: Any, *, name: str | None = None) -> Table:
         name: What messages call it; the path, or "table", where absent.
 
     Raises:
-        UserError: No such file, or no such format.
+        UserError: No such file, or no such format; an address, which has to be fetched first.
         TableError: Duplicate names, ragged lines, cells that are no text, all at once.
 
     >>> import polars
@@ -80,6 +81,7 @@ def read_table(source: Any, *, name: str | None = None) -> Table:
         return source
     if not isinstance(source, str | Path):
         return read_frame(source, name or "table")
+    refuse_address(source)
     path = Path(source)
     try:
         if "\0" not in str(path) and path.is_dir():

@@ -18,7 +18,7 @@ from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
 from facetwise.data._table import Table
 from facetwise.errors import UnavailableError, UserError
 
-__all__ = ["address_of", "fetch_file", "fetch_pictures"]
+__all__ = ["address_of", "fetch_file", "fetch_pictures", "refuse_address"]
 
 # Two letters at least: C:/ is a drive. A path that went through `pathlib` has lost one of its slashes.
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*)", re.DOTALL)
@@ -43,6 +43,17 @@ def address_of(source: object) -> str | None:
     except (OSError, ValueError):
         here = False
     return None if here else f"{found['scheme']}://{found['rest']}"
+
+
+def refuse_address(source: object) -> None:
+    """Nothing, but for an address where only files and folders of this machine are read.
+
+    Raises:
+        UserError: It is an address.
+    """
+    address = address_of(source)
+    if address is not None:
+        raise UserError(f"a file or folder of this machine is read here. Found {address}. Fix: copy it here first")
 
 
 def _opened(address: str) -> tuple[Any, str]:

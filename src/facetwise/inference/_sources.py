@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facetwise.data import Table, boxes, infer, read_table
+from facetwise.data import Table, boxes, infer, read_table, refuse_address
 from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.features import Shard
@@ -40,7 +40,12 @@ def part_of(source: Any, images: str | Path | None, shard: Shard) -> tuple[Any, 
 
 
 def root_of(source: Any, images: str | Path | None) -> Path:
-    """The folder that a source's paths are relative to: the one that was named, or the table's own."""
+    """The folder that a source's paths are relative to: the one that was named, or the table's own.
+
+    Raises:
+        UserError: An address, which has to be fetched first.
+    """
+    refuse_address(images)
     if images is not None:
         return Path(images)
     if not isinstance(source, str | Path):

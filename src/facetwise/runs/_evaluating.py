@@ -9,7 +9,7 @@ from facetwise.data import Table, encode, read_table, tell
 from facetwise.decisions import Decisions
 from facetwise.errors import RunError
 from facetwise.events import Report
-from facetwise.inference import read_predictions, root_of
+from facetwise.inference import fetched, read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
 from facetwise.schema import Labels
@@ -42,7 +42,8 @@ def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None)
 def evaluate_table(
     run: FinishedRun, table: Any, images: str | Path | None, checkpoint: str, by: str | None, report: Report
 ) -> Judged:
-    """A new table whose rows have labels."""
+    """A new table whose rows have labels, here or behind an address."""
+    table, images = fetched(table, images, report=report)
     read = read_table(table)
     if by is not None:
         check_column(by, read.columns, read.name)

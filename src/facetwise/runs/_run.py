@@ -120,8 +120,8 @@ class Run:
         """Measure the run on its own sides, or on a new labelled table.
 
         Args:
-            table: A new labelled table; the run's own if not given.
-            images: Folder of the new table's pictures.
+            table: A new labelled table, or its address; the run's own if not given.
+            images: Folder of the new table's pictures, or its address.
             split: A side, or several of the run's own.
             checkpoint: Which checkpoint.
             by: A column of the table, an attribute or not: its values are measured apart.

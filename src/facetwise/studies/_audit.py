@@ -14,7 +14,7 @@ from facetwise.data import Inference, Split, Table, boxes, complete_schema, enco
 from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import choose_levels
-from facetwise.inference import Described, describe_table, inert
+from facetwise.inference import Described, describe_table, fetched, inert
 from facetwise.models.backbones import create_backbone
 from facetwise.runs import Run
 from facetwise.schema import Labels, Schema
@@ -23,7 +23,7 @@ from facetwise.studies._contradictions import contradiction_findings, groups_of_
 from facetwise.studies._findings import Finding
 from facetwise.studies._out_of_fold import folds_of, project
 from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
-from facetwise.studies._texts import text_findings
+from facetwise.studies._texts import spellings_of, text_findings
 from facetwise.studies._wrong_labels import LEAST_CHANCE, Audited, audit_labels, label_findings
 from facetwise.training import Structure, read_structure
 
@@ -42,7 +42,8 @@ class Audit:
         schema: The vocabulary.
         queue: Everything to look at, the most probably wrong first; what is about pictures alone last.
         attributes: Per attribute, or class of an attribute with several at once, every label's suspicion.
-        skipped: Attributes with too few labels to be audited.
+        skipped: Attributes, or `attribute: class`, whose labels are not judged, and why: too few labels or classes, or
+            pictures that do not show them.
         rows: Rows of the table whose picture could be read; places in `attributes` count these.
         folder: Folder that the table's paths are relative to.
         about: Backbone and decode settings that thumbnails need.
@@ -52,7 +53,7 @@ class Audit:
     schema: Schema
     queue: list[Finding]
     attributes: list[Audited]
-    skipped: list[str]
+    skipped: dict[str, str]
     rows: np.ndarray
     folder: Path
     about: dict[str, Any] = field(default_factory=dict)
@@ -81,8 +82,8 @@ def audit(
     features; rows of one group, of one picture or of pictures that look the same are in one fold.
 
     Args:
-        table: Path or frame.
-        images: Folder that its paths are relative to.
+        table: Path, address or frame.
+        images: Folder that its paths are relative to, or its address.
         schema: A schema; inferred if not given. The vocabulary comes from all rows: nothing is held out.
         config: For the backbone, the group and the columns; the defaults if not given.
         corrections: Corrected cells, as for `train`.
@@ -95,6 +96,7 @@ def audit(
         UserError: The table or its pictures cannot be read.
     """
     config = config or load_config(None)
+    table, images = fetched(table, images, report=report)
     read = read_structure(
         table, images=None if images is None else Path(images), schema=schema, config=config, corrections=corrections
     )
@@ -119,15 +121,17 @@ def audit(
         exclude=config.exclude,
     )  # fmt: skip
     tell(notices, report)
-    labels, _ = encode(found, kept)
+    labels, odd = encode(found, kept, forgiving=True)
+    tell([notice for notice in odd if notice.code == "unreadable-number"], report)
+    spellings = spellings_of(found, kept)
     report(Event("stage", f"asking {len(found.attributes)} attributes out of fold"))
     vectors = project(choose_levels(described.pooled(), described.levels, config.levels)[0], seed=seed)
     folds = folds_of(np.unique(np.array(split.groups, dtype=object), return_inverse=True)[1], seed=seed)
     audited, skipped = audit_labels(found, labels, vectors, folds, seed=seed, report=report)
     names = _names(found, kept)
-    queue = label_findings(found, kept, names, audited, least=least)
+    queue = label_findings(found, kept, names, audited, spellings, least=least)
     queue += _doubles(found, kept, names, labels, split, alike, read.structure)
-    queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels)
+    queue += consistency_findings(found, kept, names, labels) + text_findings(found, kept, names, labels, spellings)
     queue += rule_findings(found, kept, names, labels, audited, least=least)
     return Audit(
         table=read.table, schema=found, queue=_ranked(queue + faults), attributes=audited, skipped=skipped,

@@ -49,10 +49,11 @@ def _attributes(found: Audit) -> str:
             f'<td class="number">{one.found.found:.2f}</td>'
             f'<td class="number optional">{100 * one.found.confident:.1f} %</td></tr>'
         )
-    skipped = ""
-    if found.skipped:
-        names = ", ".join(text(name) for name in found.skipped)
-        skipped = f'<p class="soft">Too few labels or classes to be audited: {names}.</p>'
+    skipped = "".join(
+        f'<p class="soft">Not judged, {text(why)}: '
+        f"{', '.join(text(name) for name, own in found.skipped.items() if own == why)}.</p>"
+        for why in dict.fromkeys(found.skipped.values())
+    )
     return (
         '<div class="wide"><table><thead><tr><th>attribute</th><th class="number optional">labels</th>'
         '<th class="number">wrong, at most about</th><th class="number">more likely wrong than not</th>'
@@ -61,9 +62,10 @@ def _attributes(found: Audit) -> str:
         + "".join(rows)
         + "</tbody></table></div>"
         + '<p class="small soft">Planted errors found: average precision with which labels that the audit flipped in '
-        "mind (5 %, evenly to other classes) are ranked first. Near 1 the head of the queue can be trusted; near 0 the "
-        "pictures do not show this attribute well enough to judge single labels. Errors that people make between "
-        f"similar classes are harder to find than these.</p>{skipped}"
+        "mind (5 %, evenly to other classes) are ranked first; labels that are wrong already stand in their way. "
+        "Near 1 the head of the queue can be trusted; near 0 the pictures do not show this attribute well enough to "
+        "judge single labels. Errors that people make between similar classes are harder to find than these.</p>"
+        + skipped
     )
 
 

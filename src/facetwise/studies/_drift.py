@@ -9,7 +9,7 @@ import numpy as np
 from facetwise.data import Table, read_table
 from facetwise.decisions import Decisions
 from facetwise.events import Event, Report, silent
-from facetwise.inference import known_cells, root_of
+from facetwise.inference import fetched, known_cells, root_of
 from facetwise.runs import Run, load
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
 from facetwise.studies._two_samples import chance_index, stability_index, told_apart
@@ -116,14 +116,15 @@ def drift(run: Run | str | Path, source: Any, *, images: str | Path | None = Non
 
     Args:
         run: A finished run, trained on a table that is still there: its features are read from the cache.
-        source: A table that names pictures; columns of the schema that it has are compared too.
-        images: Folder that its paths are relative to.
+        source: A table that names pictures, or its address; columns of the schema that it has are compared too.
+        images: Folder that its paths are relative to, or its address.
         report: Told about progress.
 
     Raises:
         UserError: The table or the run's own table cannot be read.
     """
     run = load(run) if isinstance(run, str | Path) else run
+    source, images = fetched(source, images, report=report)
     table = read_table(source)
     features, good, _ = run.describe(table, root_of(source, images), report=report)
     report(Event("stage", "comparing with the training data"))

@@ -13,6 +13,7 @@ KINDS = {
     "applicability": "a value where the category has none",
     "rule": "a declared or mined rule is broken",
     "vocabulary": "no class of the schema",
+    "number": "no number that can be used",
     "spelling": "a rare spelling of a frequent class",
     "double": "the same picture in several rows",
     "double-alike": "a picture that looks the same in another row",

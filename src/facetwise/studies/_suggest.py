@@ -16,6 +16,7 @@ from facetwise.reports import Pictures, page, text, thumbnails
 from facetwise.runs import Run
 from facetwise.schema import UNKNOWN, Kind, Schema
 from facetwise.studies._out_of_fold import project
+from facetwise.training import Prepared
 
 __all__ = ["Suggested", "diverse", "pictures_of", "suggest", "suggestions_csv", "suggestions_page", "uncertainty"]
 
@@ -37,13 +38,14 @@ class Suggested:
         row: 0-based row of the table.
         image: Its picture.
         score: Sum of the uncertainties of its empty cells.
-        cells: (attribute, uncertainty between 0 and 1, what the model would say) of its most uncertain empty cells.
+        cells: (attribute, uncertainty between 0 and 1, what the model would say, what the cell says: nothing, or a text
+            that means so) of its most uncertain empty cells.
     """
 
     row: int
     image: str
     score: float
-    cells: tuple[tuple[str, float, str], ...]
+    cells: tuple[tuple[str, float, str, str], ...]
 
 
 def uncertainty(schema: Schema, decisions: Decisions) -> np.ndarray:
@@ -87,7 +89,8 @@ def suggest(run: Run, *, count: int = 50, seed: int = 0, report: Report = silent
     """Items of the run's own table with empty cells, in the order in which to label them.
 
     Uncertain where a label would tell something, and unlike each other, so that it does not tell the same twice. Cells
-    that have a label, or do not apply, ask for nothing.
+    that have a label, or do not apply, ask for nothing; nor do those whose text is no class, or a rare one: they are
+    for an audit.
 
     Args:
         run: A run whose table is still there.
@@ -98,7 +101,8 @@ def suggest(run: Run, *, count: int = 50, seed: int = 0, report: Report = silent
     prepared, schema = run.prepared, run.schema
     report(Event("stage", f"asking {len(prepared.rows):,} rows"))
     decisions = run.predictor()(prepared.features, given=prepared.labels)
-    open_cells = np.where(prepared.labels.state == UNKNOWN, uncertainty(schema, decisions), 0.0)
+    silent = (prepared.labels.state == UNKNOWN) & _wordless(prepared)
+    open_cells = np.where(silent, uncertainty(schema, decisions), 0.0)
     score = open_cells.sum(axis=1)
     vectors = project(np.asarray(prepared.features), seed=seed)
     names = prepared.images()
@@ -106,13 +110,28 @@ def suggest(run: Run, *, count: int = 50, seed: int = 0, report: Report = silent
     for place in diverse(vectors, score, count).tolist():
         best = [one for one in np.argsort(-open_cells[place], kind="stable")[:CELLS] if open_cells[place, one] > 0]
         cells = tuple(
-            (schema.attributes[one].column, float(open_cells[place, one]), _answer(schema, decisions, place, one))
+            (schema.attributes[one].column, float(open_cells[place, one]), _answer(schema, decisions, place, one),
+             _text(prepared, place, schema.attributes[one].column))
             for one in best
-        )
+        )  # fmt: skip
         found.append(
             Suggested(row=int(prepared.rows[place]), image=names[place], score=float(score[place]), cells=cells)
         )
     return found
+
+
+def _wordless(prepared: Prepared) -> np.ndarray:
+    """(item, attribute) whether the cell says nothing, or a text that means nothing."""
+    schema, table = prepared.schema, prepared.table
+    there = np.ones((len(prepared.rows), len(schema.attributes)), dtype=bool)
+    for place, attribute in enumerate(schema.attributes):
+        if attribute.column in table.cells:
+            there[:, place] = table.coded(attribute.column).among(schema.unknown)[prepared.rows]
+    return there
+
+
+def _text(prepared: Prepared, place: int, column: str) -> str:
+    return str(prepared.table.column(column)[prepared.rows[place]]) if column in prepared.table.cells else ""
 
 
 def _answer(schema: Schema, decisions: Decisions, row: int, place: int) -> str:
@@ -140,8 +159,9 @@ def suggestions_csv(found: Sequence[Suggested]) -> str:
     writer = csv.writer(sink, lineterminator="\n")
     writer.writerow(["accept", "row", "image", "attribute", "old", "new", "uncertainty", "model"])
     for one in found:
-        for column, unsure, answer in one.cells:
-            writer.writerow(["", one.row + 1, inert(one.image), inert(column), "", "", f"{unsure:.3f}", inert(answer)])
+        for column, unsure, answer, old in one.cells:
+            names = (one.image, column, old)
+            writer.writerow(["", one.row + 1, *map(inert, names), "", f"{unsure:.3f}", inert(answer)])
     return sink.getvalue()
 
 
@@ -157,7 +177,7 @@ def suggestions_page(run: Run, found: Sequence[Suggested], pictures: Pictures | 
         image = f'<img src="{seen[one.row]}" alt="{text(one.image)}">' if one.row in seen else "<span></span>"
         cells = "".join(
             f'<p><b>{text(column)}</b> <span class="soft">{unsure:.0%} open; {text(answer)}?</span></p>'
-            for column, unsure, answer in one.cells
+            for column, unsure, answer, _ in one.cells
         )
         name = f'<p class="small soft">row {one.row + 1}: {text(one.image)}</p>'
         cards.append(f'<div class="card">{image}<div>{cells}{name}</div></div>')

@@ -30,7 +30,9 @@ class Suspicion:
         chance: (row,) estimated P(the label is wrong).
         other: (row,) class that the model would rather give.
         wrong: Estimated share of wrong labels.
-        found: Average precision with which planted flips are found: what the order is worth on this attribute.
+        found: Average precision with which planted flips are found: what the order is worth on this attribute. Labels
+            that are wrong already stand in their way, so that it tells too little where many are.
+        by_frequency: The same for the order that class frequencies alone give, the rarest class first.
         share: Of the best other class in the score.
         confident: Share of labels that confident learning calls wrong.
     """
@@ -40,6 +42,7 @@ class Suspicion:
     other: np.ndarray
     wrong: float
     found: float
+    by_frequency: float
     share: float
     confident: float
 
@@ -77,7 +80,9 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
 
     The score is -log p_y + λ log max_{k≠y} p_k with p out of fold. A row's own label has no part in its p, so any label
     can be asked about without training again: 5 % of the labels are flipped to another class in mind, and λ is the one
-    that finds these best. λ = 0 is the order by loss, λ = 1 the log of the ratio.
+    that finds these best. λ = 0 is the order by loss, λ = 1 the log of the ratio. A label that is probably wrong as it
+    is counts less against a λ; what is told of the order, `found`, has no such weights, since on labels that pictures
+    do not show they would praise it for its own suspicions.
 
     With F(s) the share of planted flips and G(s) the share of labels as they are that score at least s, at most
     ε = min_s G(s) / F(s) of the labels are wrong (a bound, for errors that go to every class alike); P(wrong | s)
@@ -97,17 +102,22 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
     logs = np.log(np.maximum(chances.astype(np.float64), _TINY))
     draw = np.random.default_rng(seed)
     everywhere = (index + draw.integers(1, classes, count)) % classes
-    sound, precision = 1.0 - _judged(logs, index, everywhere, 0.0)[2], np.zeros(len(SHARES))
+    frequency = np.tile(np.log(np.maximum(np.bincount(index, minlength=classes) / count, _TINY)), (count, 1))
+    sound = 1.0 - _judged(logs, index, everywhere, 0.0)[2]
+    weighted, plain, by_frequency = np.zeros(len(SHARES)), np.zeros(len(SHARES)), 0.0
     for _ in range(DRAWS):
         chosen = draw.permutation(count)[: max(1, round(PLANTED * count))]
         other = (index[chosen] + draw.integers(1, classes, len(chosen))) % classes
         planted = np.zeros(count, dtype=bool)
         planted[chosen] = True
+        told = index.copy()
+        told[chosen] = other
         for number, share in enumerate(SHARES):
-            now = _score(logs, index, share)
-            now[chosen] = _score(logs[chosen], other, share)
-            precision[number] += _precision(now, planted, np.where(planted, 1.0, sound)) / DRAWS
-    best = int(precision.argmax())
+            now = _score(logs, told, share)
+            weighted[number] += _precision(now, planted, np.where(planted, 1.0, sound)) / DRAWS
+            plain[number] += _precision(now, planted, np.ones(count)) / DRAWS
+        by_frequency += _precision(_score(frequency, told, 0.0), planted, np.ones(count)) / DRAWS
+    best = int(weighted.argmax())
     score, wrong, chance = _judged(logs, index, everywhere, SHARES[best])
     rest = logs.copy()
     rest[np.arange(count), index] = -np.inf
@@ -116,7 +126,8 @@ def suspect(chances: np.ndarray, index: np.ndarray, *, seed: int = 0) -> Suspici
         chance=chance,
         other=rest.argmax(axis=1),
         wrong=wrong,
-        found=float(precision[best]),
+        found=float(plain[best]),
+        by_frequency=by_frequency,
         share=SHARES[best],
         confident=confident_share(chances, index),
     )
@@ -132,7 +143,7 @@ def _judged(
 
 
 def _precision(score: np.ndarray, planted: np.ndarray, weight: np.ndarray) -> float:
-    """Average precision of the planted flips; a label counts against them as much as it is probably right."""
+    """Average precision of the planted flips; a label counts against them as much as its weight."""
     order = np.argsort(-score, kind="stable")
     hits = planted[order]
     return float((np.cumsum(hits)[hits] / np.cumsum(weight[order])[hits]).mean())
