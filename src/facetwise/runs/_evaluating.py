@@ -24,7 +24,8 @@ Judged = Evaluation | dict[str, Evaluation]
 
 def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None) -> Judged:
     """One side of the run's own table: as saved where it is, otherwise predicted again."""
-    if by is None and checkpoint == "best_score" and side == run.metrics["split"]:
+    told = run.path / "metrics.json"  # none where the table was not at hand when a class was learnt
+    if by is None and checkpoint == "best_score" and told.is_file() and side == run.metrics["split"]:
         return Evaluation.from_dict(run.metrics)
     saved, table = run.path / "predictions" / f"{side}.parquet", run.prepared.table
     if by is not None:

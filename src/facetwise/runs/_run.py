@@ -28,7 +28,7 @@ from facetwise.inference import (
 from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runs._adding import Added, add_attribute
-from facetwise.runs._again import predictor_of, prepare_again, source_of, summary_of
+from facetwise.runs._again import metrics_of, predictor_of, prepare_again, source_of, summary_of
 from facetwise.runs._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
@@ -84,7 +84,7 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """`metrics.json`: the test side, or validation where there is no test."""
-        return json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        return metrics_of(self.path)
 
     @cached_property
     def depth(self) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -336,9 +336,9 @@ class Run:
             column: A categorical attribute without a finer one.
             name: The new class.
             pictures: Five are a good beginning.
-            out: Folder of the new run; it has the bundle, the configuration and the schema.
+            out: Folder of the new run; measured on the run's own table again, where that is at hand.
             parent: The class of the coarser attribute that it belongs to, where there is one.
-            report: Told about progress.
+            report: Told about progress, and if the table is not at hand.
 
         Raises:
             UserError: Pictures that cannot be read, a class that is there already, a folder that is not empty.
