@@ -16,7 +16,7 @@ Figure = float | int | None
 # Fields of an attribute that are written where they were measured.
 _DETAILS = ("intervals", "reliability", "risk_coverage", "frequency", "confusions")
 # The same of a whole evaluation.
-_WHOLE = ("intervals", "tiers", "by_labelled")
+_WHOLE = ("intervals", "tiers", "by_labelled", "seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,8 @@ class Evaluation:
         intervals: By overall metric the 95 % bootstrap interval over groups.
         tiers: `all_cells`, `applicable`, `value_given_applicable`: see `facetwise.metrics.measure_tiers`.
         by_labelled: By the number of labelled attributes of an item `items`, `cells`, `accuracy`, `exact_match`.
+        seen: Of a table that is not a side of the run's own how many rows show what the run was trained on (`train`) or
+            tuned by (`val`), and how many of them are `left_out` of `items`; empty where that is not known.
     """
 
     items: int
@@ -135,6 +137,7 @@ class Evaluation:
     intervals: dict[str, list[float]] = field(default_factory=dict)
     tiers: dict[str, dict[str, Figure]] = field(default_factory=dict)
     by_labelled: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data in a fixed order."""

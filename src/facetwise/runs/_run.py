@@ -11,7 +11,7 @@ import numpy as np
 from facetwise.config import Config, load_config
 from facetwise.data import Table
 from facetwise.decisions import Explained
-from facetwise.errors import RunError
+from facetwise.errors import RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -57,11 +57,7 @@ def load(path: str | Path) -> "Run":
 
 
 class Run:
-    """A run folder.
-
-    Args:
-        path: The folder.
-    """
+    """A finished run; `path` is its folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -115,6 +111,7 @@ class Run:
         split: Side | Sequence[Side] = "test",
         checkpoint: str = "best_score",
         by: str | None = None,
+        unseen: bool = False,
         report: Report = silent,
     ) -> Any:
         """Measure the run on its own sides, or on a new labelled table.
@@ -125,17 +122,20 @@ class Run:
             split: A side, or several of the run's own.
             checkpoint: Which checkpoint.
             by: A column of the table, an attribute or not: its values are measured apart.
-            report: Told about progress.
+            unseen: Leave out rows of a new table that show what the run was trained or tuned on.
+            report: Told about progress, and about such rows.
 
         Returns:
             One `Evaluation`, or a dictionary of them where several sides are asked for; with `by`, in place of each a
             dictionary by value, the most frequent first.
 
         Raises:
-            UserError: No such column, or one with too many values.
+            UserError: No such column, or one with too many values; `unseen` without a table, or nothing unseen in it.
         """
         if table is not None:
-            return evaluate_table(self, table, images, checkpoint, by, report)
+            return evaluate_table(self, table, images, checkpoint, by, unseen=unseen, report=report)
+        if unseen:
+            raise UserError("--unseen leaves rows of a table out. Found no table. Fix: give one, or leave it away")
         if isinstance(split, str):
             return evaluate_side(self, cast("Side", split), checkpoint, by)
         return {side: evaluate_side(self, side, checkpoint, by) for side in split}
