@@ -1,13 +1,16 @@
 """Intervals, curves, confusions and tiers against brute force, scikit-learn and made data with a known truth."""
 
+import json
+
 import numpy as np
 import pytest
 import sklearn.metrics as oracle
 
 from facetwise.decisions import ABSTAINED, Decisions
+from facetwise.errors import UserError
+from facetwise.metrics import Evaluation, confusion, evaluate, reliability_curve, risk_coverage_curve
 from facetwise.metrics import _bootstrap as bootstrap
 from facetwise.metrics import _confusion as counting
-from facetwise.metrics import confusion, evaluate, reliability_curve, risk_coverage_curve
 from facetwise.schema import NOT_APPLICABLE, VALUE, Attribute, Kind, Labels, Schema
 
 CLASSES = tuple("abcdef")
@@ -56,14 +59,21 @@ def test_intervals_are_those_of_whole_groups_resampled_one_by_one(monkeypatch: p
     told = evaluate(SCHEMA, truth, given, train=truth, groups=groups, resamples=200)
     names, code = np.unique(groups, return_inverse=True)
     drawn = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=200)
-    found = {"accuracy": [], "macro_f1": [], "mae": []}
+    found = {name: [] for name in ("accuracy", "macro_f1", "mean_class_accuracy", "mae", "rmse", "r2")}
     for times in drawn:
         rows = np.repeat(np.arange(120), times[code])
         true, guess = truth.index[rows, 0], given.index[rows, 0]
         found["accuracy"].append(oracle.accuracy_score(true, guess))
         found["macro_f1"].append(oracle.f1_score(true, guess, average="macro", zero_division=0))
-        found["mae"].append(np.abs(truth.number[rows, 1] - given.number[rows, 1]).mean())
-    for column, names_ in (("colour", ("accuracy", "macro_f1")), ("price", ("mae",))):
+        present = np.unique(true)
+        found["mean_class_accuracy"].append(oracle.recall_score(true, guess, labels=present, average="macro"))
+        number, said = truth.number[rows, 1], given.number[rows, 1]
+        found["mae"].append(np.abs(number - said).mean())
+        found["rmse"].append(np.sqrt(((number - said) ** 2).mean()))
+        found["r2"].append(oracle.r2_score(number, said))
+    for column, names_ in (
+        ("colour", ("accuracy", "macro_f1", "mean_class_accuracy")), ("price", ("mae", "rmse", "r2"))
+    ):  # fmt: skip
         within = told.attributes[column].intervals
         assert within is not None
         for name in names_:
@@ -78,6 +88,74 @@ def test_intervals_are_those_of_whole_groups_resampled_one_by_one(monkeypatch: p
         assert metrics.intervals is not None
         for name, within in metrics.intervals.items():
             assert (again.attributes[column].intervals or {})[name] == pytest.approx(within)
+
+
+def test_the_nested_harmonic_mean_is_resampled_category_by_category(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against one evaluation per resample; an attribute that one category does not have, and in turns."""
+    sort = Attribute(column="sort", id="a00", kind=Kind.CATEGORICAL, classes=("top", "shoe", "hat"))
+    heel = Attribute(
+        column="heel", id="a01", kind=Kind.CATEGORICAL, classes=("high", "flat"), applies_to=("shoe", "hat")
+    )
+    colour = Attribute(column="colour", id="a02", kind=Kind.CATEGORICAL, classes=("red", "blue", "green"))
+    schema = Schema(images=("image",), attributes=(sort, heel, colour), category="sort")
+    rng, items = np.random.default_rng(4), 150
+    index = np.stack([rng.integers(3, size=items), rng.integers(2, size=items), rng.integers(3, size=items)], axis=1)
+    index = index.astype(np.int32)
+    state = np.full((items, 3), VALUE, np.int8)
+    state[index[:, 0] == 0, 1] = NOT_APPLICABLE
+    index[index[:, 0] == 0, 1] = -1
+    width = schema.layout().num_scores
+    truth = Labels(
+        state=state, index=index, members=Labels.no_members(items, width), number=np.full((items, 3), np.nan)
+    )
+    guess = index.copy()
+    for place, classes in enumerate((3, 2, 3)):
+        wrong = rng.random(items) < 0.4
+        guess[wrong, place] = rng.integers(classes, size=wrong.sum())
+    given = Decisions(
+        scores=rng.random((items, width)).astype(np.float32), applies=np.ones((items, 3), np.float32),
+        state=np.full((items, 3), VALUE, np.int8), index=guess, members=truth.members, number=truth.number,
+        confidence=np.ones((items, 3), np.float32),
+    )  # fmt: skip
+    groups = np.arange(items) % 30
+    told = evaluate(schema, truth, given, train=truth, groups=groups, resamples=100)
+    _, code = np.unique(groups, return_inverse=True)
+    drawn = np.random.default_rng(0).multinomial(30, np.full(30, 1 / 30), size=100)
+    each = []
+    for times in drawn:
+        rows = np.repeat(np.arange(items), times[code])
+        one = evaluate(schema, truth.take(rows), given.take(rows), train=truth, floors=False)
+        each.append(one.overall["nested_harmonic_mean"])
+    within = told.intervals["nested_harmonic_mean"]
+    assert within == pytest.approx(np.percentile(each, [2.5, 97.5]))
+    monkeypatch.setattr(bootstrap, "_NESTED_AT_ONCE", 1)
+    again = evaluate(schema, truth, given, train=truth, groups=groups, resamples=100)
+    assert again.intervals["nested_harmonic_mean"] == pytest.approx(within)
+    monkeypatch.setattr(bootstrap, "_MOST_NESTED", 1)
+    assert "nested_harmonic_mean" not in evaluate(schema, truth, given, train=truth, groups=groups).intervals
+
+
+def test_the_interval_of_the_calibration_error_is_about_the_error() -> None:
+    """Of a model that claims 0.9 and is right in 0.7 of the cells it holds 0.2; of an honest one it is near 0."""
+    rng, items = np.random.default_rng(2), 600
+    groups, within = np.arange(items), {}
+    for name, chance in (("boasts", 0.7), ("honest", 0.9)):
+        truth, given = made(items, right=1.0)
+        wrong = rng.random(items) > chance
+        given.index[wrong, 0] = (truth.index[wrong, 0] + 1) % 6
+        given.scores[:, :6] = 0.1 / 5
+        given.scores[np.arange(items), given.index[:, 0]] = 0.9
+        told = evaluate(SCHEMA, truth, given, train=truth, groups=groups)
+        colour = told.attributes["colour"]
+        assert colour.intervals is not None
+        low, high = within[name] = colour.intervals["calibration_error"]
+        assert low <= (colour.calibration or {})["error"] <= high
+        rows = [row for row in told.to_records() if row["metric"] == "calibration_error" and row["name"] == "colour"]
+        assert [(row["low"], row["high"]) for row in rows] == [(low, high)]
+    assert within["boasts"][0] > 0.12
+    assert within["boasts"][1] < 0.28
+    assert within["honest"][0] < 0.02
+    assert within["honest"][1] < 0.06
 
 
 def _coverage(per_group: int, *, by_group: bool) -> float:
@@ -218,3 +296,69 @@ def test_items_by_their_number_of_labels_and_flat_rows() -> None:
     assert evaluation.worst_attributes() == [("colour", evaluation.attributes["colour"].macro_f1)]
     worst = evaluation.worst_classes(2, least=1)
     assert [value for _, _, value in worst] == sorted(value for _, _, value in worst)
+
+
+def test_the_whole_confusion_is_there_as_a_square_and_as_rows() -> None:
+    """More pairs than a reader is shown, right ones and cells without a class too; through JSON and back."""
+    truth, given = made(3000, right=0.2)
+    given.index[:7, 0] = -1
+    told = evaluate(SCHEMA, truth, given, train=truth, resamples=0)
+    again = Evaluation.from_dict(json.loads(json.dumps(told.to_dict())))
+    classes, square = again.attributes["colour"].confusion_matrix()
+    assert classes == CLASSES
+    some = given.index[:, 0] >= 0
+    own = oracle.confusion_matrix(truth.index[some, 0], given.index[some, 0])
+    np.testing.assert_array_equal(square[:, :-1], own)
+    assert square[:, -1].sum() == 7
+    assert (square > 0).sum() > len(told.attributes["colour"].confusions or [])  # 30 wrong pairs at most
+    rows = [row for row in told.to_records() if row["scope"] == "confusion"]
+    assert sum(row["value"] for row in rows) == 3000
+    found = {(row["class"], row["given"]): row["value"] for row in rows}
+    assert len(found) == len(rows) == (square > 0).sum()
+    assert found["b", "c"] == own[1, 2]
+    assert sum(value for (_, name), value in found.items() if name is None) == 7
+    with pytest.raises(UserError, match="one class per cell"):
+        told.attributes["price"].confusion_matrix()
+
+
+def test_the_curves_are_rows_too() -> None:
+    truth, given = made(900)
+    told = evaluate(SCHEMA, truth, given, train=truth, resamples=0)
+    colour, rows = told.attributes["colour"], told.to_records()
+    assert colour.reliability is not None
+    assert colour.risk_coverage is not None
+    drawn = {(row["scope"], row["class"], row["metric"]): row["value"] for row in rows if row["name"] == "colour"}
+    for number, point in enumerate(colour.reliability, start=1):
+        told_of = [drawn["reliability", str(number), name] for name in ("rows", "confidence", "right")]
+        assert told_of == [*point.values()]
+    risks = [drawn["risk_coverage", str(number + 1), "risk"] for number in range(len(colour.risk_coverage["risk"]))]
+    assert risks == colour.risk_coverage["risk"]
+    assert drawn["attribute", None, "risk_coverage_area"] == colour.risk_coverage["area"]
+    assert drawn["coverage_at", "0.9", "coverage"] == colour.risk_coverage["coverage_at"]["0.9"]
+
+
+def test_a_set_of_labels_is_withheld_as_a_whole() -> None:
+    """Labels that are independent, with true chances: the surer a set, the more often it is exactly right."""
+    tags = Schema(
+        images=("image",),
+        attributes=(Attribute(column="tags", id="a00", kind=Kind.MULTILABEL, classes=("warm", "light", "new")),),
+    )
+    rng, items = np.random.default_rng(0), 4000
+    chances = rng.beta(0.4, 0.4, size=(items, 3)).astype(np.float32)
+    shape = (items, 1)
+    truth = Labels(
+        state=np.full(shape, VALUE, np.int8), index=np.full(shape, -1, np.int32),
+        members=(rng.random((items, 3)) < chances).astype(np.int8), number=np.full(shape, np.nan),
+    )  # fmt: skip
+    given = Decisions(
+        scores=chances, applies=np.ones(shape, np.float32), state=truth.state, index=truth.index,
+        members=(chances >= 0.5).astype(np.int8), number=truth.number, confidence=np.ones(shape, np.float32),
+    )  # fmt: skip
+    curve = evaluate(tags, truth, given, train=truth, resamples=0).attributes["tags"].risk_coverage
+    assert curve is not None
+    sure = np.maximum(chances, 1 - chances).prod(axis=1)
+    right = (given.members == truth.members).all(axis=1)
+    assert curve["risk"][-1] == pytest.approx(1 - right.mean(), abs=1e-6)
+    best = np.argsort(-sure)[: round(curve["coverage"][9] * items)]
+    assert curve["risk"][9] == pytest.approx(1 - right[best].mean(), abs=1e-3)
+    assert curve["risk"][0] < 0.1 < curve["risk"][-1]

@@ -11,7 +11,7 @@ from facetwise.errors import RunError
 from facetwise.features import Shard
 from facetwise.inference import Answers, is_table
 from facetwise.inference._sources import Listed
-from facetwise.runs import predict_shard, shard_file
+from facetwise.runs import _predicted_shard, predict_shard, shard_file
 
 
 class _Run(SimpleNamespace):
@@ -37,7 +37,8 @@ class _Run(SimpleNamespace):
 def run(tmp_path: Path) -> _Run:
     (tmp_path / "run" / "bundle").mkdir(parents=True)
     (tmp_path / "run" / "bundle" / "bundle.json").write_text("{}")
-    return _Run(path=tmp_path / "run")
+    schema, config = SimpleNamespace(images=("image",)), SimpleNamespace(allow_outside_root=False)
+    return _Run(path=tmp_path / "run", schema=schema, config=config)
 
 
 def _source(kind: str, folder: Path) -> object:
@@ -82,7 +83,54 @@ def test_done_is_done_and_another_is_refused(run: _Run, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="another run"):
         predict_shard(run, source, shard, out)
     assert predict_shard(run, source, shard, out, overwrite=True) is not None
-    # A file without a marker is what a dead process left: it is done again.
-    shard_file(out, shard).with_name("filled.2-of-3.csv.done").unlink()
+
+
+@pytest.mark.parametrize("kind", ["table", "folder", "list"])
+def test_pictures_that_changed_under_their_names_are_no_longer_done(kind: str, run: _Run, tmp_path: Path) -> None:
+    source, out, shard = _source(kind, tmp_path), tmp_path / "filled.csv", Shard(2, 3)
+    folder = tmp_path / "photos"
+    options = {"images": folder} if kind == "table" else {}
+    predict_shard(run, source, shard, out, **options)
+    (folder / "x.jpg").write_bytes(b"another picture")  # the first of seven: in shard 1
+    assert predict_shard(run, source, shard, out, **options) is None
+    (folder / "xxxx.jpg").write_bytes(b"another picture")
+    with pytest.raises(RunError, match="changed under the same name"):
+        predict_shard(run, source, shard, out, **options)
+    assert predict_shard(run, source, shard, out, overwrite=True, **options) is not None
+    assert predict_shard(run, source, shard, out, **options) is None
+
+
+def test_a_file_that_is_none_of_ours_is_left_alone(run: _Run, tmp_path: Path) -> None:
+    source, out, shard = _source("table", tmp_path), tmp_path / "filled.csv", Shard(2, 3)
+    path = shard_file(out, shard)
+    path.write_text("somebody's own table")
+    with pytest.raises(RunError, match=r"which something else has written. Fix: --overwrite"):
+        predict_shard(run, source, shard, out)
+    assert path.read_text() == "somebody's own table"
+    assert run.asked == 0
+    assert predict_shard(run, source, shard, out, overwrite=True) is not None
+    path.write_text("a cell corrected by hand")
+    with pytest.raises(RunError, match="changed since"):
+        predict_shard(run, source, shard, out)
+
+
+def test_a_task_that_died_is_done_again_without_being_asked(
+    run: _Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between rows and marker: a scheduler starts the task again as it was."""
+    source, out, shard = _source("table", tmp_path), tmp_path / "filled.csv", Shard(2, 3)
+    write = _predicted_shard.write_json
+
+    def dying(path: Path, data: object) -> None:
+        if path.suffix == ".done":
+            raise KeyboardInterrupt
+        write(path, data)
+
+    monkeypatch.setattr(_predicted_shard, "write_json", dying)
+    with pytest.raises(KeyboardInterrupt):
+        predict_shard(run, source, shard, out)
+    assert shard_file(out, shard).exists()
+    monkeypatch.undo()
     assert predict_shard(run, source, shard, out) is not None
     assert predict_shard(run, source, shard, out) is None
+    assert not list(tmp_path.glob("*.begun"))

@@ -35,6 +35,9 @@ def evaluate(
     by: Annotated[
         str | None, typer.Option("--by", metavar="COLUMN", help="Apart for every value of a column of the table.")
     ] = None,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Leave out rows of TABLE that the run was trained or tuned on.")
+    ] = False,
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
@@ -52,7 +55,9 @@ def evaluate(
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
     with Reporter(screen) as report:
-        found = trained.evaluate(table, images=images, split=sides, checkpoint=checkpoint, by=by, report=report)
+        found = trained.evaluate(
+            table, images=images, split=sides, checkpoint=checkpoint, by=by, unseen=unseen, report=report
+        )
     if by is not None:
         _show_slices(screen, by, found if table is not None else found[sides[0]], str(trained.path))
         return

@@ -13,7 +13,7 @@ from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
 from facetwise.features._plan import EnginePlan, feature_key, plan_engine
 from facetwise.features._sharded import Sharded
-from facetwise.features._shards import Shard
+from facetwise.features._shards import Shard, ShardTask
 from facetwise.features._standardizer import FARTHEST, Standardizer
 from facetwise.features._stored import StoredRows
 from facetwise.features._torch_engine import TorchEngine
@@ -30,6 +30,7 @@ __all__ = [
     "Looks",
     "OnnxEngine",
     "Shard",
+    "ShardTask",
     "Sharded",
     "Standardizer",
     "StoredRows",

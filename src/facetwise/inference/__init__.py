@@ -28,7 +28,15 @@ from facetwise.inference._pictures import (
 )
 from facetwise.inference._predictor import Predictor, logits_of
 from facetwise.inference._saved import read_predictions, write_predictions
-from facetwise.inference._sources import Listed, describe_rows, describe_source, is_table, part_of, root_of
+from facetwise.inference._sources import (
+    Listed,
+    describe_rows,
+    describe_source,
+    is_table,
+    part_of,
+    pictures_of,
+    root_of,
+)
 
 __all__ = [
     "FORMAT",
@@ -63,6 +71,7 @@ __all__ = [
     "logits_of",
     "network_digest",
     "part_of",
+    "pictures_of",
     "read_bundle",
     "read_predictions",
     "root_of",

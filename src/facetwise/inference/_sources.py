@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from facetwise.data import Table, boxes, infer, read_table, refuse_address
+from facetwise.data import Table, boxes, infer, read_table, refuse_address, resolve_images, resolve_pictures
 from facetwise.errors import UserError
 from facetwise.events import Report
 from facetwise.features import Shard
@@ -14,7 +14,7 @@ from facetwise.inference._pictures import Described, describe, describe_table, l
 from facetwise.models.backbones import Backbone
 from facetwise.schema import Schema
 
-__all__ = ["Listed", "describe_rows", "describe_source", "is_table", "part_of", "root_of"]
+__all__ = ["Listed", "describe_rows", "describe_source", "is_table", "part_of", "pictures_of", "root_of"]
 
 _TABLES = {".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".gz"}
 
@@ -37,6 +37,23 @@ def part_of(source: Any, images: str | Path | None, shard: Shard) -> tuple[Any, 
         return table.take(np.arange(len(table))[shard.slice(len(table))]), root
     names, paths = listed_pictures(Path(source))
     return Listed(names[shard.slice(len(names))], paths[shard.slice(len(paths))]), root
+
+
+def pictures_of(source: Any, root: Path, *, schema: Schema | None = None, allow_outside: bool = False) -> list[Path]:
+    """Paths of all pictures that a source names, read or not; arguments as of `describe_source`."""
+    if isinstance(source, Listed):
+        return source.paths
+    if isinstance(source, list | tuple):
+        return [Path(one) for one in source]
+    if not is_table(source):
+        return listed_pictures(Path(source))[1]
+    table = read_table(source)
+    known, primary = _image_columns(table, root, schema)
+    if known:
+        views, _, _ = resolve_pictures(table, known, root, allow_outside=allow_outside)
+        return [path for row in views for path in row]
+    first, _, _ = resolve_images(table, primary, root, allow_outside=allow_outside)
+    return [path for path in first if path is not None]
 
 
 def root_of(source: Any, images: str | Path | None) -> Path:
@@ -108,12 +125,17 @@ def describe_rows(
         report: Told about notices and progress.
         options: See `describe_table`.
     """
-    known = [] if schema is None else [column for column in schema.images if column in table.cells]
-    primary = known[0] if known else _image_column(table, root)
+    known, primary = _image_columns(table, root, schema)
     if schema is not None and schema.box in table.cells:
         options["boxes"] = boxes(table, schema)
     described = describe_table(table, known or primary, root, backbone=backbone, report=report, **options)
     return [str(text) for text in table.column(primary)], described
+
+
+def _image_columns(table: Table, root: Path, schema: Schema | None) -> tuple[list[str], str]:
+    """Columns of the schema that the table has, and the one that names the item."""
+    known = [] if schema is None else [column for column in schema.images if column in table.cells]
+    return known, known[0] if known else _image_column(table, root)
 
 
 def _image_column(table: Table, root: Path) -> str:

@@ -1,14 +1,14 @@
 """Predictions and labels to numbers: metrics per attribute, category and overall, floors, scores to select by."""
 
 from facetwise.metrics._average_precision import average_precision
-from facetwise.metrics._bootstrap import RESAMPLES, Interval, bootstrap_intervals
+from facetwise.metrics._bootstrap import RESAMPLES, Interval
 from facetwise.metrics._calibration_error import (
     calibration_error,
     error_of_the_calibrated,
     measure_calibration,
 )
 from facetwise.metrics._confidences import confidences
-from facetwise.metrics._confusions import confusion
+from facetwise.metrics._confusions import confusion, confusion_matrix
 from facetwise.metrics._curves import PRECISIONS, reliability_curve, risk_coverage_curve
 from facetwise.metrics._evaluate import evaluate
 from facetwise.metrics._evaluation import AttributeMetrics, Evaluation, Figure
@@ -34,11 +34,11 @@ __all__ = [
     "Figure",
     "Interval",
     "average_precision",
-    "bootstrap_intervals",
     "calibration_error",
     "check_score",
     "confidences",
     "confusion",
+    "confusion_matrix",
     "error_of_the_calibrated",
     "evaluate",
     "measure_calibration",

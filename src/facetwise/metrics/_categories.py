@@ -11,7 +11,7 @@ from facetwise.metrics._known import divide, mean_known, plain, plain_list
 from facetwise.metrics._rates import rates
 from facetwise.schema import Labels, Schema
 
-__all__ = ["ByCategory", "by_category"]
+__all__ = ["ByCategory", "belonging", "by_category"]
 
 # Counts held at once are at most this many (32 MB of float64); more categories are done in turns.
 _MOST_COUNTS = 4_000_000
@@ -40,8 +40,10 @@ def _decided_by_category(schema: Schema) -> np.ndarray:
     return decided
 
 
-def _belongs(schema: Schema, classes: tuple[str, ...]) -> np.ndarray:
+def belonging(schema: Schema) -> np.ndarray:
     """(category, attribute) bool: attributes with classes that the schema does not rule out in the category."""
+    category = schema.category_attribute
+    classes = () if category is None else category.classes
     belongs = np.ones((len(classes), len(schema.attributes)), dtype=bool)
     code = {name: place for place, name in enumerate(classes)}
     for place, attribute in enumerate(schema.attributes):
@@ -77,7 +79,7 @@ def by_category(
         return ByCategory(categories={}, nested=everywhere)
     place, classes = schema.index[category.column], category.classes
     code = np.where(cells.labelled[:, place], truth.index[:, place], -1).astype(np.int64)
-    belongs = _belongs(schema, classes)
+    belongs = belonging(schema)
     macro, harmonic = np.full(belongs.shape, np.nan), np.full(belongs.shape, np.nan)
     present = np.unique(code[code >= 0])  # categories without an item stay NaN
     dense = np.full(len(classes) + 1, -1, dtype=np.int64)

@@ -5,7 +5,7 @@ import numpy as np
 from facetwise.decisions import Decisions
 from facetwise.schema import VALUE, Kind, Labels, Schema
 
-__all__ = ["confidences"]
+__all__ = ["confidences", "set_confidences"]
 
 
 def confidences(
@@ -32,3 +32,24 @@ def confidences(
     given = decisions.index[rows, place]
     rows, given = rows[given >= 0], given[given >= 0]  # where no class was given there is no confidence in one
     return rows, decisions.chances[rows, block.score_start + given], given == truth.index[rows, place]
+
+
+def set_confidences(schema: Schema, truth: Labels, decisions: Decisions, place: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of an attribute with several labels (row,) how sure each whole set is, and whether it is exactly right.
+
+    The answer to a cell is its set, so it is given or withheld as a whole. Its confidence is the product over the
+    labels of the chance that the label is decided rightly: c where it is given, 1 - c where it is not. That is the
+    chance of the set if labels are independent; a curve uses only its order.
+
+    Args:
+        schema: The vocabulary.
+        truth: True labels.
+        decisions: Decisions about the same items.
+        place: Place of the attribute.
+    """
+    block, rows = schema.layout().blocks[place], np.flatnonzero(truth.state[:, place] == VALUE)
+    given = decisions.members[rows, block.scores] != 0
+    chances = decisions.chances[rows, block.scores].astype(np.float64)
+    right = (given == (truth.members[rows, block.scores] != 0)).all(axis=1)
+    # Rounded, so that sets are equally sure in whatever order their labels are multiplied.
+    return np.where(given, chances, 1.0 - chances).prod(axis=1).round(12), right

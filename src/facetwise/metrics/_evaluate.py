@@ -7,13 +7,13 @@ import numpy as np
 from facetwise.decisions import Decisions
 from facetwise.metrics._applicability import measure_applicability
 from facetwise.metrics._attribute import Sheet, measure_attributes, measure_sheet, starts_of
-from facetwise.metrics._bootstrap import RESAMPLES, bootstrap_intervals
+from facetwise.metrics._bootstrap import RESAMPLES, bootstrap_intervals, calibration_interval, draw_resamples
 from facetwise.metrics._calibration_error import calibration_of
 from facetwise.metrics._categories import by_category
 from facetwise.metrics._cells import compare
-from facetwise.metrics._confidences import confidences
+from facetwise.metrics._confidences import confidences, set_confidences
 from facetwise.metrics._confusion import Tally, tally
-from facetwise.metrics._confusions import confused_pairs
+from facetwise.metrics._confusions import confused_pairs, confusions
 from facetwise.metrics._curves import reliability_curve, risk_coverage_curve
 from facetwise.metrics._evaluation import Evaluation, Figure
 from facetwise.metrics._floors import RANDOM_DRAWS, average, learnable, majority, medians_of, random_draw, some_items
@@ -81,29 +81,31 @@ def _details(
 ) -> Evaluation:  # fmt: skip
     """The same evaluation with intervals, curves, confusions, calibration and the classes by frequency."""
     counted, found = measured.counted, measured.evaluation
-    off = {
-        place: np.where(
-            counted.cells.labelled[:, place], np.abs(truth.number[:, place] - decisions.number[:, place]), 0.0
-        )
-        for place in schema.of_kind(Kind.NUMERIC)
-    }
-    within, overall = bootstrap_intervals(counted, off, groups, resamples=resamples) if resamples else ({}, {})
-    pairs = confused_pairs(schema, truth, decisions)
+    drawn = draw_resamples(counted.cells, groups, counted.width, resamples) if resamples else None
+    within, overall = ({}, {}) if drawn is None else bootstrap_intervals(counted, drawn)
+    pairs = confusions(schema, truth, decisions)
     bands = by_frequency(schema, train, measured.sheet.given, measured.sheet.counts.support)
     attributes = {}
     for place, (column, metrics) in enumerate(found.attributes.items()):
-        _, confidence, right = confidences(schema, truth, decisions, place)
+        items, confidence, right = confidences(schema, truth, decisions, place)
         order = np.argsort(confidence, kind="stable")  # what is sorted is sorted again in no time
-        confidence, right = confidence[order], right[order]
-        several = metrics.kind is Kind.MULTILABEL
+        items, confidence, right = items[order], confidence[order], right[order]
+        own = dict(within.get(column, {}))
+        if drawn is not None and (error := calibration_interval(drawn, items, confidence, right)) is not None:
+            own["calibration_error"] = error
+        risks = (confidence, right)
+        if metrics.kind is Kind.MULTILABEL:
+            risks = set_confidences(schema, truth, decisions, place)
+        whole = pairs.get(column)
         attributes[column] = replace(
             metrics,
             calibration=calibration_of(confidence, right) if len(confidence) else None,
-            intervals={name: list(each) for name, each in within.get(column, {}).items()} or None,
+            intervals={name: list(each) for name, each in own.items()} or None,
             reliability=reliability_curve(confidence, right),
-            risk_coverage=None if several else risk_coverage_curve(confidence, right),
+            risk_coverage=risk_coverage_curve(*risks),
             frequency=bands.get(column),
-            confusions=pairs.get(column),
+            confusions=None if whole is None else confused_pairs(whole, schema.attributes[place].classes),
+            confusion=whole if metrics.per_class is not None else None,
         )
     return replace(
         found,
@@ -142,7 +144,7 @@ def evaluate(
         train: Labels of the training items: floors and medians come from them.
         floors: Whether to compute the floors, intervals and curves; without them it takes some milliseconds, fit for
             every epoch.
-        per_class: Whether to tell every class of every attribute.
+        per_class: Whether to tell every class of every attribute, and the confusion of each with each.
         groups: (item,) what each item belongs to, a product say; intervals resample these. Each item by itself if not
             given.
         resamples: Of the bootstrap; 0 for no intervals.

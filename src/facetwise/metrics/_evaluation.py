@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from facetwise.errors import UserError
+from facetwise.metrics._confusions import confusion_matrix
 from facetwise.metrics._records import records
 from facetwise.metrics._vocabulary import ATTRIBUTE_METRICS
 from facetwise.schema import Kind
@@ -14,9 +18,9 @@ Figure = float | int | None
 
 
 # Fields of an attribute that are written where they were measured.
-_DETAILS = ("intervals", "reliability", "risk_coverage", "frequency", "confusions")
+_DETAILS = ("intervals", "reliability", "risk_coverage", "frequency", "confusions", "confusion")
 # The same of a whole evaluation.
-_WHOLE = ("intervals", "tiers", "by_labelled")
+_WHOLE = ("intervals", "tiers", "by_labelled", "seen")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,11 +54,15 @@ class AttributeMetrics:
         mae_over_floor: `mae` over that of always saying the median of the training numbers; below 1 is better.
         calibration: How far confidence is from being right: `error` (expected calibration error), `error_if_calibrated`
             (the 95 % quantile of a perfectly calibrated model with the same confidences), `confidence` (their mean).
-        intervals: By metric the lowest and highest number of its 95 % bootstrap interval over groups.
+        intervals: By metric the lowest and highest number of its 95 % bootstrap interval over groups: accuracies, F1 in
+            its means, `exact_match`, `mae`, `rmse`, `r2`, and `calibration_error`, which is `error` of `calibration`.
         reliability: Points of the reliability curve: `rows`, mean `confidence`, share `right`.
-        risk_coverage: `coverage`, `risk` (points of the curve), `area`, `coverage_at` by precision.
+        risk_coverage: `coverage`, `risk` (points of the curve), `area`, `coverage_at` by precision. Of several labels
+            per cell the answer is the whole set, right where it is exactly right (`set_confidences`).
         frequency: `common`, `medium`, `rare` classes apart, by their training cells.
         confusions: The most frequent wrong pairs: `truth`, `given`, `cells`.
+        confusion: All pairs that occur, right ones too, as three lists: `truth`, `given` (places in `per_class`, -1: no
+            class) and `cells`; see `confusion_matrix`. Several labels per cell have none: none is taken for another.
         per_class: Per class `support`, `precision`, `recall`, `f1` (and `average_precision` for multilabel).
     """
 
@@ -87,6 +95,7 @@ class AttributeMetrics:
     risk_coverage: dict[str, Any] | None = None
     frequency: dict[str, dict[str, Figure]] | None = None
     confusions: list[dict[str, Any]] | None = None
+    confusion: dict[str, list[int]] | None = None
     per_class: dict[str, dict[str, Figure]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +111,21 @@ class AttributeMetrics:
         if self.per_class is not None:
             data["per_class"] = {name: dict(figures) for name, figures in self.per_class.items()}
         return data
+
+    def confusion_matrix(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The classes, and how often each was taken for each: (true class, given class) counts.
+
+        One column more than rows: the last counts the cells to which no class was given.
+
+        Raises:
+            UserError: An attribute without one class per cell, without labels, or with more than 10,000 classes.
+        """
+        if self.confusion is None or self.per_class is None:
+            raise UserError(
+                f"a confusion matrix is of one class per cell. Found {self.kind!s} with {self.labelled:,} labelled "
+                "cells and none stored. Fix: choose another attribute; a run of an older version is trained again"
+            )
+        return tuple(self.per_class), confusion_matrix(self.confusion, len(self.per_class))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "AttributeMetrics":
@@ -124,6 +148,8 @@ class Evaluation:
         intervals: By overall metric the 95 % bootstrap interval over groups.
         tiers: `all_cells`, `applicable`, `value_given_applicable`: see `facetwise.metrics.measure_tiers`.
         by_labelled: By the number of labelled attributes of an item `items`, `cells`, `accuracy`, `exact_match`.
+        seen: Of a table that is not a side of the run's own how many rows show what the run was trained on (`train`) or
+            tuned by (`val`), and how many of them are `left_out` of `items`; empty where that is not known.
     """
 
     items: int
@@ -135,6 +161,7 @@ class Evaluation:
     intervals: dict[str, list[float]] = field(default_factory=dict)
     tiers: dict[str, dict[str, Figure]] = field(default_factory=dict)
     by_labelled: dict[str, dict[str, Figure]] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data in a fixed order."""
@@ -170,10 +197,12 @@ class Evaluation:
         return [(column, name, value) for value, _, column, name in sorted(known)[:count]]
 
     def to_records(self) -> list[dict[str, Any]]:
-        """One flat row per number, for a table: scope, name, class, metric, value, low, high, majority, random.
+        """One flat row per number, for a table: scope, name, class, given, metric, value, low, high, majority, random.
 
-        `scope` is overall, attribute, class, category, group, frequency, tier or labelled; `name` the column, category
-        or group; `class` the class, or the band of frequency.
+        `scope` is overall, attribute, class, confusion, reliability, risk_coverage, coverage_at, category, group,
+        frequency, tier, labelled or seen; `name` the column, category or group; `class` the class, the band of
+        frequency, the precision of `coverage_at`, or the point of a curve, counted from 1. A row of scope confusion
+        says how many `cells` of the true `class` were `given` which (none: no class); a pair without a row is nowhere.
         """
         return list(records(self.to_dict()))
 

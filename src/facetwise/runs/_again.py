@@ -11,7 +11,22 @@ from facetwise.events import silent
 from facetwise.inference import Bundle, Predictor
 from facetwise.training import FinishedRun, Prepared, prepare, read_checkpoint, read_structure
 
-__all__ = ["predictor_of", "prepare_again", "source_of", "summary_of"]
+__all__ = ["metrics_of", "predictor_of", "prepare_again", "source_of", "summary_of"]
+
+
+def metrics_of(folder: Path) -> dict[str, Any]:
+    """What `metrics.json` says; see `Run.metrics`.
+
+    Raises:
+        RunError: The run was never measured: it learnt a class where its table was not at hand.
+    """
+    path = folder / "metrics.json"
+    if not path.is_file():
+        raise RunError(
+            f"{path} says how good the run is. Found no such file: its table was not at hand when it learnt a class. "
+            "Fix: evaluate it with a labelled table, or learn the class where the run's table and pictures are"
+        )
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def predictor_of(folder: Path, bundle: Bundle, checkpoint: str) -> Predictor:

@@ -1,5 +1,6 @@
 """A finished run judged on one of its sides, or on a new table with labels; whole, or by the values of a column."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -7,10 +8,11 @@ import numpy as np
 
 from facetwise.data import Table, encode, read_table, tell
 from facetwise.decisions import Decisions
-from facetwise.errors import RunError
-from facetwise.events import Report
-from facetwise.inference import fetched, read_predictions, root_of
+from facetwise.errors import RunError, UserError
+from facetwise.events import Event, Report
+from facetwise.inference import describe_rows, fetched, read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
+from facetwise.runs._seen import choose_rows, seen_rows
 from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
 from facetwise.schema import Labels
 from facetwise.training import FinishedRun, groups_of
@@ -24,7 +26,8 @@ Judged = Evaluation | dict[str, Evaluation]
 
 def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None) -> Judged:
     """One side of the run's own table: as saved where it is, otherwise predicted again."""
-    if by is None and checkpoint == "best_score" and side == run.metrics["split"]:
+    told = run.path / "metrics.json"  # none where the table was not at hand when a class was learnt
+    if by is None and checkpoint == "best_score" and told.is_file() and side == run.metrics["split"]:
         return Evaluation.from_dict(run.metrics)
     saved, table = run.path / "predictions" / f"{side}.parquet", run.prepared.table
     if by is not None:
@@ -40,23 +43,64 @@ def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None)
 
 
 def evaluate_table(
-    run: FinishedRun, table: Any, images: str | Path | None, checkpoint: str, by: str | None, report: Report
+    run: FinishedRun,
+    table: Any,
+    images: str | Path | None,
+    checkpoint: str,
+    by: str | None,
+    *,
+    unseen: bool,
+    report: Report,
 ) -> Judged:
-    """A new table whose rows have labels, here or behind an address."""
+    """A new table whose rows have labels, here or behind an address; how many of them the run has seen is said, and
+    told under `seen`."""
     table, images = fetched(table, images, report=report)
     read = read_table(table)
     if by is not None:
         check_column(by, read.columns, read.name)
-    features, good, _ = run.describe(read, root_of(table, images), report=report)
-    truth, notices = encode(run.schema, read.take(good))
+    _, described = describe_rows(
+        read, root_of(table, images), run.backbone(), schema=run.schema,
+        allow_outside=run.config.allow_outside_root, report=report,
+    )  # fmt: skip
+    good = described.good
+    seen = seen_rows(run, read, good, [described.digests[row] for row in good.tolist()])
+    kept = choose_rows(seen, len(good), table=read.name, run=str(run.path), unseen=unseen, report=report)
+    truth, notices = encode(run.schema, read.take(good[kept]))
     tell(notices, report)
-    return _judge(run, read, good, truth, run.predictor(checkpoint)(features), by)
+    features = run.chosen_features(described)
+    decisions = run.predictor(checkpoint)(features if kept.all() else features[kept])
+    found = _judge(run, read, good[kept], truth, decisions, by, train=_train_labels(run, truth, report))
+    if seen is None:
+        return found
+    if isinstance(found, Evaluation):
+        return replace(found, seen=seen.counts(np.ones(len(good), dtype=bool), left_out=unseen))
+    assert by is not None
+    cells = slice_cells(by, read.columns, read.take(good).column(by))
+    return {value: replace(one, seen=seen.counts(cells == value, left_out=unseen)) for value, one in found.items()}
+
+
+def _train_labels(run: FinishedRun, truth: Labels, report: Report) -> Labels:
+    """What the training rows say; nothing, and no floors, where the run's table is not at hand."""
+    try:
+        return run.train_labels
+    except (UserError, OSError) as error:
+        message = f"what guessing would reach is not known without the run's own table: {error}"
+        report(Event("notice", message, data={"code": "no_floors"}))
+        return truth.take(np.arange(0))
 
 
 def _judge(
-    run: FinishedRun, table: Table, rows: np.ndarray, truth: Labels, decisions: Decisions, by: str | None
+    run: FinishedRun,
+    table: Table,
+    rows: np.ndarray,
+    truth: Labels,
+    decisions: Decisions,
+    by: str | None,
+    *,
+    train: Labels | None = None,
 ) -> Judged:
-    groups, train = groups_of(run.schema, table, rows), run.train_labels
+    groups = groups_of(run.schema, table, rows)
+    train = run.train_labels if train is None else train
     if by is None:
         return evaluate(run.schema, truth, decisions, train=train, groups=groups)
     cells = slice_cells(by, table.columns, table.take(rows).column(by))

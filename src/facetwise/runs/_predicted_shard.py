@@ -9,8 +9,17 @@ from typing import TYPE_CHECKING, Any
 from facetwise.data import read_table
 from facetwise.errors import RunError
 from facetwise.events import Report, silent
-from facetwise.features import Shard
-from facetwise.inference import Answers, is_table, listed_pictures, part_of, root_of, write_json
+from facetwise.features import Shard, ShardTask
+from facetwise.inference import (
+    Answers,
+    is_table,
+    listed_pictures,
+    part_of,
+    pictures_of,
+    root_of,
+    write_json,
+    writing,
+)
 
 if TYPE_CHECKING:
     from facetwise.runs._run import Run
@@ -41,7 +50,8 @@ def predict_shard(
     """Predict one shard of a source and write it to `shard_file(out, shard)`; None where that was done already.
 
     The rows are those of the whole prediction, to the byte. The marker (the same name and `.done`) is written after
-    them and says of which run, source and options they are.
+    them and says of which run, source, pictures (by name, size and time, as `extract` knows them) and options they are.
+    Another one (`.begun`) is there meanwhile, so that a task that died is done again and no other file is touched.
 
     Args:
         run: The run.
@@ -54,24 +64,51 @@ def predict_shard(
         options: As for `Run.predict`.
 
     Raises:
-        RunError: The file holds answers of something else.
+        RunError: The file holds answers of something else, or is none that we wrote.
     """
     path = shard_file(out, shard)
-    marker = path.with_name(f"{path.name}.done")
-    task = {"run": _bundle(run), "source": _digest(source, images), "shard": str(shard), "options": repr(options)}
-    if not overwrite and path.exists() and marker.exists():
-        if _told(marker) == {**task, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}:
-            return None
-        raise RunError(
-            f"{path} holds this shard, or nothing yet. Found answers of another run, source or options. "
-            "Fix: --overwrite, or another --out"
-        )
-    marker.unlink(missing_ok=True)
+    marker, begun = (path.with_name(f"{path.name}.{state}") for state in ("done", "begun"))
     part, root = part_of(source, images, shard)
+    seen = pictures_of(part, root, schema=run.schema, allow_outside=run.config.allow_outside_root)
+    pictures = ShardTask(shard=shard, first=0, paths=tuple(str(one) for one in seen)).digest()
+    task = {
+        "run": _bundle(run), "source": _digest(source, images), "pictures": pictures, "shard": str(shard),
+        "options": repr(options),
+    }  # fmt: skip
+    if not overwrite and path.exists():
+        if marker.exists() and _told(marker) == {**task, "sha256": _sha256(path)}:
+            return None
+        if not begun.exists():
+            raise RunError(
+                f"{path} holds this shard, or nothing yet. Found {_found(marker, task)}. "
+                "Fix: --overwrite, or another --out"
+            )
+    write_json(begun, task)
+    with writing(marker):
+        marker.unlink(missing_ok=True)
     answers = run.predict(part, images=root, report=report, **options)
     answers.write(path)
-    write_json(marker, {**task, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()})
+    write_json(marker, {**task, "sha256": _sha256(path)})
+    with writing(begun):
+        begun.unlink(missing_ok=True)
     return answers
+
+
+def _found(marker: Path, task: Mapping[str, Any]) -> str:
+    """What a file in the place of a shard is, in words."""
+    if not marker.exists():
+        return "a file without the marker of a shard, which something else has written"
+    told = _told(marker) or {}
+    if any(told.get(name) != task[name] for name in ("run", "source", "shard", "options")):
+        return "answers of another run, source or options"
+    if told.get("pictures") != task["pictures"]:
+        return "answers about other pictures: some have changed under the same name since"
+    return "answers that were changed since"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _bundle(run: "Run") -> str:

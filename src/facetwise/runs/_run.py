@@ -11,7 +11,7 @@ import numpy as np
 from facetwise.config import Config, load_config
 from facetwise.data import Table
 from facetwise.decisions import Explained
-from facetwise.errors import RunError
+from facetwise.errors import RunError, UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -28,7 +28,7 @@ from facetwise.inference import (
 from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runs._adding import Added, add_attribute
-from facetwise.runs._again import predictor_of, prepare_again, source_of, summary_of
+from facetwise.runs._again import metrics_of, predictor_of, prepare_again, source_of, summary_of
 from facetwise.runs._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
@@ -57,11 +57,7 @@ def load(path: str | Path) -> "Run":
 
 
 class Run:
-    """A run folder.
-
-    Args:
-        path: The folder.
-    """
+    """A finished run; `path` is its folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -84,7 +80,7 @@ class Run:
     @cached_property
     def metrics(self) -> dict[str, Any]:
         """`metrics.json`: the test side, or validation where there is no test."""
-        return json.loads((self.path / "metrics.json").read_text(encoding="utf-8"))
+        return metrics_of(self.path)
 
     @cached_property
     def depth(self) -> dict[str, dict[str, dict[str, float | None]]]:
@@ -115,6 +111,7 @@ class Run:
         split: Side | Sequence[Side] = "test",
         checkpoint: str = "best_score",
         by: str | None = None,
+        unseen: bool = False,
         report: Report = silent,
     ) -> Any:
         """Measure the run on its own sides, or on a new labelled table.
@@ -125,17 +122,20 @@ class Run:
             split: A side, or several of the run's own.
             checkpoint: Which checkpoint.
             by: A column of the table, an attribute or not: its values are measured apart.
-            report: Told about progress.
+            unseen: Leave out rows of a new table that show what the run was trained or tuned on.
+            report: Told about progress, and about such rows.
 
         Returns:
             One `Evaluation`, or a dictionary of them where several sides are asked for; with `by`, in place of each a
             dictionary by value, the most frequent first.
 
         Raises:
-            UserError: No such column, or one with too many values.
+            UserError: No such column, or one with too many values; `unseen` without a table, or nothing unseen in it.
         """
         if table is not None:
-            return evaluate_table(self, table, images, checkpoint, by, report)
+            return evaluate_table(self, table, images, checkpoint, by, unseen=unseen, report=report)
+        if unseen:
+            raise UserError("--unseen leaves rows of a table out. Found no table. Fix: give one, or leave it away")
         if isinstance(split, str):
             return evaluate_side(self, cast("Side", split), checkpoint, by)
         return {side: evaluate_side(self, side, checkpoint, by) for side in split}
@@ -336,9 +336,9 @@ class Run:
             column: A categorical attribute without a finer one.
             name: The new class.
             pictures: Five are a good beginning.
-            out: Folder of the new run; it has the bundle, the configuration and the schema.
+            out: Folder of the new run; measured on the run's own table again, where that is at hand.
             parent: The class of the coarser attribute that it belongs to, where there is one.
-            report: Told about progress.
+            report: Told about progress, and if the table is not at hand.
 
         Raises:
             UserError: Pictures that cannot be read, a class that is there already, a folder that is not empty.

@@ -45,7 +45,7 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """`evaluation.parquet`: one row per number; see `Evaluation.to_records`."""
     import polars as pl
 
-    texts, numbers = ("scope", "name", "class", "metric"), ("value", "low", "high", "majority", "random")
+    texts, numbers = ("scope", "name", "class", "given", "metric"), ("value", "low", "high", "majority", "random")
     kinds: dict[str, Any] = {**dict.fromkeys(texts, pl.String), **dict.fromkeys(numbers, pl.Float64)}
     sink = io.BytesIO()
     pl.DataFrame(evaluation.to_records(), schema=kinds).write_parquet(sink)
