@@ -1,5 +1,6 @@
 """Mixtures of experts, gates and attention against independent ways of writing the same formulas, with plain loops."""
 
+import inspect
 import math
 
 import pytest
@@ -124,6 +125,16 @@ def test_decided_selectors_name_at_most_k_experts() -> None:
     with torch.no_grad():
         gate.logits.weight.mul_(1e4)
     assert ((gate(_input()).weights > 0).sum(dim=2) <= 2).all()
+
+
+def test_the_trunk_hands_a_gate_every_option_that_it_has() -> None:
+    given = {"features": FEATURES, "attributes": IDS, "seed": 0, "experts": 4}
+    told = {"temperature": 0.7, "k": 3, "renormalise": False, "smoothness": 2.0, "entropy_weight": 0.25}
+    for name, kind in GATES.items():
+        signature = inspect.signature(kind).parameters.values()
+        options = {one.name for one in signature if one.default is not inspect.Parameter.empty}
+        gate = MmoeTrunk(**given, gate=name, **told).gate
+        assert {option: getattr(gate, option) for option in options} == {option: told[option] for option in options}
 
 
 @pytest.mark.parametrize("gate", ["top_k", "noisy_top_k"])
