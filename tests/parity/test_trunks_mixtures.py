@@ -248,6 +248,29 @@ def test_query_is_multi_head_attention_query_by_query(self_attention: bool, enco
     torch.testing.assert_close(trunk(given), queries)
 
 
+@pytest.mark.parametrize("self_attention", [False, True])
+def test_queries_that_all_items_share_are_projected_once(self_attention: bool) -> None:
+    """In the first layer; with the numbers and gradients of queries that every item brings for itself."""
+    trunk = QueryTrunk(
+        features=7, levels=[3, 4], attributes=IDS, categories=[], before="", seed=0, width=8, layers=2, heads=2,
+        hidden=6, learnable=True, self_attention=self_attention,
+    ).double().eval()  # fmt: skip
+    projected = []
+    for layer in trunk.decoder:
+        for part in (layer.norms[0], layer.cross.query):
+            part.register_forward_hook(lambda _, given, __: projected.append(len(given[0])))
+    found = trunk(_input())
+    assert projected == [ITEMS if self_attention else 1] * 2 + [ITEMS] * 2
+    queries, tokens, _ = trunk._read(_input())
+    expected = queries.expand(ITEMS, -1, -1)
+    for layer in trunk.decoder:
+        expected = layer(expected, tokens)
+    torch.testing.assert_close(found, expected)
+    learned = list(trunk.parameters())
+    slopes = [torch.autograd.grad(one.square().sum(), learned) for one in (found, expected)]
+    torch.testing.assert_close(*slopes)
+
+
 def test_queries_per_category_are_mixed_by_the_predicted_category() -> None:
     trunk = QueryTrunk(
         features=7, levels=[3, 4], attributes=IDS, categories=["shirt", "shoe"], before="", seed=0, width=8, heads=2,
