@@ -222,6 +222,8 @@ def test_published_spellings_lead_to_the_table() -> None:
         ("graddrop", {"leak": 1.5}),
         ("fairgrad", {"alpha": 0.0}),
         ("cagrad", {"c": -0.1}),
+        ("cagrad", {"rescale": 3}),
+        ("nash_mtl", {"every": 0}),
     ],
 )
 def test_options_out_of_range_are_named(name: str, options: dict) -> None:

@@ -1,5 +1,7 @@
 """Every way of fine-tuning: which parameters learn, and that what it adds can be merged without a trace."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,12 @@ from torch import nn
 
 from facetwise.errors import UserError
 from facetwise.models import depth_of_parameters, depth_units
+from facetwise.models.backbones import create_backbone
+from facetwise.training import parameter_groups
 from facetwise.training.finetuning import FINETUNING, LastUnits, LowRankFinetuning
-from made_tuning import made_reader
+from made_backbones import made_open_clip_model
+from made_facets import made_schema
+from made_tuning import made_config, made_model, made_reader
 
 NAMES = ["none", "last-k", "full", "lora"]
 
@@ -59,6 +65,36 @@ def test_depths_of_a_residual_network() -> None:
     assert [name for name, _ in depth_units(network)] == [f"layer{n}.{m}" for n in (1, 2, 3, 4) for m in (0, 1)]
     depths, _ = depth_of_parameters(network)
     assert (depths["conv1.weight"], depths["layer2.0.downsample.0.weight"]) == (0, 3)
+
+
+def test_a_module_names_its_own_parameters_that_are_used_last() -> None:
+    """torch lists a module's own parameters before its children, wherever they are used."""
+    outer, network = nn.Module(), _transformer()
+    network.projection = nn.Parameter(torch.ones(6, 2))
+    outer.inside = network
+    assert depth_of_parameters(outer)[0]["inside.projection"] == 0
+    network.late_parameters = ("projection",)
+    assert depth_of_parameters(network)[0]["projection"] == 4
+    depths, _ = depth_of_parameters(outer)
+    assert (depths["inside.projection"], depths["inside.token"]) == (4, 0)
+    assert "inside.projection" in LastUnits(k=1).choose(outer)
+
+
+def test_the_projection_of_an_open_clip_tower_learns_with_its_last_block(tmp_path: Path) -> None:
+    pytest.importorskip("open_clip")
+    made_open_clip_model(tmp_path)
+    network = create_backbone("open_clip:facetwise-tiny", weights="random").describer()
+    depths, units = depth_of_parameters(network)
+    own = {name.rpartition(".")[2]: depth for name, depth in depths.items() if name.count(".") == 2}
+    assert own == {"class_embedding": 0, "positional_embedding": 0, "proj": units}
+    learned = LastUnits(k=1).choose(network)
+    assert "network.network.proj" in learned
+    assert not [name for name in learned if name.endswith(("_embedding", "conv1.weight"))]
+    config = made_config(finetune={"name": "last-k", "k": 2}, layer_decay=0.5, backbone_rate=1e-3)
+    model = made_model(made_schema(), config, describer=network)
+    groups = parameter_groups(model, made_schema(), config)
+    rates = {id(parameter): group.learning_rate for group in groups for parameter in group.parameters}
+    assert rates[id(dict(network.named_parameters())["network.network.proj"])] == 1e-3
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -69,6 +69,17 @@ def test_the_promised_ones_are_there() -> None:
     assert set(recipe_names()) == EXPECTED
 
 
+def _normalises_by_the_batch(config: Config) -> bool:
+    parts = [config.trunk, *config.adapters]
+    return any(part.options.get("norm") == "batch" for part in parts) or config.batch_norm == "batch"
+
+
+@every_recipe
+def test_parts_of_a_batch_change_nothing(name: str) -> None:
+    config = resolve_config(recipe=name).config
+    assert not (config.micro_batch and _normalises_by_the_batch(config))
+
+
 @every_recipe
 def test_a_recipe_opens_with_what_it_costs(name: str) -> None:
     recipe = read_recipe(name)

@@ -140,7 +140,15 @@ def test_cagrad_is_optimal(gramian: np.ndarray, c: float) -> None:
     if length > 1e-3:  # elsewhere the point is Pareto stationary, and TorchJD stops
         close(ours, theirs, 5e-3)  # as far as their cone solver goes where two gradients are nearly parallel
         assert worst(ours) >= worst(theirs) - 1e-7
-    close(weigh("cagrad", gramian, c=c), ours)
+    close(weigh("cagrad", gramian, c=c, rescale=0), ours)
+
+
+@pytest.mark.parametrize(("rescale", "divisor"), [(0, 1.0), (1, 1.25), (2, 1.5)])
+def test_cagrad_is_divided_as_in_the_authors_code(rescale: int, divisor: float) -> None:
+    gramian = rows(3, 0) @ rows(3, 0).T
+    close(weigh("cagrad", gramian, c=0.5, rescale=rescale) * divisor, conflict_averse(gramian, 0.5), 1e-12)
+    whole = BALANCERS["cagrad"](names=["a", "b", "c"], seed=0, rescale=rescale)
+    assert whole.weigh(gramian, np.ones(3), np.arange(3)).shared.sum() == pytest.approx(3.0)
 
 
 @every_gramian

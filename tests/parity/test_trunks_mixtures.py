@@ -1,5 +1,6 @@
 """Mixtures of experts, gates and attention against independent ways of writing the same formulas, with plain loops."""
 
+import inspect
 import math
 
 import pytest
@@ -126,6 +127,16 @@ def test_decided_selectors_name_at_most_k_experts() -> None:
     assert ((gate(_input()).weights > 0).sum(dim=2) <= 2).all()
 
 
+def test_the_trunk_hands_a_gate_every_option_that_it_has() -> None:
+    given = {"features": FEATURES, "attributes": IDS, "seed": 0, "experts": 4}
+    told = {"temperature": 0.7, "k": 3, "renormalise": False, "smoothness": 2.0, "entropy_weight": 0.25}
+    for name, kind in GATES.items():
+        signature = inspect.signature(kind).parameters.values()
+        options = {one.name for one in signature if one.default is not inspect.Parameter.empty}
+        gate = MmoeTrunk(**given, gate=name, **told).gate
+        assert {option: getattr(gate, option) for option in options} == {option: told[option] for option in options}
+
+
 @pytest.mark.parametrize("gate", ["top_k", "noisy_top_k"])
 def test_what_nobody_sends_is_not_computed_and_not_missed(gate: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sparse way gives the numbers and the gradients of the dense one."""
@@ -235,6 +246,29 @@ def test_query_is_multi_head_attention_query_by_query(self_attention: bool, enco
             after.append(layer.norms[2](hidden + bent))
         queries = torch.cat(after, dim=1)
     torch.testing.assert_close(trunk(given), queries)
+
+
+@pytest.mark.parametrize("self_attention", [False, True])
+def test_queries_that_all_items_share_are_projected_once(self_attention: bool) -> None:
+    """In the first layer; with the numbers and gradients of queries that every item brings for itself."""
+    trunk = QueryTrunk(
+        features=7, levels=[3, 4], attributes=IDS, categories=[], before="", seed=0, width=8, layers=2, heads=2,
+        hidden=6, learnable=True, self_attention=self_attention,
+    ).double().eval()  # fmt: skip
+    projected = []
+    for layer in trunk.decoder:
+        for part in (layer.norms[0], layer.cross.query):
+            part.register_forward_hook(lambda _, given, __: projected.append(len(given[0])))
+    found = trunk(_input())
+    assert projected == [ITEMS if self_attention else 1] * 2 + [ITEMS] * 2
+    queries, tokens, _ = trunk._read(_input())
+    expected = queries.expand(ITEMS, -1, -1)
+    for layer in trunk.decoder:
+        expected = layer(expected, tokens)
+    torch.testing.assert_close(found, expected)
+    learned = list(trunk.parameters())
+    slopes = [torch.autograd.grad(one.square().sum(), learned) for one in (found, expected)]
+    torch.testing.assert_close(*slopes)
 
 
 def test_queries_per_category_are_mixed_by_the_predicted_category() -> None:

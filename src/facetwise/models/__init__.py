@@ -9,6 +9,7 @@ from facetwise.models._model import FacetModel, ModelOutput
 from facetwise.models._norms import BatchNormBank
 from facetwise.models._picture_reader import PRECISIONS, PictureReader
 from facetwise.models._rows import RowOwners
+from facetwise.models._statistics import batch_norms, running_statistics, still_statistics
 from facetwise.models._units import depth_of_parameters, depth_units
 from facetwise.models._words import WordRows, prompts_of, rows_from_words
 
@@ -24,11 +25,14 @@ __all__ = [
     "RowOwners",
     "WordRows",
     "attribute_groups",
+    "batch_norms",
     "build_model",
     "depth_of_parameters",
     "depth_units",
     "join_models",
     "prompts_of",
     "rows_from_words",
+    "running_statistics",
+    "still_statistics",
     "ways_to_promise",
 ]

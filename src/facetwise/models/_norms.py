@@ -51,7 +51,8 @@ class BatchNormBank(Packed):
 
     A batch of one has no deviation; it is normalised by the running statistics, in training too (`nn.BatchNorm1d`
     raises an error there). With several processes `total` adds sums over all of them, so that the statistics are those
-    of the global batch; gradient accumulation normalises each part by itself.
+    of the global batch; gradient accumulation normalises each part by itself. `momentum` is how far the running
+    statistics move towards those of a batch.
 
     Source: Ioffe and Szegedy (2015, algorithm 1).
     """
@@ -66,6 +67,7 @@ class BatchNormBank(Packed):
         self.register_buffer("mean", torch.zeros(bank * width))
         self.register_buffer("variance", torch.ones(bank * width))
         self.width, self._owner = width, owner
+        self.momentum: float | None = MOMENTUM  # None, as in PyTorch's layers, is 0 here
         # Set from above where there are several processes: a differentiable sum over them.
         self.total: Callable[[Tensor], Tensor] | None = None
 
@@ -82,9 +84,10 @@ class BatchNormBank(Packed):
         squares = (flat - mean).square().sum(dim=0)
         if self.total is not None:
             squares = self.total(squares)
-        with torch.no_grad():
-            self.mean.lerp_(mean.to(self.mean.dtype), MOMENTUM)
-            self.variance.lerp_((squares / (count - 1).clamp_min(1.0)).to(self.variance.dtype), MOMENTUM)
+        if self.momentum:
+            with torch.no_grad():
+                self.mean.lerp_(mean.to(self.mean.dtype), self.momentum)
+                self.variance.lerp_((squares / (count - 1).clamp_min(1.0)).to(self.variance.dtype), self.momentum)
         return mean, squares / count
 
     def forward(

@@ -38,7 +38,7 @@ class PictureReader(nn.Module):
         precision: What the network computes in, under autocast.
         frozen_statistics: Batch normalisation uses its running statistics and keeps them: a row then depends on its
             own pixels only, so that accumulated batches equal large ones. Otherwise the statistics of the batch, or of
-            the micro-batch where there are some, and the running ones learn in the passes that have gradients.
+            the micro-batch where there are some, and the running ones learn.
         learned: Parameters of the describer that learn; all of them if not given.
         freeze_epochs: Epochs before they begin to.
     """
@@ -75,7 +75,6 @@ class PictureReader(nn.Module):
         self.register_buffer("factor", torch.tensor(FIRST_FACTOR if self._scales else 1.0))
         self.register_buffer("clean", torch.tensor(0))
         self.sharded = False  # whether the describer's parameters lie in rows on several processes
-        self._momenta = [(one, one.momentum) for one in describer.modules() if isinstance(one, _BatchNorm)]
         self._overflow: Tensor | None = None
         if self._scales:
             for name, parameter in describer.named_parameters():
@@ -109,7 +108,6 @@ class PictureReader(nn.Module):
 
     def forward(self, pixels: UInt8[Tensor, "batch rows columns 3"]) -> Float[Tensor, "batch features"]:
         """Pixels at the backbone's size to standardised features."""
-        self._keep_statistics(still=not torch.is_grad_enabled())
         device = pixels.device.type
         with (
             torch.set_grad_enabled(torch.is_grad_enabled() and self._learns),
@@ -128,11 +126,6 @@ class PictureReader(nn.Module):
             features = torch.cat([part / part.norm(dim=1, keepdim=True).clamp_min(1e-12) for part in parts], dim=1)
         centred = (features - self.mean) / self.deviation
         return centred + (centred.clamp(-self.farthest, self.farthest) - centred).detach()
-
-    def _keep_statistics(self, *, still: bool) -> None:
-        """Running statistics learn once per step: not in the first of two passes over the same pixels."""
-        for module, momentum in self._momenta:
-            module.momentum = 0.0 if still else momentum
 
     def _unscale(self, gradient: Tensor) -> Tensor:
         true = gradient / self.factor

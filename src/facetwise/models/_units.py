@@ -36,17 +36,31 @@ def depth_of_parameters(network: nn.Module) -> tuple[dict[str, int], int]:
     """Parameter name → its depth, and the number of units.
 
     0: before the first unit (embeddings, stem). i: in unit i, or between unit i and the next; what follows the last
-    unit (a norm, say) belongs to it.
+    unit (a norm, say) belongs to it. A module's own parameters are listed before its children, wherever they are used:
+    those that a network names in `late_parameters` follow its last unit all the same.
 
     >>> made = nn.Sequential(nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False))
     >>> depth_of_parameters(made)
     ({'0.weight': 1, '1.weight': 2}, 2)
     """
     units = [name for name, _ in depth_units(network)]
+    late = _late_parameters(network)
     depths: dict[str, int] = {}
     reached = 0
     for name, _ in network.named_parameters():
+        if name in late:
+            depths[name] = len(units)
+            continue
         own = next((place for place, unit in enumerate(units, 1) if name.startswith(f"{unit}.")), None)
         reached = own if own is not None else reached
         depths[name] = reached
     return depths, len(units)
+
+
+def _late_parameters(network: nn.Module) -> set[str]:
+    """What modules inside a network say of their own parameters, under the names that the whole network gives them."""
+    return {
+        f"{path}.{name}" if path else name
+        for path, module in network.named_modules()
+        for name in getattr(module, "late_parameters", ())
+    }

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor
 
-from facetwise.models import PictureReader
+from facetwise.models import PictureReader, still_statistics
 from facetwise.training.together import World
 
 __all__ = ["Described"]
@@ -58,7 +58,7 @@ class Described:
         now = self._random_state()
         for part, before in zip(self._parts, self._random, strict=True):
             self._set_random_state(before)
-            with torch.enable_grad():
+            with torch.enable_grad(), still_statistics(self._reader):
                 again = self._forward(part)
             self._backward(again, slope[part] if len(part) else torch.zeros_like(again))
         self._set_random_state(now)

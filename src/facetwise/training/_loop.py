@@ -24,8 +24,8 @@ from facetwise.training._dealing import Dealer, check_together
 from facetwise.training._finite import NotFiniteError, ran_away
 from facetwise.training._groups import parameter_groups
 from facetwise.training._log import RunLog
-from facetwise.training._micro_batches import Room
 from facetwise.training._mixed import Blend
+from facetwise.training._norms_in_parts import room_for
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
 from facetwise.training._resume import Keeper
@@ -103,7 +103,7 @@ def fit(
     )  # fmt: skip
     average, blend, room = (
         Average(model, decay=config.ema), Blend(config, train),
-        Room(config.micro_batch, report, shrinks=world.size == 1),
+        room_for(model, config, report, batch=batch, shrinks=world.size == 1),
     )  # fmt: skip
     log = RunLog(folder / "log.jsonl", writes=world.leads)
     dealer = Dealer(world=world, whole=isinstance(train.features, torch.Tensor) or not blend.item_by_item)

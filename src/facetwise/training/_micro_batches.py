@@ -1,6 +1,8 @@
 """A batch that does not fit into memory at once goes through the model in parts."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -10,7 +12,7 @@ from torch.autograd.function import once_differentiable
 
 from facetwise.errors import UserError
 from facetwise.events import Event, Report
-from facetwise.models import FacetModel
+from facetwise.models import FacetModel, still_statistics
 from facetwise.objectives import ClassWeights, Objective, Outputs, Reduced, Targets
 
 __all__ = ["Room", "is_out_of_memory", "reduced_in_parts"]
@@ -35,7 +37,8 @@ def reduced_in_parts(
     part only its sums stay in memory; its activations are computed a second time on the way back.
 
     Source: Chen et al. (2016), over items where they cut the network over layers. A layer that draws one random mask
-    per batch draws one per part.
+    per batch draws one per part. Batch normalisation is the exception: it sees a part, where it would have seen the
+    batch (`room_for` says so). Its running statistics learn from every part once.
 
     Args:
         model, objective, weights: As in a step.
@@ -59,7 +62,8 @@ def reduced_in_parts(
 
     everything = [*model.parameters(), *objective.parameters()]
     learned = [parameter for parameter in everything if parameter.requires_grad]
-    parts = [_ComputedTwice.apply(part_of(start), forget, *learned) for start in range(0, len(features), size)]
+    again = partial(still_statistics, model)
+    parts = [_ComputedTwice.apply(part_of(start), again, forget, *learned) for start in range(0, len(features), size)]
     return Reduced(*(torch.stack(sums).sum(dim=0) for sums in zip(*parts, strict=True)))
 
 
@@ -89,9 +93,14 @@ class _ComputedTwice(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, part: Callable[[], Reduced], forget: Callable[[], None], *learned: Tensor
+        ctx: Any,
+        part: Callable[[], Reduced],
+        again: Callable[[], AbstractContextManager[None]],
+        forget: Callable[[], None],
+        *learned: Tensor,
     ) -> tuple[Tensor, ...]:
-        ctx.part, ctx.forget, ctx.learned, ctx.random = part, forget, learned, _random_state(learned)
+        ctx.part, ctx.again, ctx.forget, ctx.learned = part, again, forget, learned
+        ctx.random = _random_state(learned)
         found = Reduced(*(tensor.clone() for tensor in part()))
         ctx.mark_non_differentiable(*(getattr(found, name) for name in Reduced.COUNTS))
         return tuple(found)
@@ -101,14 +110,14 @@ class _ComputedTwice(torch.autograd.Function):
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor | None, ...]:
         now = _random_state(ctx.learned)
         _set_random_state(ctx.learned, ctx.random)
-        with torch.enable_grad():
+        with torch.enable_grad(), ctx.again():
             found = ctx.part()
         _set_random_state(ctx.learned, now)
         ways = [(sums, slope) for sums, slope in zip(found, above, strict=True) if sums.requires_grad]
         sums, slopes = zip(*ways, strict=True) if ways else ((), ())
         found = torch.autograd.grad(sums, ctx.learned, slopes, allow_unused=True)
         ctx.forget()
-        return None, None, *found
+        return None, None, None, *found
 
 
 def _random_state(learned: Sequence[Tensor]) -> list[Tensor]:
@@ -149,17 +158,19 @@ class Room:
         size: Items; 0 is the whole batch.
         report: Told when it shrinks.
         shrinks: Whether it may. One of several processes cannot take its step once more without the others.
+        least: Items that have to go through at once: two, where one would be normalised by nothing.
+        changes: What smaller parts change of the result, for the report; nothing as a rule.
     """
 
-    def __init__(self, size: int, report: Report, *, shrinks: bool = True) -> None:
-        self.size, self.shrinks = size, shrinks
+    def __init__(self, size: int, report: Report, *, shrinks: bool = True, least: int = 1, changes: str = "") -> None:
+        self.size, self.shrinks, self.least, self._changes = size, shrinks, least, changes
         self._report = report
 
     def run(self, attempt: Callable[[int], Result], items: int) -> Result:
         """Try with as many items at once as there was room for; with half of them as long as memory runs out.
 
         Raises:
-            UserError: There is no room for a single item.
+            UserError: There is no room for `least` items.
         """
         while True:
             size = min(self.size or items, items)
@@ -173,19 +184,21 @@ class Room:
                         f"training in several processes needs memory for {size} items at once in each. Found none. "
                         f"Fix: --set micro_batch={max(1, size // 2)}, or more processes"
                     ) from error
-                if size == 1:
+                if size <= self.least:
+                    least = "one item" if self.least == 1 else f"{self.least} items"
                     raise UserError(
-                        "training needs memory for one item at least. Found none. Fix: close other programs, "
+                        f"training needs memory for {least} at least. Found none. Fix: close other programs, "
                         "choose a narrower trunk, or levels: last"
                     ) from error
             # Here, outside of the handler, the failed attempt's tensors are no longer held by its traceback.
-            self.size = -(-size // 2)
+            self.size = max(self.least, -(-size // 2))
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
             self._report(
                 Event(
                     "notice",
-                    f"out of memory with {size} items at once: continuing with {self.size}, the batch stays {items}",
+                    f"out of memory with {size} items at once: continuing with {self.size}, the batch stays {items}"
+                    + (f". {self._changes}" if self._changes else ""),
                     data={"code": "micro_batch", "micro_batch": self.size, "batch": items},
                 )
             )

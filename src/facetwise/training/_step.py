@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from facetwise.errors import ConfigError
-from facetwise.models import BatchNormBank, FacetModel, PictureReader
+from facetwise.models import BatchNormBank, FacetModel, PictureReader, running_statistics, still_statistics
 from facetwise.objectives import Balancer, ClassWeights, LooksAgain, Objective, Shared, Targets
 from facetwise.training._dealing import banks_of, pooled
 from facetwise.training._described import Described
@@ -154,7 +154,12 @@ def training_step(
         NotFiniteError: A loss or the gradient is not finite; no parameter has moved.
     """
 
+    running = running_statistics(step.model)
+    start = [tensor.clone() for tensor in running]  # a forward pass changes them, even if memory runs out in it
+
     def attempt(size: int) -> tuple[Vector, Told, Bool[Tensor, " block"]]:
+        for tensor, value in zip(running, start, strict=True):
+            tensor.copy_(value)
         before()
         return gradients(step, features, targets, weights, size, room=room, copied=copied)
 
@@ -171,7 +176,7 @@ def training_step(
     if isinstance(step.balancer, LooksAgain) and step.balancer.looks_again:
         before()  # the same dropout
         size = (room.size if room else 0) or len(features)
-        with torch.no_grad():
+        with torch.no_grad(), still_statistics(step.model):
             if step.sharded is not None:
                 at_once = room.size if room else 0
                 features = Described(step.sharded, features, size=at_once, world=step.world).features

@@ -40,6 +40,9 @@ class OpenClipNetwork(nn.Module):
         # Where attention pools the tokens, the last norm comes after it and has another width.
         self.normalised = getattr(network, "attn_pool", None) is None
         self.prefix = getattr(inner, "num_prefix_tokens", int(self.has_class))
+        # The projection of open_clip's own transformers, which is no layer: listed first, used last.
+        own = getattr(network, "proj", None)
+        self.late_parameters = ("network.proj",) if isinstance(own, nn.Parameter) else ()
 
     def forward(self, images: Float[Tensor, "batch 3 rows columns"]) -> dict[str, Tensor]:
         """Level to `batch width`."""

@@ -10,6 +10,8 @@ __all__ = ["Attention", "DecoderLayer", "EncoderLayer"]
 class Attention(nn.Module):
     r"""concat_h(softmax(Q_h K_hᵀ / √d) V_h) W_o with Q = W_q q, K = W_k m, V = W_v m, h of `heads` parts of width d.
 
+    Queries that are the same for every item come as a batch of one, and are projected once.
+
     Source: Vaswani et al. (2017, section 3.2.2).
     """
 
@@ -22,20 +24,21 @@ class Attention(nn.Module):
         return given.unflatten(-1, (self.heads, given.shape[-1] // self.heads)).transpose(-2, -3)
 
     def weights(
-        self, query: Float[Tensor, "batch asker width"], memory: Float[Tensor, "batch token width"]
+        self, query: Float[Tensor, "#batch asker width"], memory: Float[Tensor, "batch token width"]
     ) -> Float[Tensor, "batch asker token"]:
         """Share of each token, mean over the heads; for people."""
         asked, keys = self._split(self.query(query)), self._split(self.key(memory))
         return (asked @ keys.transpose(-1, -2) * asked.shape[-1] ** -0.5).softmax(dim=-1).mean(dim=1)
 
     def forward(
-        self, query: Float[Tensor, "batch asker width"], memory: Float[Tensor, "batch token width"]
+        self, query: Float[Tensor, "#batch asker width"], memory: Float[Tensor, "batch token width"]
     ) -> Float[Tensor, "batch asker width"]:
         """What each query reads from the tokens."""
         asked, keys, values = (
             self._split(project(given))
             for project, given in ((self.query, query), (self.key, memory), (self.value, memory))
         )
+        asked = asked.expand(memory.shape[0], -1, -1, -1)
         read = functional.scaled_dot_product_attention(asked, keys, values)
         return self.out(read.transpose(1, 2).flatten(2))
 
@@ -78,15 +81,15 @@ class DecoderLayer(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3))
         self.dropout = nn.Dropout(dropout)
 
-    def asking(self, queries: Float[Tensor, "batch asker width"]) -> Float[Tensor, "batch asker width"]:
+    def asking(self, queries: Float[Tensor, "asking asker width"]) -> Float[Tensor, "asking asker width"]:
         """The queries as they go to the tokens."""
         read = queries if self.own is None else queries + self.dropout(self.own(queries, queries))
         return self.norms[0](read)
 
     def forward(
-        self, queries: Float[Tensor, "batch asker width"], tokens: Float[Tensor, "batch token width"]
+        self, queries: Float[Tensor, "#batch asker width"], tokens: Float[Tensor, "batch token width"]
     ) -> Float[Tensor, "batch asker width"]:
-        """Queries to queries."""
+        """Queries (a batch of one where all items ask the same) to queries."""
         queries = self.asking(queries)
         queries = self.norms[1](queries + self.dropout(self.cross(queries, tokens)))
         return self.norms[2](queries + self.dropout(self.forward_part(queries)))

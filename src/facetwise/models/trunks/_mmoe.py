@@ -47,6 +47,8 @@ class MmoeTrunk(Trunk):
         temperature: Of the gate's softmax.
         k: Experts per item and attribute, for the sparse gates.
         renormalise: Whether the weights of the k experts sum to 1.
+        smoothness: Of dselect_k: the width γ of its smooth step.
+        entropy_weight: Of dselect_k: what a selector pays that has not decided.
         balance: importance or switch: which penalty keeps experts in use.
         balance_weight: Its weight; 1e-2 is customary.
 
@@ -77,6 +79,8 @@ class MmoeTrunk(Trunk):
         temperature: float = 1.0,
         k: int = 2,
         renormalise: bool = True,
+        smoothness: float = 1.0,
+        entropy_weight: float = 1e-2,
         balance: Literal["importance", "switch"] = "importance",
         balance_weight: float = 0.0,
     ) -> None:
@@ -89,6 +93,8 @@ class MmoeTrunk(Trunk):
             share("dropout", dropout),
             Rule("temperature", temperature, temperature > 0, "above 0"),
             Rule("k", k, 1 <= k <= experts, f"between 1 and the number of experts ({experts})"),
+            Rule("smoothness", smoothness, smoothness > 0, "above 0"),
+            Rule("entropy_weight", entropy_weight, entropy_weight >= 0, "at least 0"),
             Rule("balance_weight", balance_weight, balance_weight >= 0, "at least 0"),
         )
         self.experts = Experts(
@@ -109,6 +115,8 @@ class MmoeTrunk(Trunk):
             "temperature": temperature,
             "k": k,
             "renormalise": renormalise,
+            "smoothness": smoothness,
+            "entropy_weight": entropy_weight,
         }
         self.gate = fitting(GATES[gate], given, {})
         self._balance, self.balance_weight, self._width = BALANCES[balance], balance_weight, width

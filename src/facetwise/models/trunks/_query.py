@@ -160,14 +160,16 @@ class QueryTrunk(CategoryTrunk, Packed):
         }
 
     def _read(self, features: Tensor, category: Tensor | None = None) -> tuple[Tensor, Tensor, dict[str, Tensor]]:
-        """Queries (batch, attribute, width), tokens (batch, token, width), side products."""
+        """Queries (batch or 1, attribute, width), tokens (batch, token, width), side products."""
         if self.tokens:
             tokens = self.projections[0](features.unflatten(1, (self.tokens, features.shape[1] // self.tokens)))
         else:
             each = zip(self.projections, features.split(self.levels, dim=1), strict=True)
             tokens = torch.stack([project(part) for project, part in each], dim=1)
         tokens = self.encoder(functional.relu(tokens))
-        queries, aux = self.queries.unsqueeze(0).expand(features.shape[0], -1, -1), {}
+        queries, aux = self.queries.unsqueeze(0), {}
+        if self.self_attention:  # dropout among the queries is drawn for every item
+            queries = queries.expand(features.shape[0], -1, -1)
         if self.category is not None:
             probability, logits = self.category(tokens.mean(dim=1), category)
             own = self.queries.unflatten(0, (self.size, self.per_attribute))

@@ -177,6 +177,10 @@ class GramianBalancer(Balancer):
 
     needs: ClassVar[Literal["losses", "gramian", "gradients"]] = "gramian"
 
+    def kept(self, places: np.ndarray) -> np.ndarray | None:  # noqa: ARG002 -- of a step; most balancers keep none
+        """Weights (task) that an earlier decision settled for this step too, which then needs no Gramian; or None."""
+        return None
+
     @abstractmethod
     def weigh(self, gramian: np.ndarray, losses: np.ndarray, places: np.ndarray) -> Decision:
         """Weights of the tasks.
@@ -196,6 +200,11 @@ class GramianBalancer(Balancer):
         if not len(places):
             shared.forget()
             return torch.zeros_like(losses, requires_grad=False)
+        if (kept := self.kept(places)) is not None:
+            weights = spread_of(kept, places, losses)
+            descend(losses, spread_of(np.ones(len(places)), places, losses), weights, shared)
+            shared.forget()
+            return weights
         taps, head = shared.taken()
         spread = spread_gradients(losses, places, taps, head) if self.over == "cut" and taps else None
         if spread is not None and shared.reduce is None:

@@ -23,6 +23,10 @@ class GradientVaccine(GramianBalancer):
     is 0.01; LibMTL's 0.5 is the preset `gradvac_libmtl`. √(1 - c²) is held at 0 against rounding, where public code
     gives NaN.
 
+    Public code can also turn the gradients of each layer or tensor by themselves (`group`). Each would have weights of
+    its own then, and no weighted sum of losses has such a gradient, so that one pass back would not do: left out.
+    `over: cut` is the last shared layer by itself.
+
     Args:
         names, seed: As for every balancer.
         beta: β, from 0 to 1.
