@@ -3,9 +3,9 @@
     python benchmarks/calibration.py [TABLE] --seeds 3 --save
     python benchmarks/calibration.py --run RUN
 
-Per attribute with at least 200 validation labels: the calibration error on validation, where everything was fitted, and
-on test, each with its bound: the 95th percentile of what a perfectly calibrated model with these confidences shows. By
-chance one error in twenty lies beyond it, so the last line has the count beside what chance makes likely.
+Per attribute with at least 200 validation labels (`--fewest`): the calibration error on validation, where everything was
+fitted, and on test, each with its bound: the 95th percentile of what a perfectly calibrated model with these confidences
+shows. By chance one error in twenty lies beyond it, so the last lines have the count beside what chance makes likely.
 """
 
 import argparse
@@ -23,11 +23,10 @@ from facetwise.inference import read_bundle, read_predictions
 from facetwise.metrics import measure_calibration
 from facetwise.schema import VALUE
 
-FEWEST = 200
 SIDES = ("val", "test")
 
 
-def lines_of(folder: Path, seed: int) -> list[dict[str, Any]]:
+def lines_of(folder: Path, seed: int, fewest: int) -> list[dict[str, Any]]:
     """Of a finished run: one line per attribute."""
     bundle = read_bundle(folder / "bundle")
     told: dict[str, dict[str, Any]] = {}
@@ -42,7 +41,7 @@ def lines_of(folder: Path, seed: int) -> list[dict[str, Any]]:
                 side: found["error"],
                 f"{side}_bound": found["error_if_calibrated"],
             }
-    return [line for line in told.values() if line.get("val_labels", 0) >= FEWEST and "test" in line]
+    return [line for line in told.values() if line.get("val_labels", 0) >= fewest and "test" in line]
 
 
 def page(lines: list[dict[str, Any]]) -> list[str]:
@@ -70,6 +69,7 @@ def main() -> None:
     parser.add_argument("table", nargs="?", type=Path, default=photos / "fashion" / "labels.csv")
     parser.add_argument("--run", type=Path, help="a finished run; nothing is trained")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--fewest", type=int, default=200, help="validation labels that an attribute needs")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-calibration.md")
     given = parser.parse_args()
     lines: list[dict[str, Any]] = []
@@ -78,7 +78,7 @@ def main() -> None:
             path = given.run or Path(folder) / str(seed)
             if given.run is None:
                 fw.train(given.table, images=given.table.parent, out=path, seed=seed)
-            lines += lines_of(path, seed)
+            lines += lines_of(path, seed, given.fewest)
             print(*(json.dumps(line) for line in lines if line["seed"] == seed), sep="\n", flush=True)
     print("\n" + "\n".join(page(lines)))
     if given.save:
