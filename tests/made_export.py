@@ -31,7 +31,13 @@ POLICY = Policy(
     ),
     least={"a03": 0.35, "a12": 0.6, "a10": 2.0},
     goals={"a03": "precision>=0.97"},
-    conformal={"a03": Conformal(method="lac", coverage=0.9, quantile=0.7, rows=40, categories={"shoes": 0.2})},
+    conformal={
+        "a03": Conformal(method="lac", coverage=0.9, quantile=0.7, rows=40, categories={"shoes": 0.2}),
+        # Finite for one category only, and nowhere.
+        "a02": Conformal(method="aps", coverage=0.995, quantile=None, rows=150, categories={"shoes": 0.3}),
+        "a07": Conformal(method="", coverage=0.995, quantile=None, rows=150, categories={"shoes": 1.5}),
+        "a08": Conformal(method="", coverage=0.9, quantile=None, rows=3),
+    },
 )
 THRESHOLDS = {"a04": (0.4,), "a05": (0.3, 0.4, 1 / 3), "a09": (0.55,), "a11": (0.5, 0.45)}
 SHARES = {"a00": 0.3, "a01": 0.2, "a02": 0.6, "a04": 0.5, "a05": 0.4, "a06": 0.3, "a07": 0.5, "a08": 0.2, "a12": 0.6}

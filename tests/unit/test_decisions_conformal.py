@@ -144,3 +144,79 @@ def test_a_schema_without_category() -> None:
     fitted, _ = fit_conformal(schema, chances, labels, none, method="lac", coverage=0.9)
     assert fitted["a01"].categories == {}
     assert prediction_sets(schema, fitted["a01"], chances[:, 3:11], none).any(axis=1).all()
+
+
+TWO_KINDS = Schema(
+    images=("image",),
+    category="kind",
+    attributes=(
+        Attribute(column="kind", id="a00", kind=Kind.CATEGORICAL, classes=KINDS),
+        Attribute(column="cut", id="a01", kind=Kind.CATEGORICAL, classes=("a", "b")),
+    ),
+)
+
+
+def _strange_by_kind(sizes: tuple[int, ...], rng: np.random.Generator) -> tuple[np.ndarray, Labels, np.ndarray]:
+    """Rows whose true class is improbable by U(0, 0.4); for hats by U(0.5, 0.9)."""
+    kind = np.repeat(np.arange(3), sizes)
+    strange = rng.uniform(0.0, 0.4, size=len(kind)) + 0.5 * (kind == 2)
+    chances = np.concatenate([np.eye(3)[kind], 1 - strange[:, None], strange[:, None]], axis=1)
+    labels = Labels(
+        state=np.full((len(kind), 2), VALUE, np.int8),
+        index=np.stack([kind, np.zeros(len(kind))], axis=1).astype(np.int32),
+        members=np.zeros(chances.shape, np.uint8),
+        number=np.full((len(kind), 2), np.nan),
+    )
+    return chances, labels, kind
+
+
+def _covered(fitted: Conformal, chances: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    return prediction_sets(TWO_KINDS, fitted, chances[:, 3:], kind)[:, 0]
+
+
+def test_a_category_with_too_few_for_what_is_asked_does_not_borrow_from_easy_ones() -> None:
+    """150 rows have no finite quantile for 0.995; that of the easy categories would cover a tenth of the hats."""
+    rng = np.random.default_rng(0)
+    fitted, flags = fit_conformal(TWO_KINDS, *_strange_by_kind((700, 700, 150), rng), method="lac", coverage=0.995)
+    assert set(fitted["a01"].categories) == {"shoe", "shirt"}
+    assert fitted["a01"].quantile is None
+    assert flags["a01"] == [
+        "category 'hat' is held together with others: 150 validation cells are too few for 0.995",
+        "every set of the other categories is everything: 150 validation cells for 0.995",
+    ]
+    chances, _, kind = _strange_by_kind((0, 0, 500), rng)
+    assert prediction_sets(TWO_KINDS, fitted["a01"], chances[:, 3:], kind).all()
+
+
+def test_categories_with_too_few_are_covered_together() -> None:
+    """Hats and shirts, 150 and 90 rows, are one pool: of its new rows 0.995 are covered on average of 40 drawings."""
+    rng, found = np.random.default_rng(1), []
+    for _ in range(40):
+        fitted, _ = fit_conformal(TWO_KINDS, *_strange_by_kind((900, 90, 150), rng), method="lac", coverage=0.995)
+        assert set(fitted["a01"].categories) == {"shoe"}
+        assert fitted["a01"].quantile is not None
+        assert fitted["a01"].rows == 240
+        chances, _, kind = _strange_by_kind((0, 900, 1500), rng)
+        found.append(_covered(fitted["a01"], chances, kind).mean())
+    # The rank is ceil(241 * 0.995) = 240, so the mean is 240 / 241 = 0.9959; Beta(240, 1) scatters by 0.004.
+    assert np.mean(found) == pytest.approx(240 / 241, abs=3 * 0.004 / np.sqrt(40))
+
+
+def test_the_pool_is_covered_where_chance_decides_who_is_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One row in five is a hat, the others are easy and of no category; six hats are enough, of 30 rows.
+
+    P(covered | the new row has no quantile of its own) is 0.81; without the rows of a category that has exactly enough
+    the pool would have fewer hats than new rows have, and 0.78 were covered.
+    """
+    monkeypatch.setattr("facetwise.decisions._conformal.FEWEST_OF_CATEGORY", 6)
+    rng, pooled, covered = np.random.default_rng(2), 0.0, 0.0
+    for _ in range(2500):
+        hats = int(rng.binomial(30, 0.2))
+        chances, labels, kind = _strange_by_kind((30 - hats, 0, hats), rng)
+        fitted, _ = fit_conformal(TWO_KINDS, chances, labels, np.where(kind == 2, 2, -1), method="lac", coverage=0.8)
+        quantile = fitted["a01"].quantile
+        assert quantile is not None
+        hard = 0.2 * ("hat" not in fitted["a01"].categories)
+        pooled += 0.8 + hard
+        covered += 0.8 * np.clip(quantile / 0.4, 0, 1) + hard * np.clip((quantile - 0.5) / 0.4, 0, 1)
+    assert 0.8 <= covered / pooled <= 0.83

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from facetwise.decisions import rows_from
 from facetwise.errors import BundleError
 from facetwise.images import decode, fit
 from facetwise.runtime import load, read_contents
-from made_export import made_file
+from made_export import POLICY, made_file
 from tiny_backbone import TinyBackbone
 
 
@@ -59,6 +60,7 @@ def test_the_rows_are_those_of_predict(made: tuple[bytes, object], tmp_path: Pat
         for attribute in bundle.schema.attributes:
             a, b = one[attribute.column], two[attribute.column]
             assert (a.state, a.set) == (b.state, b.set)
+            assert a.interval == (None if b.interval is None else pytest.approx(b.interval, rel=1e-4))
             assert a.value == (pytest.approx(b.value, rel=1e-4) if isinstance(b.value, float) else b.value)
             assert a.confidence == pytest.approx(b.confidence, abs=1e-5)
     # Bytes in place of paths, any number of threads, in any company.
@@ -67,6 +69,28 @@ def test_the_rows_are_those_of_predict(made: tuple[bytes, object], tmp_path: Pat
         {k: v for k, v in row.items() if k != "image"} for row in found[:-1]
     ]
     assert model([]) == []
+
+
+def test_no_quantile_stays_none_in_strict_json_and_means_everything(made: tuple[bytes, object], tmp_path: Path) -> None:
+    """JSON has no infinity: a quantile that is not finite is null, for some categories or for all of them."""
+
+    def refuse(text: str) -> None:
+        raise AssertionError(f"{text} is no JSON")
+
+    data, _ = made
+    told = json.loads(read_contents(data).metadata["facetwise"], parse_constant=refuse)
+    assert told["decisions"]["conformal"]["a07"]["quantile"] is None
+    path = tmp_path / "model.onnx"
+    path.write_bytes(data)
+    model = load(path)
+    assert model.facts.policy == POLICY
+    decided = model.decide(np.random.default_rng(3).integers(0, 256, (6, 16, 16, 3), dtype=np.uint8))
+    shoes = np.arange(6) % 2 == 1
+    department = np.where(shoes, model.schema.attribute("department").classes.index("shoes"), 0)
+    decided = replace(decided, index=np.column_stack([department, decided.index[:, 1:]]))
+    rows, _ = rows_from(model.schema, list("abcdef"), [None] * 6, decided, sets_of=model.facts.policy)
+    assert [row["price"].interval is not None for row in rows] == shoes.tolist()
+    assert [row["weight"].interval for row in rows] == [None] * 6
 
 
 def _graph(**options: object) -> onnx.ModelProto:

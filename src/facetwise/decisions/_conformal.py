@@ -10,7 +10,7 @@ from facetwise.schema import VALUE, Attribute, Kind, Labels, Schema, Transform
 __all__ = ["SET_SCORES", "Conformal", "conformal_quantile", "fit_conformal", "intervals", "prediction_sets"]
 
 # With n rows the coverage of new items scatters by sqrt(a (1 - a) / (n + 2)) around 1 - a: 0.03 with 100 rows at 0.9.
-# Categories with fewer are held together.
+# Categories with fewer are held together, and so are those with too few for a finite quantile: 199 for 0.995.
 FEWEST_OF_CATEGORY = 100
 # A deviation that a number cannot be measured against.
 SMALLEST = 1e-12
@@ -59,7 +59,8 @@ class Conformal:
         quantile: Of the strangeness of the true class (numbers: of the error in predicted deviations); None where
             there are too few validation cells: the set is everything.
         rows: Validation cells that it rests on.
-        categories: Class of the category attribute (as predicted) to a quantile of its own; `quantile` is of the rest.
+        categories: Class of the category attribute (as predicted) to a quantile of its own; `quantile` is of all
+            others together.
     """
 
     method: str
@@ -80,8 +81,16 @@ def conformal_quantile(strangeness: np.ndarray, coverage: float) -> float | None
     >>> conformal_quantile(np.arange(1.0, 20.0), 0.9), conformal_quantile(np.arange(8.0), 0.9)
     (18.0, None)
     """
-    rank = int(np.ceil(round((len(strangeness) + 1) * coverage, 9)))
+    rank = _rank(len(strangeness), coverage)
     return float(np.sort(strangeness)[rank - 1]) if 0 < rank <= len(strangeness) else None
+
+
+def _rank(rows: int, coverage: float) -> int:
+    return int(np.ceil(round((rows + 1) * coverage, 9)))
+
+
+def _stands_alone(rows: int, coverage: float) -> bool:
+    return rows >= FEWEST_OF_CATEGORY and _rank(rows, coverage) <= rows
 
 
 def _number_errors(attribute: Attribute, scores: np.ndarray, number: np.ndarray) -> np.ndarray:
@@ -96,7 +105,20 @@ def _number_errors(attribute: Attribute, scores: np.ndarray, number: np.ndarray)
 def fit_conformal(
     schema: Schema, chances: np.ndarray, labels: Labels, category: np.ndarray, *, method: str, coverage: float
 ) -> tuple[dict[str, Conformal], dict[str, list[str]]]:
-    """Per attribute the quantile on validation cells with a value; one per category where it has at least 100.
+    """Per attribute the quantile on validation cells with a value; one per category with enough of them.
+
+    Enough is 100, or more where a quantile needs more to be finite. Where validation rows and a new item are
+    exchangeable and the chances were not fitted on these rows, the set (or interval) holds the truth with probability
+    at least `coverage` given any category that has enough, and given that it is one of the others: of those together,
+    not of each. (A calibration that was fitted on the same rows is a few parameters for hundreds of rows.)
+
+    Which categories are pooled must not depend on which of all rows is the new one, so the new one counts too: with it,
+    a category that has more than enough stands alone, and all others are the pool. A category with exactly enough
+    before has therefore a quantile of its own, and its rows count in the pool, for items of the others. Without that a
+    hard category near the limit would be in the pool when it happened to be small, and the pool covered too little.
+
+    Source: Vovk, Gammerman, Shafer 2005, section 4.5 (Mondrian conformal predictors): the taxonomy is a function of the
+    bag of all rows, the new one among them.
 
     Args:
         schema: The vocabulary.
@@ -127,19 +149,35 @@ def fit_conformal(
             strange = SET_SCORES[method](scores)[np.arange(len(rows)), labels.index[rows, place]]
         groups = category[rows] if attribute.column not in own else np.full(len(rows), -1)
         names = () if schema.category_attribute is None else schema.category_attribute.classes
-        large = [n for n in range(len(names)) if int((groups == n).sum()) >= FEWEST_OF_CATEGORY]
-        rest = strange[~np.isin(groups, large)]
-        each = {names[n]: conformal_quantile(strange[groups == n], coverage) for n in large}
-        quantile = conformal_quantile(rest, coverage)
-        found[attribute.id] = Conformal(
-            method="" if attribute.kind is Kind.NUMERIC else method, coverage=coverage, quantile=quantile,
-            rows=len(rest), categories={name: value for name, value in each.items() if value is not None},
-        )  # fmt: skip
-        if quantile is None:
-            what = "interval" if attribute.kind is Kind.NUMERIC else "set"
-            scope = "" if not large else " of the other categories"
-            flags[attribute.id] = [f"every {what}{scope} is everything: {len(rest)} validation cells for {coverage:g}"]
+        found[attribute.id], told = _fitted(
+            strange, groups, names, method="" if attribute.kind is Kind.NUMERIC else method, coverage=coverage
+        )
+        if told:
+            flags[attribute.id] = told
     return found, flags
+
+
+def _fitted(
+    strange: np.ndarray, groups: np.ndarray, names: tuple[str, ...], *, method: str, coverage: float
+) -> tuple[Conformal, list[str]]:
+    """The quantiles of one attribute, and what is to be said of them."""
+    counts = [int((groups == n).sum()) for n in range(len(names))]
+    alone = [n for n, rows in enumerate(counts) if _stands_alone(rows, coverage)]
+    rest = strange[~np.isin(groups, [n for n in alone if _stands_alone(counts[n] - 1, coverage)])]
+    each = {names[n]: conformal_quantile(strange[groups == n], coverage) for n in alone}
+    conformal = Conformal(
+        method=method, coverage=coverage, quantile=conformal_quantile(rest, coverage), rows=len(rest),
+        categories={name: value for name, value in each.items() if value is not None},
+    )  # fmt: skip
+    told = [
+        f"category {names[n]!r} is held together with others: {rows} validation cells are too few for {coverage:g}"
+        for n, rows in enumerate(counts)
+        if rows >= FEWEST_OF_CATEGORY and n not in alone
+    ]
+    if conformal.quantile is None and not 0 < len(names) == len(alone):
+        what, scope = "set" if method else "interval", " of the other categories" if alone else ""
+        told.append(f"every {what}{scope} is everything: {len(rest)} validation cells for {coverage:g}")
+    return conformal, told
 
 
 def _quantiles(schema: Schema, conformal: Conformal, category: np.ndarray) -> np.ndarray:
