@@ -75,7 +75,7 @@ class _Coding:
                     members[code, found] = 1
                 else:
                     strange.setdefault(code, []).append(piece)
-        value = says & members.any(axis=1)[codes]
+        value = says & (members.max(axis=1, initial=0) > 0)[codes]
         for number, carried in enumerate(members.T):
             self.members[:, start + number] = carried[codes] * value
         self.state[value, place] = VALUE
