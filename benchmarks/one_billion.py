@@ -2,9 +2,12 @@
 
 python benchmarks/one_billion.py                       the table
 python benchmarks/one_billion.py --core-hour 0.05      with prices of your own
+python benchmarks/one_billion.py --write               into the page, in place of the table there
 """
 
 import argparse
+import re
+from pathlib import Path
 
 PICTURES = 1_000_000_000
 # benchmarks/results/2026-11-21-extraction.md: lite0, JPEGs of 512 x 384, decoding included, two cores.
@@ -17,6 +20,12 @@ ROW_BYTES, INDEX_BYTES, MARKER_BYTES = 4192 * 4, 258, 204
 KNOWN_BYTES = 277
 # facetwise.features: pictures of a shard; and what we choose to put into one cache, so that its memory stays small.
 SHARD, PART = 1024, 1_000_000
+# Rows to train on, and the last depth of lite0: numbers of four bytes.
+SAMPLE, LAST_BYTES = 1_000_000, 1280 * 4
+# Memory of as many rows of the last depth, in float16 on disk, three attributes; and what each row more takes for table,
+# labels and split (docs/how-to/scale.md, 2026-11-21).
+STREAMED_MIB, STREAMED_BYTES = 1_491, 121
+PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "one-billion.md"
 
 
 def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str, str, str]]:
@@ -41,6 +50,10 @@ def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str,
         ("memory of a worker for the rows that it knows", f"{PART * KNOWN_BYTES / 1e6:.0f} MB",
          f"{KNOWN_BYTES} bytes a row of its part"),
         ("the same with one cache for all", f"{PICTURES * KNOWN_BYTES / 1e9:.0f} GB", "why there are parts"),
+        (f"features of {SAMPLE:,} rows to train on", f"{SAMPLE * ROW_BYTES / 1e9:.1f} GB",
+         f"with all depths; {SAMPLE * LAST_BYTES / 1e9:.1f} GB with `levels: last`"),
+        ("memory to train on them from disk", f"{STREAMED_MIB:,} MiB",
+         f"last depth, three attributes; {STREAMED_BYTES} bytes a row more for table, labels and split"),
         ("extraction", f"{hours * core_hour:,.0f} USD", f"{core_hour:.3f} USD a core-hour, assumed"),
         ("a month of features", f"{kept / 1e9 * gigabyte_month:,.0f} USD",
          f"{gigabyte_month:.3f} USD a GB and month, assumed"),
@@ -48,15 +61,21 @@ def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str,
 
 
 def main() -> None:
-    """The table, as Markdown."""
+    """The table, as Markdown: printed, or put into the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--core-hour", type=float, default=0.03)
     parser.add_argument("--gigabyte-month", type=float, default=0.02)
     parser.add_argument("--cores", type=int, default=1000)
+    parser.add_argument("--write", action="store_true")
     given = parser.parse_args()
-    print("| what | how much | from |\n|---|---|---|")
-    for row in plan(given.core_hour, given.gigabyte_month, given.cores):
-        print(f"| {' | '.join(row)} |")
+    rows = plan(given.core_hour, given.gigabyte_month, given.cores)
+    lines = ["| what | how much | from |", "|---|---|---|", *(f"| {' | '.join(row)} |" for row in rows)]
+    if given.write:
+        page = PAGE.read_text(encoding="utf-8")
+        table = re.compile(r"^\| what \|.*?(?=\n\n)", re.MULTILINE | re.DOTALL)
+        PAGE.write_text(table.sub(lambda _: "\n".join(lines), page, count=1), encoding="utf-8")
+    else:
+        print("\n".join(lines))
 
 
 if __name__ == "__main__":

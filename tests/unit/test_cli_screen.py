@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from facetwise.cli import run
-from facetwise.cli._answers import answer, count_states
+from facetwise.cli._answers import answer
 from facetwise.cli._options import listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._screen import Screen, clean, number, percent
 from facetwise.errors import UserError
 from facetwise.events import Event
-from facetwise.inference import Cell
+from facetwise.inference import Answers, Cell
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_answers_keep_three_states_apart() -> None:
         "d": Cell(12.345678, "value", None),
     }
     assert [answer(row[column]) for column in "abcd"] == ["x|y", "?", "-", "12.35"]
-    counts = count_states([row, {"issue": "truncated"}], "abcd")
+    counts = Answers(tuple("abcd"), [row, {"issue": "truncated"}]).counts()
     assert counts == {"value": 2, "abstained": 1, "not_applicable": 1, "unreadable": 1}
 
 

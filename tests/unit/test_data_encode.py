@@ -1,5 +1,8 @@
 """Cells to labels: three states that stay apart."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +10,7 @@ from hypothesis import strategies as st
 
 from facetwise.data import Table, encode, fit_scales
 from facetwise.errors import SchemaError, TableError
-from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Parent, Schema, Transform
+from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Parent, Schema, Transform
 
 KIND = Attribute(column="kind", id="a00", kind=Kind.CATEGORICAL, classes=("bag", "hat", "shoe"))
 HEEL = Attribute(
@@ -59,6 +62,36 @@ def test_several_classes() -> None:
     assert labels.members[:, 3:].tolist() == [[0, 1, 1], [0, 0, 0], [1, 0, 0], [0, 0, 0], [0, 0, 1]]
     assert not labels.members[:, :3].any()
     assert codes(notices) == ["no-column", "unknown-class"]
+
+
+def _resident() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for the memory of this process")
+def test_classes_of_other_kinds_take_no_memory() -> None:
+    """A table of a thousand classes has a few columns of several classes a cell; only these are to be written to."""
+    many = Attribute(column="many", id="a06", kind=Kind.CATEGORICAL, classes=tuple(f"c{n}" for n in range(2_000)))
+    rows = 100_000
+    table = Table.of({"tags": ["old; red", "", "new", "red"] * (rows // 4), "many": ["c1"] * rows})
+    before = _resident()
+    labels, _ = encode(schema(many, TAGS), table)
+    taken = labels.take(np.arange(0, rows, 2))
+    assert labels.members.shape == (rows, 2_003)
+    assert _resident() - before < 100 << 20, "200 MB of zeros, and half of them again"
+    assert taken.members[:3, 2_000:].tolist() == [[0, 1, 1], [1, 0, 0], [0, 1, 1]]
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("rows", [np.array([4, 0, 4]), np.array([True, False, True, True, False]), np.array([], int)])
+def test_labels_of_some_items(order: str, rows: np.ndarray) -> None:
+    members = np.zeros((5, 6), np.uint8, order=order)
+    members[[0, 4, 3], [1, 1, 5]] = 1
+    state = np.arange(5, dtype=np.int8)[:, None]
+    labels = Labels(state=state, index=state.astype(np.int32), members=members, number=state.astype(np.float64))
+    assert labels.take(rows).members.tolist() == members[rows].tolist()
+    assert labels.take(rows).members.flags.f_contiguous or order == "C"
 
 
 def test_numbers_and_their_faults_all_at_once() -> None:

@@ -1,5 +1,6 @@
 """Splits: grouped, stratified, honoured, repeatable."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facetwise.data import Table, infer, read_previous, read_split, split_rows, write_split
+from facetwise.data._strata import strata
 from facetwise.errors import ConfigError, TableError
 from facetwise.schema import Attribute, Kind, Schema
 
@@ -159,3 +161,30 @@ def test_a_broken_split_file_is_refused(tmp_path: Path) -> None:
 def test_tiny_tables_keep_training_rows() -> None:
     for rows in range(1, 6):
         assert len(split_rows(table(rows + 3).take(np.arange(rows)), SCHEMA).rows("train"))
+
+
+def test_strata_count_the_rows_of_every_group_and_value() -> None:
+    generator = np.random.default_rng(0)
+    rows = 400
+    cells = {
+        "colour": generator.choice(["red", "blue", "", "odd"], size=rows, p=[0.5, 0.3, 0.195, 0.005]).tolist(),
+        "tags": ["|".join(sorted(generator.choice(["a", "b", "c"], size=2, replace=False))) for _ in range(rows)],
+    }
+    structure = Schema(
+        images=("image",),
+        attributes=(
+            Attribute(column="tags", id="a00", kind=Kind.MULTILABEL, classes=("a", "b", "c")),
+            Attribute(column="colour", id="a01", kind=Kind.CATEGORICAL, classes=("blue", "red")),
+        ),
+    )
+    member = generator.integers(30, size=rows)
+    (groups, values, counts), num_values = strata(Table.of(cells), structure, member)
+    names = [("colour", name) for name in ("blue", "odd", "red")] + [("tags", name) for name in ("a", "b", "c")]
+    seen = Counter((group, ("colour", text)) for group, text in zip(member, cells["colour"], strict=True) if text)
+    seen += Counter(
+        (group, ("tags", tag)) for group, text in zip(member, cells["tags"], strict=True) for tag in text.split("|")
+    )
+    often = [name for name in names if sum(n for (_, own), n in seen.items() if own == name) >= 5]
+    assert num_values == len(often) == 5, "a class of two rows is no stratum"
+    found = {(g, often[v]): n for g, v, n in zip(groups, values, counts, strict=True)}
+    assert found == {key: n for key, n in seen.items() if key[1] in often}

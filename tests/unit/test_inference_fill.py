@@ -2,16 +2,17 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from facetwise.data import Spelling, Table
-from facetwise.decisions import decide, scores_from_logits
+from facetwise.decisions import Cell, decide, scores_from_logits
 from facetwise.errors import UserError
-from facetwise.inference import PROVENANCE, Filled, fill_table, known_cells
-from facetwise.schema import VALUE, Kind
+from facetwise.inference import PROVENANCE, Filled, _fill, answers_from, fill_table, known_cells
+from facetwise.schema import NOT_APPLICABLE, VALUE, Kind
 from made_facets import made_labels, made_logits, made_scales, made_schema
 
 SCHEMA = made_schema()
@@ -113,3 +114,52 @@ def test_written_and_read_back(tmp_path: Path, suffix: str) -> None:
 def test_another_suffix_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="csv"):
         filled().write(tmp_path / "out.xls")
+
+
+def _one_by_one(row: int, cells: dict[str, Cell], known: np.ndarray, limit: float) -> tuple[dict[str, str], str]:
+    """What a row's empty cells become, cell by cell, and what is said about them."""
+    texts, origin = {}, {}
+    for place, attribute in enumerate(SCHEMA.attributes):
+        cell, column = cells[attribute.column], attribute.column
+        if known[row, place] == NOT_APPLICABLE:
+            origin[column] = "not applicable"
+        elif cell.state != "value":
+            origin[column] = cell.state.replace("_", " ")
+        elif cell.confidence is not None and cell.confidence < limit:
+            origin[column] = f"unsure: {cell.confidence:.4f}"
+        else:
+            several, number = isinstance(cell.value, list), isinstance(cell.value, float)
+            texts[column] = attribute.separator.join(cell.value) if several else str(cell.value)
+            texts[column] = f"{cell.value:.6g}" if number else texts[column]
+            origin[column] = None if cell.confidence is None else round(cell.confidence, 4)
+    return texts, json.dumps(origin, ensure_ascii=False)
+
+
+def test_columns_are_the_cells_to_the_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_fill, "_ROWS_AT_ONCE", 64)
+    rows, generator = 500, np.random.default_rng(0)
+    table = Table.of({"image": [f"{n}.png" for n in range(rows)]})
+    good = np.flatnonzero(generator.random(rows) < 0.9)
+    known, _ = known_cells(SCHEMA, table.take(good))
+    known.state[generator.random(known.state.shape) < 0.1] = NOT_APPLICABLE
+    decisions = decide(SCHEMA, *scores_from_logits(SCHEMA, SCALES, made_logits(SCHEMA, len(good)).numpy()))
+    state = generator.integers(3, size=decisions.state.shape).astype(np.int8)
+    # Ties of the fifth digit, which a float32 holds: they go to the even one.
+    sure = np.where(generator.random(state.shape) < 0.2, np.float32(0.03125), decisions.confidence)
+    decisions = replace(decisions, state=state, confidence=sure)
+    issues = {row: (f"reason {row % 3}", "") for row in range(rows) if row not in set(good.tolist())}
+    result = fill_table(SCHEMA, table, known, decisions, good, issues, min_confidence=0.4)
+    answers = answers_from(SCHEMA, [""] * len(good), [None] * len(good), decisions)
+    items = {row: item for item, row in enumerate(good.tolist())}
+    for row in range(rows):
+        if row in issues:
+            told = dict.fromkeys((a.column for a in SCHEMA.attributes), f"unreadable: {issues[row][0]}")
+            texts, said = {}, json.dumps(told)
+        else:
+            texts, said = _one_by_one(items[row], answers.rows[items[row]], known.state, 0.4)
+        assert result.cells[PROVENANCE][row] == said
+        assert {a.column: result.cells[a.column][row] for a in SCHEMA.attributes} == {
+            a.column: texts.get(a.column, "") for a in SCHEMA.attributes
+        }
+    assert sum(result.counts.values()) == rows * len(SCHEMA.attributes)
+    assert all(result.counts[name] for name in ("filled", "unsure", "abstained", "not_applicable", "unreadable"))

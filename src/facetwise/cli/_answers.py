@@ -1,7 +1,6 @@
 """Predictions as text: a value, an open question, or 'does not apply'."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from facetwise.cli._screen import Screen
@@ -10,7 +9,7 @@ if TYPE_CHECKING:
     from facetwise.decisions import RuleCount
     from facetwise.inference import Cell
 
-__all__ = ["ABSTAINED", "NOT_APPLICABLE", "VALUE", "answer", "count_states", "show_answers", "show_rules"]
+__all__ = ["ABSTAINED", "NOT_APPLICABLE", "VALUE", "answer", "show_answers", "show_rules"]
 
 VALUE, ABSTAINED, NOT_APPLICABLE = "value", "abstained", "not_applicable"
 # A row of a terminal holds about this many attributes beside the picture's name.
@@ -30,17 +29,6 @@ def answer(cell: "Cell", *, confidence: bool = False) -> str:
     text = "|".join(map(str, cell.value)) if isinstance(cell.value, (list, tuple)) else str(cell.value)
     sure = cell.confidence if confidence else None
     return text if sure is None or sure != sure else f"{text} {sure:.0%}"
-
-
-def count_states(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> Counter[str]:
-    """Cells by state, and `unreadable` pictures."""
-    counts: Counter[str] = Counter()
-    for row in rows:
-        if row["issue"] is not None:
-            counts["unreadable"] += 1
-        else:
-            counts.update(row[column].state for column in columns)
-    return counts
 
 
 def show_answers(screen: Screen, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, limit: int = 8) -> None:

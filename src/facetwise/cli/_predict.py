@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, count_states, show_answers, show_rules
+from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, show_answers, show_rules
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, Shard, listed
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
@@ -90,7 +90,7 @@ def predict(
     columns = [attribute.column for attribute in trained.schema.attributes]
     if out is not None:
         predictions.write(out)
-    counts = count_states(predictions.rows, columns)
+    counts = predictions.counts()
     if not (quiet and out is not None):
         show_answers(screen, predictions.rows, columns)
     screen.say("?  the model abstains    -  does not apply")
@@ -100,7 +100,8 @@ def predict(
         f"{len(predictions.rows):,} pictures: {counts[VALUE]:,} values, {counts[ABSTAINED]:,} abstentions, "
         f"{counts[NOT_APPLICABLE]:,} not applicable{unreadable}."
     )
-    against = [(row["image"], column, row[column]) for row in predictions.rows for column in columns
+    # Without given cells nothing is contradicted, and a million rows need not be made to find out.
+    against = [(row["image"], column, row[column]) for row in (predictions.rows if given else ()) for column in columns
                if row["issue"] is None and row[column].given == "contradicted"]  # fmt: skip
     for image, column, cell in against[:CONTRADICTIONS_SHOWN]:
         screen.result(f"  the picture contradicts {image}: {column} = {answer(cell)}")
@@ -137,7 +138,7 @@ def predict(
                         if row["issue"] is None
                     },
                 }
-                for row in predictions.rows
+                for row in (predictions.rows if screen.machine else ())
             ],
         }
     )

@@ -82,9 +82,9 @@ class _Coding:
                     members[code, found] = 1
                 else:
                     strange.setdefault(code, []).append(piece)
-        own = members[codes]
-        value = says & own.any(axis=1)
-        self.members[:, start : start + own.shape[1]] = np.where(value[:, None], own, 0)
+        value = says & (members.max(axis=1, initial=0) > 0)[codes]
+        for number, carried in enumerate(members.T):
+            self.members[:, start + number] = carried[codes] * value
         self.state[value, place] = VALUE
         wrong = says & np.isin(codes, list(strange))
         if wrong.any():
@@ -176,7 +176,8 @@ def _members(schema: Schema, table: Table, num_rows: int) -> np.ndarray:
             fix="raise --min-count, or leave the column with the most classes out with --exclude",
         )
         raise TableError([complaint])
-    return np.zeros((num_rows, num_scores), dtype=np.uint8)
+    # Class by class: what no cell is written to takes no memory, and classes of other kinds are most of them.
+    return np.zeros((num_rows, num_scores), dtype=np.uint8, order="F")
 
 
 def encode(

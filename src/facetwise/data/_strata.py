@@ -61,7 +61,7 @@ def strata(
         so that neither the order of columns nor that of rows matters.
     """
     silent = set(structure.unknown) | set(structure.not_applicable)
-    found: list[_Pairs] = []
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     num_values = 0
     for attribute in sorted(structure.attributes, key=lambda item: item.column):
         if attribute.column not in table.cells:
@@ -75,11 +75,15 @@ def strata(
             rows, values = _one(coded, silent)
         often = np.bincount(values) >= _FEWEST_ROWS
         chosen = often[values]
-        found.append((member[rows[chosen]], (np.cumsum(often) - 1)[values[chosen]] + num_values))
-        num_values += int(often.sum())
+        # Attribute by attribute: the cells of a whole table at once are many times as many as its pairs.
+        own = int(often.sum())
+        both, counts = np.unique(
+            member[rows[chosen]] * own + (np.cumsum(often) - 1)[values[chosen]], return_counts=True
+        )
+        found.append((both // max(1, own), both % max(1, own) + num_values, counts.astype(np.float64)))
+        num_values += own
     if not num_values:
         nothing = np.empty(0, dtype=np.int64)
         return (nothing, nothing, np.empty(0)), 0
-    groups, values = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    both, counts = np.unique(groups * num_values + values, return_counts=True)
-    return (both // num_values, both % num_values, counts.astype(np.float64)), num_values
+    groups, values, counts = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return (groups, values, counts), num_values

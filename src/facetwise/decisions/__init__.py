@@ -33,7 +33,7 @@ from facetwise.decisions._occlusion import (
     windows,
 )
 from facetwise.decisions._policy import Policy
-from facetwise.decisions._rows import Cell, rows_from
+from facetwise.decisions._rows import STATE_NAMES, Cell, Rows, rows_from
 from facetwise.decisions._rule_counts import RuleCount, count_rules
 from facetwise.decisions._rules import Repaired, broken, repair
 from facetwise.decisions._scores import scores_from_logits
@@ -59,6 +59,7 @@ __all__ = [
     "MARGIN",
     "NEVER",
     "SET_SCORES",
+    "STATE_NAMES",
     "VOTERS",
     "Calibration",
     "Cell",
@@ -74,6 +75,7 @@ __all__ = [
     "Policy",
     "Region",
     "Repaired",
+    "Rows",
     "RuleCount",
     "add_class",
     "add_neighbours",

@@ -1,21 +1,22 @@
 """Decisions as a person reads them: one row per image, one cell per attribute."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, overload
 
 import numpy as np
 
 from facetwise.decisions._conformal import intervals, prediction_sets
 from facetwise.decisions._decisions import ABSTAINED, Decisions
 from facetwise.decisions._policy import Policy
-from facetwise.schema import NOT_APPLICABLE, VALUE, Attribute, Kind, Schema
+from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Schema
 
-__all__ = ["Cell", "rows_from"]
+__all__ = ["STATE_NAMES", "Cell", "Rows", "rows_from"]
 
 State = Literal["value", "abstained", "not_applicable"]
 Given = Literal["known", "contradicted"]
-_STATE: dict[int, State] = {VALUE: "value", ABSTAINED: "abstained", NOT_APPLICABLE: "not_applicable"}
+STATE_NAMES: dict[int, State] = {VALUE: "value", ABSTAINED: "abstained", NOT_APPLICABLE: "not_applicable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +49,86 @@ class Cell:
         return None if self.set is None else list(self.set)
 
 
-def _value(attribute: Attribute, decisions: Decisions, row: int, place: int, scores: slice) -> str | list[str] | float:
-    if attribute.kind is Kind.NUMERIC:
-        return float(decisions.number[row, place])
-    if attribute.kind is Kind.MULTILABEL:
-        return [attribute.classes[c] for c in np.flatnonzero(decisions.members[row, scores])]
-    return attribute.classes[decisions.index[row, place]]
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Rows(Sequence[dict[str, Any]]):
+    """One row per image; its dictionary is made when it is asked for, since a million of them would be gigabytes.
+
+    Args:
+        schema: The vocabulary.
+        images: Every image asked for.
+        issues: Per image None, or the reason why it could not be read.
+        items: (image,) item of the decisions; -1 where the picture could not be read.
+        decisions: Decisions about the readable ones.
+        sets: Place of an attribute to (item, class) bool: its sets.
+        ranges: Place of an attribute to (item, 2): its intervals.
+        given, contradicted: (item, attribute) bool, or None where nothing was given.
+    """
+
+    schema: Schema
+    images: Sequence[str]
+    issues: Sequence[str | None]
+    items: np.ndarray
+    decisions: Decisions
+    sets: Mapping[int, np.ndarray]
+    ranges: Mapping[int, np.ndarray]
+    given: np.ndarray | None = None
+    contradicted: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @overload
+    def __getitem__(self, row: int) -> dict[str, Any]: ...
+
+    @overload
+    def __getitem__(self, row: slice) -> "Rows": ...
+
+    def __getitem__(self, row: int | slice) -> "dict[str, Any] | Rows":
+        if isinstance(row, slice):
+            return replace(self, images=self.images[row], issues=self.issues[row], items=self.items[row])
+        found: dict[str, Any] = {"image": self.images[row], "issue": self.issues[row]}
+        item = int(self.items[row])
+        if item >= 0:
+            found |= {a.column: self._cell(item, place) for place, a in enumerate(self.schema.attributes)}
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(one == own for one, own in zip(other, self, strict=True))
+
+    __hash__ = None  # rows are equal by what they say, which is too much to be a key
+
+    def counts(self) -> Counter[str]:
+        """Cells by state, and `unreadable` pictures."""
+        states = self.decisions.state[self.items[self.items >= 0]]
+        counts: dict[str, int] = {name: int((states == state).sum()) for state, name in STATE_NAMES.items()}
+        return Counter({**counts, "unreadable": int((self.items < 0).sum())})
+
+    def _cell(self, item: int, place: int) -> Cell:
+        state, sure = int(self.decisions.state[item, place]), float(self.decisions.confidence[item, place])
+        classes = self.schema.attributes[place].classes
+        among = within = told = None
+        if place in self.sets and state != NOT_APPLICABLE:
+            among = tuple(classes[c] for c in np.flatnonzero(self.sets[place][item]))
+        if place in self.ranges and state != NOT_APPLICABLE and np.isfinite(self.ranges[place][item]).all():
+            within = (float(self.ranges[place][item, 0]), float(self.ranges[place][item, 1]))
+        if self.given is not None and self.given[item, place]:
+            against = self.contradicted is not None and self.contradicted[item, place]
+            told = "contradicted" if against else "known"
+        return Cell(
+            self._value(item, place) if state == VALUE else None, STATE_NAMES[state],
+            None if np.isnan(sure) else sure, among, within, told,
+        )  # fmt: skip
+
+    def _value(self, item: int, place: int) -> str | list[str] | float:
+        attribute = self.schema.attributes[place]
+        if attribute.kind is Kind.NUMERIC:
+            return float(self.decisions.number[item, place])
+        if attribute.kind is Kind.MULTILABEL:
+            own = self.decisions.members[item, self.schema.layout().blocks[place].scores]
+            return [attribute.classes[c] for c in np.flatnonzero(own)]
+        return attribute.classes[self.decisions.index[item, place]]
 
 
 def _sets(schema: Schema, policy: Policy, decisions: Decisions) -> tuple[dict[int, np.ndarray], dict[int, np.ndarray]]:
@@ -80,7 +155,7 @@ def rows_from(
     sets_of: Policy | None = None,
     given: np.ndarray | None = None,
     contradicted: np.ndarray | None = None,
-) -> tuple[list[dict[str, Any]], dict[str, tuple[str, ...]]]:
+) -> tuple[Rows, dict[str, tuple[str, ...]]]:
     """Decisions about the readable images, in order, to one row per image.
 
     Args:
@@ -101,25 +176,9 @@ def rows_from(
     for place, attribute in enumerate(schema.attributes):
         tails = ("set",) * (place in sets) + ("low", "high") * (place in ranges) + ("given",) * (given is not None)
         extras |= {attribute.column: tails} if tails else {}
-    rows: list[dict[str, Any]] = []
-    readable = 0
-    blocks = schema.layout().blocks
-    for image, issue in zip(images, issues, strict=True):
-        row: dict[str, Any] = {"image": image, "issue": issue}
-        if issue is None:
-            for place, attribute in enumerate(schema.attributes):
-                state = int(decisions.state[readable, place])
-                sure = float(decisions.confidence[readable, place])
-                value = _value(attribute, decisions, readable, place, blocks[place].scores) if state == VALUE else None
-                among = within = told = None
-                if place in sets and state != NOT_APPLICABLE:
-                    among = tuple(attribute.classes[c] for c in np.flatnonzero(sets[place][readable]))
-                if place in ranges and state != NOT_APPLICABLE and np.isfinite(ranges[place][readable]).all():
-                    within = (float(ranges[place][readable, 0]), float(ranges[place][readable, 1]))
-                if given is not None and given[readable, place]:
-                    told = "contradicted" if contradicted is not None and contradicted[readable, place] else "known"
-                confidence = None if np.isnan(sure) else sure
-                row[attribute.column] = Cell(value, _STATE[state], confidence, among, within, told)
-            readable += 1
-        rows.append(row)
+    readable = np.array([issue is None for issue in issues], dtype=bool)
+    rows = Rows(
+        schema=schema, images=images, issues=issues, items=np.where(readable, np.cumsum(readable) - 1, -1),
+        decisions=decisions, sets=sets, ranges=ranges, given=given, contradicted=contradicted,
+    )  # fmt: skip
     return rows, extras

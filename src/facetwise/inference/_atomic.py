@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,16 @@ from safetensors.numpy import save
 
 from facetwise.errors import WriteError
 
-__all__ = ["sweep_parts", "tensors_as_bytes", "write_bytes", "write_json", "write_tensors", "write_text", "writing"]
+__all__ = [
+    "sweep_parts",
+    "tensors_as_bytes",
+    "write_bytes",
+    "write_json",
+    "write_pieces",
+    "write_tensors",
+    "write_text",
+    "writing",
+]
 
 
 @contextmanager
@@ -54,12 +63,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         WriteError: It cannot be written; what was there before is as it was.
     """
-    with writing(path, needed=len(data)):
+    write_pieces(path, (data,), needed=len(data))
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, needed: int = 0) -> None:
+    """`write_bytes` of what comes one piece after the other; `needed` is told where there is no room."""
+    with writing(path, needed=needed):
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{os.getpid()}.part")
         try:
             with beside.open("wb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)

@@ -3,25 +3,26 @@
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from facetwise.data import Spelling, Table
 from facetwise.decisions import ABSTAINED, Decisions
 from facetwise.errors import UserError
-from facetwise.inference._answers import answers_from
+from facetwise.inference._answer_frame import class_sets
 from facetwise.inference._atomic import write_bytes, write_text
-from facetwise.schema import NOT_APPLICABLE, Labels, Schema
+from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Labels, Schema
 
 __all__ = ["PROVENANCE", "Filled", "fill_table"]
 
 # Name of the column that says where each new cell came from; a table that has one already gets another.
 PROVENANCE = "filled_by_facetwise"
+# Of the JSON texts about a row: fifty columns of a million would be gigabytes.
+_ROWS_AT_ONCE = 1 << 16
 _OPEN = {ABSTAINED: "abstained", NOT_APPLICABLE: "not applicable"}
 
 
@@ -86,11 +87,70 @@ class Filled:
         return path
 
 
-def _text(value: Any, separator: str) -> str:
-    if isinstance(value, list):
-        return separator.join(value)
-    # Six digits tell more than any photo does, and 1299.5000000000002 helps nobody.
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+class _Origins:
+    """Where the cells of one column came from: different texts, and by row of the table the place of its own.
+
+    Args:
+        column: Its name.
+        num_rows: Of the table.
+    """
+
+    def __init__(self, column: str, num_rows: int) -> None:
+        self.name = json.dumps(column, ensure_ascii=False)
+        self.texts: list[str] = []
+        self.codes = np.full(num_rows, -1, dtype=np.int32)
+
+    def add(self, rows: np.ndarray, origins: Sequence[str | float | None], codes: np.ndarray | int = 0) -> int:
+        """Rows whose origin is among some; how many."""
+        self.codes[rows] = len(self.texts) + codes
+        self.texts += [f"{self.name}: {json.dumps(origin, ensure_ascii=False)}" for origin in origins]
+        return len(rows)
+
+
+def _joined(told: Sequence[_Origins], num_rows: int) -> list[str]:
+    """(row,) a JSON object of what is told of a row's cells, "" where nothing is."""
+    import polars as pl
+
+    said: list[str] = []
+    tables = [pl.Series(each.name, [*each.texts, None], dtype=pl.String) for each in told]
+    for start in range(0, num_rows, _ROWS_AT_ONCE):
+        codes = [each.codes[start : start + _ROWS_AT_ONCE] for each in told]
+        own = [
+            table.gather(np.where(code < 0, len(table) - 1, code)) for table, code in zip(tables, codes, strict=True)
+        ]
+        inside = pl.concat_str(own, separator=", ", ignore_nulls=True)
+        text = pl.concat_str(pl.lit("{"), inside, pl.lit("}"))
+        said += pl.select(pl.when(inside == "").then(pl.lit("")).otherwise(text)).to_series().to_list()
+    return said
+
+
+def _objects(texts: Sequence[str]) -> np.ndarray:
+    found = np.empty(len(texts), dtype=object)
+    found[:] = texts
+    return found
+
+
+def _values(schema: Schema, decisions: Decisions, place: int, items: np.ndarray) -> np.ndarray:
+    """(item,) object array of the values as text."""
+    attribute = schema.attributes[place]
+    if attribute.kind is Kind.NUMERIC:
+        # Six digits tell more than any photo does, and 1299.5000000000002 helps nobody.
+        return _objects([f"{number:.6g}" for number in decisions.number[items, place].tolist()])
+    if attribute.kind is Kind.MULTILABEL:
+        own = decisions.members[items, schema.layout().blocks[place].scores] != 0
+        table, codes = class_sets(own, attribute.classes, attribute.separator)
+        return _objects(table)[codes]
+    return _objects(attribute.classes)[decisions.index[items, place]]
+
+
+def _four_digits(sure: np.ndarray) -> tuple[list[float], np.ndarray]:
+    """Different confidences with four digits, and the place of each among them: at most ten thousand.
+
+    A float32 times 10,000 is exact in float64, so that this rounds as Python's `round` does.
+    """
+    rounded = np.round(np.asarray(sure, dtype=np.float32).astype(np.float64), 4)
+    numbers, codes = np.unique(rounded, return_inverse=True)
+    return numbers.tolist(), codes
 
 
 def fill_table(
@@ -127,40 +187,38 @@ def fill_table(
     provenance = PROVENANCE
     while provenance in cells:
         provenance += "_"
-    where, counts = {int(row): place for place, row in enumerate(good)}, Counter[str]()
-    empty = {
-        a.column: table.coded(a.column).among(("", *schema.unknown)) if a.column not in added
-        else np.ones(len(table), dtype=bool)
-        for a in schema.attributes
-    }  # fmt: skip
-    names = [str(row) for row in range(len(good))]
-    answers = answers_from(schema, names, [None] * len(good), decisions).rows
-    said: list[str] = []
-    for row in range(len(table)):
-        origin: dict[str, Any] = {}
-        for place, attribute in enumerate(schema.attributes):
-            column = attribute.column
-            if not empty[column][row]:
-                counts["kept"] += 1
-            elif row not in where:
-                origin[column] = f"unreadable: {issues[row][0]}"
-                counts["unreadable"] += 1
-            elif known.state[where[row], place] == NOT_APPLICABLE:
-                # The row's own category says so; there is nothing to ask the picture.
-                origin[column], counts["not_applicable"] = _OPEN[NOT_APPLICABLE], counts["not_applicable"] + 1
-            else:
-                cell = answers[where[row]][column]
-                if cell.state == "value" and cell.confidence is not None and cell.confidence < min_confidence:
-                    origin[column] = f"unsure: {cell.confidence:.4f}"
-                    counts["unsure"] += 1
-                elif cell.state == "value":
-                    cells[column][row] = _text(cell.value, attribute.separator)
-                    origin[column] = None if cell.confidence is None else round(cell.confidence, 4)
-                    counts["filled"] += 1
-                else:
-                    origin[column] = cell.state.replace("_", " ")
-                    counts[cell.state] += 1
-        said.append(json.dumps(origin, ensure_ascii=False) if origin else "")
+    items = np.full(len(table), -1, dtype=np.int64)
+    items[good] = np.arange(len(good))
+    reasons, codes = np.unique([issues[row][0] for row in np.flatnonzero(items < 0).tolist()], return_inverse=True)
+    why = np.zeros(len(table), dtype=np.int64)
+    why[items < 0] = codes
+    counts, told = Counter[str](), []
+    for place, attribute in enumerate(schema.attributes):
+        column, origins = attribute.column, _Origins(attribute.column, len(table))
+        silent = ("", *schema.unknown)
+        empty = np.ones(len(table), dtype=bool) if column in added else table.coded(column).among(silent)
+        counts["kept"] += int((~empty).sum())
+        shut, rows = np.flatnonzero(empty & (items < 0)), np.flatnonzero(empty & (items >= 0))
+        counts["unreadable"] += origins.add(shut, [f"unreadable: {reason}" for reason in reasons.tolist()], why[shut])
+        own = items[rows]
+        # The row's own category says so; there is nothing to ask the picture.
+        apart = known.state[own, place] == NOT_APPLICABLE
+        state = np.where(apart, NOT_APPLICABLE, decisions.state[own, place])
+        for code, name in _OPEN.items():
+            counts[name.replace(" ", "_")] += origins.add(rows[state == code], [name])
+        sure = decisions.confidence[own, place].astype(np.float64)
+        unsure, certain = (state == VALUE) & (sure < min_confidence), (state == VALUE) & ~(sure < min_confidence)
+        numbers, codes = _four_digits(sure[unsure])
+        counts["unsure"] += origins.add(rows[unsure], [f"unsure: {number:.4f}" for number in numbers], codes)
+        numbers, codes = _four_digits(sure[certain])
+        counts["filled"] += origins.add(
+            rows[certain], [None if number != number else number for number in numbers], codes
+        )
+        texts = _objects(cells[column])
+        texts[rows[certain]] = _values(schema, decisions, place, own[certain])
+        cells[column] = texts.tolist()
+        told.append(origins)
+    said = _joined(told, len(table))
     cells[provenance] = said
     return Filled(
         columns=(*table.columns, *added, provenance), cells=cells, provenance=provenance, counts=counts,

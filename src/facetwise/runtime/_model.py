@@ -189,7 +189,7 @@ class Model:
             votes = np.concatenate(each_vote) if each_vote else np.zeros((0, layout.num_scores), np.float32)
         issues = [each if isinstance(each, str) else None for each in found]
         policy = self.facts.policy if sets else None
-        return rows_from(self.schema, images, issues, self.decide_packed(logits, votes), sets_of=policy)[0]
+        return list(rows_from(self.schema, images, issues, self.decide_packed(logits, votes), sets_of=policy)[0])
 
     def _answer(self, picture: str | Path | bytes) -> str | tuple[np.ndarray, np.ndarray | None]:
         """Logits and votes of one picture, or the reason why it cannot be read."""

@@ -18,7 +18,7 @@ class Labels:
         index: (item, attribute) int32: class of a categorical, binary (0 negative, 1 positive) or ordinal cell in
             state `VALUE`, else -1.
         members: (item, class) uint8 in the layout's score columns: 1 for every class of a multilabel cell in state
-            `VALUE`, else 0. Columns of other kinds are 0.
+            `VALUE`, else 0. Columns of other kinds are 0. `encode` lays it out class by class.
         number: (item, attribute) float64: numbers in the user's unit, NaN elsewhere.
     """
 
@@ -46,6 +46,20 @@ class Labels:
     def take(self, rows: np.ndarray) -> "Labels":
         """The labels of some items."""
         state, width = self.state[rows], self.members.shape[1]
-        members = self.members[rows] if any(self.members.strides) else Labels.no_members(len(state), width)
+        members = _taken(self.members, rows, len(state)) if any(self.members.strides) else None
         number = self.number[rows] if any(self.number.strides) else Labels.no_numbers(*state.shape)
-        return Labels(state=state, index=self.index[rows], members=members, number=number)
+        return Labels(
+            state=state, index=self.index[rows], number=number,
+            members=Labels.no_members(len(state), width) if members is None else members,
+        )  # fmt: skip
+
+
+def _taken(members: np.ndarray, rows: np.ndarray, num_rows: int) -> np.ndarray:
+    """Some rows; what lies class by class stays so, and a class that none of them has takes no memory."""
+    if not members.flags.f_contiguous:
+        return members[rows]
+    found = np.zeros((num_rows, members.shape[1]), dtype=np.uint8, order="F")
+    for whole, own in zip(members.T, found.T, strict=True):
+        if (taken := whole[rows]).any():
+            own[:] = taken
+    return found

@@ -37,16 +37,20 @@ def rows_by_class(
             continue
         valued = labels.state[:, place] == VALUE
         if attribute.kind is Kind.NUMERIC:
-            groups = [valued]
+            groups = [np.flatnonzero(valued)]
         elif attribute.kind is Kind.MULTILABEL:
             members = labels.members[:, block.scores] > 0
-            groups = [*(valued & members[:, n] for n in range(len(attribute.classes))), valued & ~members.any(axis=1)]
+            groups = [np.flatnonzero(valued & own) for own in (*members.T, ~members.any(axis=1))]
         else:
-            groups = [valued & (labels.index[:, place] == n) for n in range(len(attribute.classes))]
+            # Sorted once: a mask per class would be a look at every row for each of thousands of classes.
+            rows = np.flatnonzero(valued)
+            codes = labels.index[rows, place]
+            order = rows[np.argsort(codes, kind="stable")]
+            groups = np.split(order, np.cumsum(np.bincount(codes, minlength=len(attribute.classes)))[:-1])
         if block.applicability is not None:
-            groups.append(labels.state[:, place] == NOT_APPLICABLE)
-        if rows := [np.flatnonzero(group) for group in groups if group.any()]:
-            found[attribute.column] = rows
+            groups.append(np.flatnonzero(labels.state[:, place] == NOT_APPLICABLE))
+        if filled := [group for group in groups if len(group)]:
+            found[attribute.column] = filled
     return found
 
 
