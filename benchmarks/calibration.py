@@ -3,9 +3,10 @@
     python benchmarks/calibration.py [TABLE] --seeds 3 --save
     python benchmarks/calibration.py --run RUN
 
-Per attribute with at least 200 validation labels (`--fewest`): the calibration error on validation, where everything was
-fitted, and on test, each with its bound: the 95th percentile of what a perfectly calibrated model with these confidences
-shows. By chance one error in twenty lies beyond it, so the last lines have the count beside what chance makes likely.
+Per attribute with at least 200 validation labels (`--fewest`): the calibration error on validation, where everything
+was fitted, and on test, each with its bound: the 95th percentile of what a perfectly calibrated model with these
+confidences shows. By chance one error in twenty lies beyond it, so the last lines have the count beside what chance
+makes likely.
 """
 
 import argparse
