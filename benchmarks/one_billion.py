@@ -22,8 +22,8 @@ KNOWN_BYTES = 277
 SHARD, PART = 1024, 1_000_000
 # Rows to train on, and the last depth of lite0: numbers of four bytes.
 SAMPLE, LAST_BYTES = 1_000_000, 1280 * 4
-# Memory of as many rows of the last depth, in float16 on disk, three attributes; and what each row more takes for table,
-# labels and split (docs/how-to/scale.md, 2026-11-21).
+# Memory of as many rows of the last depth, in float16 on disk, three attributes; and what each row more takes for
+# table, labels and split (docs/how-to/scale.md, 2026-11-21).
 STREAMED_MIB, STREAMED_BYTES = 1_491, 121
 PAGE = Path(__file__).parent.parent / "docs" / "explanation" / "one-billion.md"
 

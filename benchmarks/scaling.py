@@ -56,7 +56,8 @@ def rows(sizes: list[int]) -> dict[str, object]:
         for size in sizes:
             path = Path(folder) / f"{size}.csv"
             draw(path, size, COLUMNS)
-            for words in ([str(HERE / "tables.py"), "--child", str(path)], [__file__, "evaluate", "--rows", str(size)]):
+            table = [str(HERE / "tables.py"), "--child", str(path), "--until", "labels"]
+            for words in (table, [__file__, "evaluate", "--rows", str(size)]):
                 told = subprocess.run([sys.executable, *words], check=True, stdout=subprocess.PIPE, text=True)
                 stages = json.loads(told.stdout)
                 for stage, numbers in stages.get("stages", {"evaluate": stages}).items():
