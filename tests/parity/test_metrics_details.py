@@ -362,3 +362,12 @@ def test_a_set_of_labels_is_withheld_as_a_whole() -> None:
     best = np.argsort(-sure)[: round(curve["coverage"][9] * items)]
     assert curve["risk"][9] == pytest.approx(1 - right[best].mean(), abs=1e-3)
     assert curve["risk"][0] < 0.1 < curve["risk"][-1]
+
+
+def test_a_diverged_models_numbers_have_intervals_that_are_numbers() -> None:
+    truth, given = made(60)
+    given.number[:, 1] *= 1e200
+    within = evaluate(SCHEMA, truth, given, train=truth, resamples=50).attributes["price"].intervals
+    assert within is not None
+    assert "r2" not in within
+    assert np.isfinite(within["rmse"]).all()

@@ -224,8 +224,10 @@ def _number_errors(counted: Tally, place: int, found: Resamples) -> dict[str, np
     cells, mean_off, mean_square, mean, square = found.sums(values).T
     mean_off, mean_square, mean, square = (divide(each, cells) for each in (mean_off, mean_square, mean, square))
     variance = np.maximum(square - mean**2, 0.0)
-    with np.errstate(over="ignore"):
-        unexplained = divide(mean_square, np.where(variance > 1e-12, variance, 0.0)) * (largest / spread) ** 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        scale = np.square(np.float64(largest) / spread)
+        unexplained = divide(mean_square, np.where(variance > 1e-12, variance, 0.0)) * scale
+    unexplained[~np.isfinite(unexplained)] = np.nan  # of a diverged model
     return {"mae": largest * mean_off, "rmse": largest * np.sqrt(mean_square), "r2": 1.0 - unexplained}
 
 
