@@ -6,9 +6,8 @@ with 40 columns, an epoch of sampling and an evaluation of 40 attributes of ever
 and of nothing else.
 
 The evaluation is of drawn answers (`evaluation.py`), since nothing was trained: 40 attributes, 2 to 20 classes each,
-their scores for every row of the table; floors, intervals by 10,000 groups and curves included. It comes after table
-and labels have gone, but what they leave in the process counts: 4,157 MiB on 2026-11-22, where an evaluation that is
-a process of its own took 3,126. "drawn" is the drawing of these answers, counted as the rest.
+their scores for every row of the table; floors, intervals by 10,000 groups and curves included. It is a process of its
+own, as `facetwise evaluate` is. "drawn" is the drawing of these answers, counted as the rest.
 """
 
 import argparse
@@ -28,6 +27,8 @@ from pathlib import Path
 import numpy as np
 
 TABLES = {"100k x 40": (100_000, 40), "1M x 12": (1_000_000, 12), "1M x 40": (1_000_000, 40)}
+# Of which tables as many rows are evaluated too.
+EVALUATED = {"1M x 40"}
 # Of an epoch of sampling.
 BATCH = 256
 RESULTS = Path(__file__).parent / "results"
@@ -116,14 +117,9 @@ def draw(path: Path, rows: int, columns: int) -> None:
             writer.writerows(zip(*cells, strict=True))
 
 
-def _stages(path: Path) -> Iterator[str]:
-    from dataclasses import replace
-
-    from evaluation import GROUPS, made_decisions, made_labels, made_schema
-
+def _table_stages(path: Path) -> Iterator[str]:
     from facetwise.data import complete_schema, encode, infer, read_table, split_rows
     from facetwise.data.samplers import ClassAwareSampler
-    from facetwise.metrics import evaluate
 
     yield "import"
     table = read_table(path)
@@ -140,8 +136,16 @@ def _stages(path: Path) -> Iterator[str]:
     sampler = ClassAwareSampler(schema=schema, labels=train, seed=0)
     sampler.batches(0, BATCH)
     yield "sample"
-    rows = len(table)
-    del table, structure, split, schema, labels, sampler, train
+
+
+def _evaluation_stages(rows: int) -> Iterator[str]:
+    from dataclasses import replace
+
+    from evaluation import GROUPS, made_decisions, made_labels, made_schema
+
+    from facetwise.metrics import evaluate
+
+    yield "import"
     fifty = made_schema()
     forty = replace(fifty, attributes=(fifty.attributes[0], *fifty.attributes[11:]))
     generator = np.random.default_rng(0)
@@ -157,10 +161,10 @@ def _peak_mib() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
-def _child(path: Path, until: str) -> None:
+def _child(work: Iterator[str], until: str) -> None:
     stages = {}
     began, used = time.perf_counter(), time.process_time()
-    for name in _stages(path):
+    for name in work:
         # Where other programs share the processor, the time that it worked for us says more than the clock.
         stages[name] = {
             "s": round(time.perf_counter() - began, 2),
@@ -173,6 +177,10 @@ def _child(path: Path, until: str) -> None:
         began, used = time.perf_counter(), time.process_time()
     total = {key: round(sum(stage[key] for stage in stages.values()), 1) for key in ("s", "cpu_s")}
     print(json.dumps({"stages": stages, **total, "peak_mib": round(_peak_mib())}))
+
+
+def _output(command: list[str]) -> str:
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _command(path: Path) -> dict[str, float]:
@@ -193,19 +201,21 @@ def main() -> None:
     """Draw, measure, print, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--evaluated", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--until", default="evaluate", help=argparse.SUPPRESS)
     parser.add_argument("--only", choices=list(TABLES))
     parser.add_argument("--keep", type=Path, help="folder for the drawn tables; a temporary one if not given")
     parser.add_argument("--command", action="store_true", help="also the whole command line, imports included")
     parser.add_argument("--write", action="store_true", help="write benchmarks/results/DATE-tables.json")
     options = parser.parse_args()
-    if options.child:
-        _child(options.child, options.until)
+    if options.child or options.evaluated:
+        work = _table_stages(options.child) if options.child else _evaluation_stages(options.evaluated)
+        _child(work, options.until)
         return
     report: dict[str, object] = {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
-        "command": "python benchmarks/tables.py --write",
+        "command": " ".join(["python benchmarks/tables.py", *sys.argv[1:]]),
         "load": [round(load, 1) for load in os.getloadavg()] if hasattr(os, "getloadavg") else None,
     }
     with tempfile.TemporaryDirectory() as temporary:
@@ -218,9 +228,14 @@ def main() -> None:
             if not path.exists():
                 draw(path, rows, columns)
             print(f"{name}: {path.stat().st_size / 2**20:.0f} MiB of CSV")
-            command = [sys.executable, __file__, "--child", str(path)]
-            outcome = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-            found = {"mib_of_csv": round(path.stat().st_size / 2**20), **json.loads(outcome.stdout)}
+            parts = [["--child", str(path)], *([["--evaluated", str(rows)]] if name in EVALUATED else [])]
+            told = [json.loads(_output([sys.executable, __file__, *words])) for words in parts]
+            found = {
+                "mib_of_csv": round(path.stat().st_size / 2**20),
+                "stages": {part: one["stages"] for part, one in zip(("table", "evaluation"), told, strict=False)},
+                **{key: round(sum(one[key] for one in told), 1) for key in ("s", "cpu_s")},
+                "peak_mib": max(one["peak_mib"] for one in told),
+            }
             print(f"  {found['s']} s by the clock, {found['cpu_s']} s of processor, peak {found['peak_mib']} MiB")
             if options.command:
                 found["command"] = _command(path)
