@@ -1,6 +1,7 @@
 """Intervals, curves, confusions and tiers against brute force, scikit-learn and made data with a known truth."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from facetwise.errors import UserError
 from facetwise.metrics import Evaluation, confusion, evaluate, reliability_curve, risk_coverage_curve
 from facetwise.metrics import _bootstrap as bootstrap
 from facetwise.metrics import _confusion as counting
-from facetwise.schema import NOT_APPLICABLE, VALUE, Attribute, Kind, Labels, Schema
+from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema
 
 CLASSES = tuple("abcdef")
 COLOUR = Attribute(column="colour", id="a00", kind=Kind.CATEGORICAL, classes=CLASSES)
@@ -128,6 +129,9 @@ def test_the_nested_harmonic_mean_is_resampled_category_by_category(monkeypatch:
         each.append(one.overall["nested_harmonic_mean"])
     within = told.intervals["nested_harmonic_mean"]
     assert within == pytest.approx(np.percentile(each, [2.5, 97.5]))
+    nowhere = np.where(np.arange(3) == 0, UNKNOWN, state).astype(np.int8)  # no category is known
+    some = evaluate(schema, replace(truth, state=nowhere), given, train=truth, groups=groups, resamples=100)
+    assert "nested_harmonic_mean" not in some.intervals
     monkeypatch.setattr(bootstrap, "_NESTED_AT_ONCE", 1)
     again = evaluate(schema, truth, given, train=truth, groups=groups, resamples=100)
     assert again.intervals["nested_harmonic_mean"] == pytest.approx(within)

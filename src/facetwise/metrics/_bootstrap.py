@@ -240,7 +240,7 @@ def _exact(cells: Cells, found: Resamples) -> np.ndarray:
 
 
 def _nested(counted: Tally, found: Resamples, rates: dict[str, np.ndarray]) -> np.ndarray:
-    """(resample,) nested harmonic mean, as in `by_category`; NaN where there are too many counts."""
+    """(resample,) nested harmonic mean, as in `by_category`; NaN without a known category, and of too many counts."""
     schema, category = counted.schema, counted.schema.category_attribute
     belongs = None if category is None else belonging(schema)
     if category is None or belongs is None or not belongs.any():
@@ -248,7 +248,7 @@ def _nested(counted: Tally, found: Resamples, rates: dict[str, np.ndarray]) -> n
     place = schema.index[category.column]
     known = counted.cells.labelled[:, place]
     present = np.unique(counted.truth.index[known, place])
-    if len(present) * found.count * counted.width > _MOST_NESTED:
+    if not len(present) or len(present) * found.count * counted.width > _MOST_NESTED:
         return np.full(len(found.drawn), np.nan)
     dense = np.zeros(len(category.classes), dtype=np.int64)
     dense[present] = np.arange(len(present))
