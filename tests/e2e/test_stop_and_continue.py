@@ -30,7 +30,11 @@ def _start(table: Path, out: Path, *words: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "facetwise", "train", str(table), "--features", str(table.parent / "features.npy")]
     command += ["--out", str(out), "--epochs", str(EPOCHS), "--patience", str(EPOCHS), "--batch-size", "16", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+    # A shell's job in the background ignores SIGINT, its children inherit that, and facetwise would respect it.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, **heeding
+    )
 
 
 def _ended(process: subprocess.Popen[str], *, code: int) -> str:

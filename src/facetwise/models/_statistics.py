@@ -27,6 +27,7 @@ def still_statistics(model: nn.Module) -> Generator[None]:
 
     Batches are normalised by their own statistics all the same.
 
+    >>> import torch
     >>> norm = nn.BatchNorm1d(2)
     >>> with still_statistics(norm):
     ...     made = norm(torch.tensor([[1.0, 2.0], [3.0, 6.0]]))
