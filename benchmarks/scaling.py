@@ -102,7 +102,7 @@ def _extracted(paths: list[Path], cache: Path, kind: str) -> dict[str, float]:
 
 def pictures(count: int, rounds: int) -> dict[str, object]:
     """Pictures per second by who extracts them, in turns."""
-    from extraction import draw
+    from extraction import SIZE, draw
 
     from facetwise.features import _shards, export_graph
     from facetwise.models.backbones import create_backbone
@@ -112,7 +112,7 @@ def pictures(count: int, rounds: int) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         (folder / "pictures").mkdir()
-        draw(folder / "pictures", count)
+        draw(folder / "pictures", count, SIZE)
         paths = sorted((folder / "pictures").iterdir())
         for number in range(rounds):
             for kind in ("one process", "two processes", "ray, two actors"):
