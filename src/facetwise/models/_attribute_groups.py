@@ -43,7 +43,7 @@ def attribute_groups(schema: Schema) -> AttributeGroups:
             ]
         )
     # Attributes that have logits; a parent whose probabilities are sums has none.
-    columns = [schema.attributes[place].column for place in sorted(set(schema.layout().owner))]
+    columns = [schema.attributes[place].column for place in schema.layout().present]
     used = [group for group in schema.groups if any(inside.get(column) == [group] for column in columns)]
     alone = [column for column in columns if column not in inside]
     group_number = {group: number for number, group in enumerate(used)}
