@@ -2,12 +2,13 @@
 
     python benchmarks/methods.py [TABLE ...] --seeds 5 --jobs 2 --folder FOLDER --save
 
-Every balancer, every loss of classes and every reweighting takes the place of its counterpart in one baseline: equal
-weights of the attributes, cross-entropy, no class weights. Splits, seeds, epochs and all else are the same; each method
-has its published defaults; a loss that asks for cosines gets the head that has them, without depth (what the levels add
-to the logits is no cosine), and so differs from the baseline in those two as well. The p-values of the paired
-differences are corrected for the number of methods (`facetwise.compare`). Finished trainings stay in the folder and are
-not done again: stop it whenever you like.
+Every balancer, every loss and every reweighting takes the place of its counterpart in one baseline: equal weights of
+the attributes, cross-entropy, no class weights. Losses of yes-or-no attributes, labels and ordered classes are tried
+where the table has such; those of numbers are not, which macro-F1 does not see. Splits, seeds, epochs and all else are
+the same; each method has its published defaults; a loss that asks for cosines gets the head that has them, without
+depth (what the levels add to the logits is no cosine), and so differs from the baseline in those two as well. The
+p-values of the paired differences are corrected for the number of methods (`facetwise.compare`). Finished trainings
+stay in the folder and are not done again: stop it whenever you like.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any
 import yaml
 
 import facetwise as fw
+from facetwise.config import Config
 from facetwise.objectives import BALANCERS, REWEIGHTING
 from facetwise.objectives.losses import LOSS_ALIASES, LOSSES
 from facetwise.schema import Kind
@@ -32,8 +34,8 @@ from facetwise.studies import Comparison
 BASELINE = "equal + cross-entropy"
 
 
-def lines() -> dict[str, dict[str, Any]]:
-    """Name of each line → what it changes in the baseline."""
+def lines(kinds: set[Kind]) -> dict[str, dict[str, Any]]:
+    """Name of each line → what it changes in the baseline; `kinds` are those of the table's attributes."""
     found: dict[str, dict[str, Any]] = {BASELINE: {}}
     found |= {f"balancing: {name}": {"balancing": name} for name in BALANCERS if name not in ("equal", "fixed")}
     published = {
@@ -47,6 +49,11 @@ def lines() -> dict[str, dict[str, Any]]:
         # A loss that asks for cosines gets the head that has them, and no levels that would add to them.
         head = {"head": "cosine", "depth": False} if "cosine" in LOSSES[line].needs else {}
         found[f"loss: {name}"] = {"losses": {"categorical": name}, **head}
+    plain = Config().losses
+    for kind in (Kind.BINARY, Kind.MULTILABEL, Kind.ORDINAL):
+        if kind in kinds:
+            others = [n for n, loss in LOSSES.items() if kind in loss.kinds and n != getattr(plain, kind.value).name]
+            found |= {f"loss, {kind.value}: {name}": {"losses": {kind.value: name}} for name in others}
     found |= {f"reweighting: {name}": {"reweighting": name} for name in REWEIGHTING if name != "none"}
     found["reweighting: DRW"] = {"reweighting": "DRW"}
     return found
@@ -100,12 +107,15 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--epochs", type=int, help="of every training; the default of the package if not given")
     parser.add_argument("--only", default="", help="lines whose names contain this, beside the baseline")
+    parser.add_argument("--without", nargs="*", default=[], help="lines to leave out, by their whole names")
     parser.add_argument("--folder", type=Path, default=Path("methods"), help="where trainings are kept")
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-methods-TABLE.{md,json}")
     given = parser.parse_args()
-    chosen = {name: line for name, line in lines().items() if name == BASELINE or given.only in name}
     for table in given.tables:
         name = table.parent.name
+        kinds = {attribute.kind for attribute in fw.inspect(table, images=table.parent).schema.attributes}
+        chosen = {one: line for one, line in lines(kinds).items() if one == BASELINE or given.only in one}
+        chosen = {one: line for one, line in chosen.items() if one not in given.without}
         found = judged(
             table, given.folder / name, seeds=given.seeds, jobs=given.jobs, chosen=chosen, epochs=given.epochs
         )
@@ -114,7 +124,8 @@ def main() -> None:
             "",
             f"`python benchmarks/methods.py`; facetwise {version('facetwise')}, torch {version('torch')}, "
             f"python {platform.python_version()}; defaults otherwise, but without neighbours and class weights"
-            + (f", and {given.epochs} epochs." if given.epochs else "."),
+            + (f", and {given.epochs} epochs." if given.epochs else ".")
+            + (f" Not run: {', '.join(given.without)}." if given.without else ""),
             "",
             *show(name, found),
         ]

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from facetwise.errors import ConfigError
 from facetwise.models.gates import GATES, DSelectKGate, Gated, NoisyTopKGate, SoftmaxGate, TopKGate
 from facetwise.models.trunks import FactorisedTrunk, LinearTrunk, MmoeTrunk, MultiheadTrunk, PleTrunk, QueryTrunk
 from facetwise.models.trunks._load_balance import importance, switch
@@ -39,8 +40,9 @@ def _rows(bank: nn.Module, number: int, given: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("gate", GATES)
 def test_mmoe_is_a_loop_over_attributes_and_experts(gate: str) -> None:
+    told = {"temperature": 0.7} if "temperature" in inspect.signature(GATES[gate]).parameters else {}
     trunk = MmoeTrunk(
-        features=FEATURES, attributes=IDS, seed=0, experts=4, hidden=5, width=6, gate=gate, temperature=0.7
+        features=FEATURES, attributes=IDS, seed=0, experts=4, hidden=5, width=6, gate=gate, **told
     ).double().eval()  # fmt: skip
     given = _input()
     experts = [_expert(trunk.experts, e)(given) for e in range(4)]
@@ -132,9 +134,17 @@ def test_the_trunk_hands_a_gate_every_option_that_it_has() -> None:
     told = {"temperature": 0.7, "k": 3, "renormalise": False, "smoothness": 2.0, "entropy_weight": 0.25}
     for name, kind in GATES.items():
         signature = inspect.signature(kind).parameters.values()
-        options = {one.name for one in signature if one.default is not inspect.Parameter.empty}
-        gate = MmoeTrunk(**given, gate=name, **told).gate
-        assert {option: getattr(gate, option) for option in options} == {option: told[option] for option in options}
+        options = {one.name: told[one.name] for one in signature if one.default is not inspect.Parameter.empty}
+        gate = MmoeTrunk(**given, gate=name, **options).gate
+        assert {option: getattr(gate, option) for option in options} == options
+
+
+def test_an_option_that_the_gate_does_not_have_is_refused() -> None:
+    given = {"features": FEATURES, "attributes": IDS, "seed": 0, "experts": 4}
+    with pytest.raises(ConfigError) as refused:
+        MmoeTrunk(**given, gate="softmax", k=3, smoothness=2.0)
+    for words in ("trunk.k", "top_k or noisy_top_k or dselect_k; this one is softmax", "trunk.smoothness"):
+        assert words in str(refused.value)
 
 
 @pytest.mark.parametrize("gate", ["top_k", "noisy_top_k"])

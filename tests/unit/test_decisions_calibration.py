@@ -17,7 +17,7 @@ from facetwise.decisions import (
     fit_policy,
     fit_temperature,
     scores_from_logits,
-    straighten_top,
+    straighten,
     temper,
 )
 from facetwise.metrics import calibration_error
@@ -164,7 +164,7 @@ def _judged(labels: Labels, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 def test_confidence_comes_near_the_truth() -> None:
     labels, fresh = made_labels(SCHEMA, 1500, seed=1), made_labels(SCHEMA, 1500, seed=2)
-    calibration, _ = fit_calibration(SCHEMA, *_judged(labels, 1), labels)
+    calibration, _ = fit_calibration(SCHEMA, *_judged(labels, 1), labels, labels)
     scores, applies = _judged(fresh, 2)
     chances, _ = calibrate(SCHEMA, calibration, scores, applies)
     place = SCHEMA.index["colour"]
@@ -180,7 +180,7 @@ def test_confidence_comes_near_the_truth() -> None:
 
 def test_too_few_labels_change_nothing_and_say_so() -> None:
     labels = made_labels(SCHEMA, 12, seed=3)
-    calibration, flags = fit_calibration(SCHEMA, *_judged(labels, 3), labels)
+    calibration, flags = fit_calibration(SCHEMA, *_judged(labels, 3), labels, labels)
     assert calibration.temperatures == {}
     assert all(line is None for lines in calibration.labels.values() for line in lines)
     kinds = (Kind.CATEGORICAL, Kind.ORDINAL, Kind.BINARY, Kind.MULTILABEL)
@@ -195,8 +195,9 @@ def test_unknown_cells_do_not_count() -> None:
     state = labels.state.copy()
     state[hidden] = UNKNOWN
     masked = replace(labels, state=state)
-    first, _ = fit_calibration(SCHEMA, scores, applies, masked)
-    second, _ = fit_calibration(SCHEMA, scores[~hidden], applies[~hidden], labels.take(np.flatnonzero(~hidden)))
+    first, _ = fit_calibration(SCHEMA, scores, applies, masked, labels)
+    seen = labels.take(np.flatnonzero(~hidden))
+    second, _ = fit_calibration(SCHEMA, scores[~hidden], applies[~hidden], seen, labels)
     assert first == second
 
 
@@ -206,11 +207,12 @@ def test_curves_need_a_thousand_rows() -> None:
     few = labels.take(np.arange(900))
     for given_labels, expected in ((labels, True), (few, False)):
         count = len(given_labels)
-        found, _ = fit_calibration(SCHEMA, scores[:count], applies[:count], given_labels, curve=True)
+        found, _ = fit_calibration(SCHEMA, scores[:count], applies[:count], given_labels, labels, curve=True)
         curves = [isinstance(line[0], tuple) for line in found.labels["a05"] if line is not None]
         assert all(curves) == expected
         assert any(curves) == expected
-    chances, _ = calibrate(SCHEMA, fit_calibration(SCHEMA, scores, applies, labels, curve=True)[0], scores, applies)
+    fitted, _ = fit_calibration(SCHEMA, scores, applies, labels, labels, curve=True)
+    chances, _ = calibrate(SCHEMA, fitted, scores, applies)
     own = chances[:, BLOCKS[SCHEMA.index["season"]].scores]
     assert own.min() > 0
     assert own.max() < 1
@@ -224,13 +226,13 @@ def test_none_fits_no_calibration() -> None:
 
 def test_the_top_class_keeps_the_others_in_proportion_and_certainty_stays() -> None:
     given = np.array([[0.6, 0.3, 0.1], [0.5, 0.5, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]])
-    found = straighten_top(given, 2.0, 0.5)
+    found = straighten(given, given.argmax(axis=1), 2.0, 0.5)
     expected = 1 / (1 + np.exp(-(2.0 * np.log(0.6 / 0.4) + 0.5)))
     np.testing.assert_allclose(found[0], [expected, (1 - expected) * 0.75, (1 - expected) * 0.25], rtol=1e-12)
     np.testing.assert_array_equal(found[2:], given[2:])
     np.testing.assert_allclose(found[:3].sum(axis=1), 1.0, rtol=1e-12)
     # However doubtful it becomes, nothing overtakes it.
-    doubtful = straighten_top(given, 0.1, -6.0).astype(np.float32)
+    doubtful = straighten(given, given.argmax(axis=1), 0.1, -6.0).astype(np.float32)
     assert doubtful[:2].argmax(axis=1).tolist() == [0, 0]
     np.testing.assert_allclose(doubtful[0, 0], doubtful[0, 1], rtol=1e-5)
 
@@ -249,7 +251,9 @@ def test_a_line_for_the_top_class_is_fitted_where_a_temperature_does_not_do() ->
     labels = made_labels(SCHEMA, rows)
     labels.state[:, place] = VALUE
     labels.index[:, place] = np.where(right, 0, draw.integers(1, count, rows))
-    fitted, _ = fit_calibration(SCHEMA, scores, applies, labels)
+    even = made_labels(SCHEMA, 4 * count)  # classes that are as frequent: no shifts
+    even.state[:, place], even.index[:, place] = VALUE, np.arange(4 * count) % count
+    fitted, _ = fit_calibration(SCHEMA, scores, applies, labels, even)
     assert "a03" in fitted.tops
     chances, _ = calibrate(SCHEMA, fitted, scores, applies)
     only = replace(fitted, tops={})
@@ -259,4 +263,4 @@ def test_a_line_for_the_top_class_is_fitted_where_a_temperature_does_not_do() ->
     # A sample of what is calibrated needs none.
     honest = draw.random(rows) < top
     labels.index[:, place] = np.where(honest, 0, draw.integers(1, count, rows))
-    assert "a03" not in fit_calibration(SCHEMA, scores, applies, labels)[0].tops
+    assert "a03" not in fit_calibration(SCHEMA, scores, applies, labels, even)[0].tops

@@ -35,6 +35,7 @@ POLICY = Policy(
         labels={"a04": ((0.8, -0.2),), "a05": ((1.4, 0.1), None, ((-2.0, 0.0, 2.0), (0.1, 0.4, 0.9)))},
         applies={"a09": (0.7, 0.3)},
         tops={"a03": (0.6, -0.4)},
+        shifts={"a03": (0.7, -1.1, 0.0, 0.4)},
     ),
     least={"a03": 0.6},
     shares={"a03": 0.4},
@@ -125,6 +126,11 @@ def _set(*keys: str | int, to: Any) -> Callable[[dict], None]:
         _set("calibration", "labels", "a04", to=[[[0.0, 1.0], [0.5, 0.2]]]),
         _set("calibration", "labels", "a04", to=[[[0.0, 1.0], [0.5]]]),
         _set("calibration", "applies", "a09", to=[1.0]),
+        _set("calibration", "shifts", "a03", to=[0.0] * 5),
+        _set("calibration", "shifts", "a03", to=[]),
+        _set("calibration", "shifts", "a03", to=[0.0, 0.0, 1e9, 0.0]),
+        _set("calibration", "shifts", "a00", to=[0.0, 0.1, 0.2]),  # it has children
+        _set("calibration", "shifts", "a12", to=[0.0, 0.1]),  # it has no temperature
         _set("calibration", to=None),
         _set("least", "a03", to=True),
         _set("least", "a03", to=-0.1),

@@ -47,7 +47,7 @@ from facetwise.decisions._stored import (
 )
 from facetwise.decisions._temperature import fit_temperature, temper
 from facetwise.decisions._thresholds import best_threshold, rate_threshold, tune_thresholds
-from facetwise.decisions._top_class import AHEAD, straighten_top
+from facetwise.decisions._top_class import AHEAD, straighten
 
 __all__ = [
     "ABSTAINED",
@@ -125,7 +125,7 @@ __all__ = [
     "scales_from_dict",
     "scales_to_dict",
     "scores_from_logits",
-    "straighten_top",
+    "straighten",
     "temper",
     "tune_thresholds",
     "windows",

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from facetwise.decisions._class_shift import fit_shift, shifted
 from facetwise.decisions._isotonic import apply_isotonic, fit_isotonic
 from facetwise.decisions._sigmoid import apply_sigmoid, fit_sigmoid, log_odds
 from facetwise.decisions._temperature import fit_temperature, temper
-from facetwise.decisions._top_class import odds_of_top, straighten_top
+from facetwise.decisions._top_class import odds_of, straighten
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Kind, Labels, Schema
 
 __all__ = ["CURVES", "Calibration", "calibrate", "fit_calibration"]
@@ -43,14 +44,17 @@ class Calibration:
         labels: Per id of a binary (one) or multilabel attribute (one per class) the slope and offset of the log-odds,
             or the corners of a rising curve, or None: keep the scores.
         applies: Per id the slope and offset of the log-odds that the attribute applies.
-        tops: Per id of a categorical attribute with neither parent nor child the slope and offset of the log-odds of
-            its most probable class, after the temperature.
+        shifts: Per id of a categorical attribute with neither parent nor child what each class's log-chance is shifted
+            by before the temperature: networks that were taught to favour rare classes say them too often.
+        tops: Per id of such an attribute the slope and offset of the log-odds of the class that is given, the one with
+            the best score, after that.
     """
 
     temperatures: Mapping[str, float] = field(default_factory=dict)
     labels: Mapping[str, tuple[Line | Curve | None, ...]] = field(default_factory=dict)
     applies: Mapping[str, Line] = field(default_factory=dict)
     tops: Mapping[str, Line] = field(default_factory=dict)
+    shifts: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def _chains(schema: Schema) -> Iterator[list[int]]:
@@ -124,17 +128,21 @@ def calibrate(
 
     Returns:
         Two float32 arrays of the same shapes, those given where nothing was fitted. The most probable class of a
-        categorical attribute is the same, and the classes of a child still add up to those of its parent.
+        categorical attribute is the same where no shifts were fitted, and the classes of a child still add up to those
+        of its parent.
     """
     if calibration == Calibration():
         return scores, applies
     chances, sure = scores.astype(np.float32), applies.astype(np.float32)
     blocks = schema.layout().blocks
     for chain in _chains(schema):
-        _temper_chain(schema, chain, calibration.temperatures, scores, chances)
-        if (line := calibration.tops.get(schema.attributes[chain[0]].id)) is not None:
-            own = blocks[chain[0]].scores
-            chances[:, own] = straighten_top(chances[:, own], *line)
+        first, own = schema.attributes[chain[0]].id, blocks[chain[0]].scores
+        if (shifts := calibration.shifts.get(first)) is not None:
+            chances[:, own] = temper(shifted(scores[:, own], np.array(shifts)), calibration.temperatures[first])
+        else:
+            _temper_chain(schema, chain, calibration.temperatures, scores, chances)
+        if (line := calibration.tops.get(first)) is not None:
+            chances[:, own] = straighten(chances[:, own], scores[:, own].argmax(axis=1), *line)
     for place, attribute in enumerate(schema.attributes):
         for number, fitted in enumerate(calibration.labels.get(attribute.id, ())):
             if fitted is None:
@@ -148,6 +156,21 @@ def calibrate(
         if (line := calibration.applies.get(attribute.id)) is not None:
             sure[:, place] = apply_sigmoid(log_odds(1.0 - applies[:, place], applies[:, place]), *line)
     return chances, sure
+
+
+def _fit_classes(
+    scores: np.ndarray, truth: np.ndarray, counts: np.ndarray | None, parents: np.ndarray | None
+) -> tuple[float, tuple[float, ...] | None, Line | None]:
+    """The temperature; and, given the training rows of each class, shifts, and a line for the class that is given."""
+    temperature, shift = fit_temperature(scores, truth, groups=parents), None
+    if counts is None:
+        return temperature, None, None
+    moved, given = scores.astype(np.float64), scores.argmax(axis=1)
+    if (found := fit_shift(scores, truth, counts, temperature)) is not None:
+        temperature, shift = found[1], tuple(found[0].tolist())
+        moved = shifted(moved, found[0])
+    chance, odds = odds_of(temper(moved, temperature), given)
+    return temperature, shift, _line_that_helps(odds, chance, given == truth)
 
 
 def _fit_label(odds: np.ndarray, truth: np.ndarray, *, curve: bool) -> tuple[Line | Curve | None, str | None]:
@@ -191,18 +214,19 @@ def _cross_entropy(chance: np.ndarray, truth: np.ndarray) -> float:
 
 
 def fit_calibration(
-    schema: Schema, scores: np.ndarray, applies: np.ndarray, labels: Labels, *, curve: bool = False
+    schema: Schema, scores: np.ndarray, applies: np.ndarray, labels: Labels, train: Labels, *, curve: bool = False
 ) -> tuple[Calibration, dict[str, list[str]]]:
     """Fit on validation rows: a temperature per categorical and ordinal attribute, a sigmoid per label.
 
-    Where it helps on validation rows in turn, the most probable class of a categorical attribute and what applies get
-    a sigmoid too.
+    The classes of a categorical attribute are shifted by their frequency beside, where that brings more than chance
+    would. Where it helps on validation rows in turn, the class that is given and what applies get a sigmoid too.
 
     Args:
         schema: The vocabulary.
         scores: (item, class) P(class | applies) of validation rows.
         applies: (item, attribute) P(applies).
         labels: Their labels; unknown cells do not count.
+        train: Training labels, whose classes are counted.
         curve: Isotonic curves for labels with at least 1,000 rows.
 
     Returns:
@@ -212,6 +236,7 @@ def fit_calibration(
     fitted: dict[str, tuple[Line | Curve | None, ...]] = {}
     applying: dict[str, Line] = {}
     tops: dict[str, Line] = {}
+    shifts: dict[str, tuple[float, ...]] = {}
     chained = {column for a in schema.attributes if a.parent is not None for column in (a.column, a.parent.column)}
     flags: dict[str, list[str]] = {}
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
@@ -224,11 +249,14 @@ def fit_calibration(
             elif (own.argmax(axis=1) == truth).all():
                 told.append(f"not calibrated: no mistake among {len(truth)} validation labels")
             else:
-                temperatures[attribute.id] = fit_temperature(own, truth, groups=_parents(schema, attribute))
+                counts = None  # levels of a hierarchy have to add up, ordered classes are decided by their sums
                 if attribute.kind is Kind.CATEGORICAL and attribute.column not in chained:
-                    top, chance, odds = odds_of_top(temper(own.astype(np.float64), temperatures[attribute.id]))
-                    if (line := _line_that_helps(odds, chance, top == truth)) is not None:
-                        tops[attribute.id] = line
+                    known = train.index[train.state[:, place] == VALUE, place]
+                    counts = np.bincount(known, minlength=len(attribute.classes))
+                temperature, shift, line = _fit_classes(own, truth, counts, _parents(schema, attribute))
+                temperatures[attribute.id] = temperature
+                shifts |= {} if shift is None else {attribute.id: shift}
+                tops |= {} if line is None else {attribute.id: line}
         elif attribute.kind in (Kind.BINARY, Kind.MULTILABEL):
             truths = labels.members[rows, block.scores] > 0
             odds = log_odds(1.0 - own, own)
@@ -244,4 +272,4 @@ def fit_calibration(
         if line is not None:
             applying[attribute.id] = line
     flags = {key: told for key, told in flags.items() if told}
-    return Calibration(temperatures=temperatures, labels=fitted, applies=applying, tops=tops), flags
+    return Calibration(temperatures=temperatures, labels=fitted, applies=applying, tops=tops, shifts=shifts), flags

@@ -84,7 +84,7 @@ def fit_policy(
         ]
     policy = Policy()
     if (curve := CURVES[calibration]) is not None:
-        fitted, doubtful = fit_calibration(schema, scores, applies, labels, curve=curve)
+        fitted, doubtful = fit_calibration(schema, scores, applies, labels, train, curve=curve)
         policy = Policy(calibration=fitted)
         for key, told in doubtful.items():
             flags[key] += told

@@ -34,7 +34,7 @@ def fit_shares(
     scales: Mapping[str, NumberScale],
     neighbours: Neighbours,
     scores: np.ndarray,
-    representation: np.ndarray,
+    votes: np.ndarray,
     labels: Labels,
 ) -> Neighbours:
     """The share of each attribute's vote that makes the validation loss least, 0 where no share lowers it.
@@ -47,10 +47,9 @@ def fit_shares(
         schema, scales: As for `blend`.
         neighbours: Without shares.
         scores: (item, class) of the network on validation rows.
-        representation: Of these rows.
+        votes: (item, class) of the neighbours on these rows.
         labels: Of these rows.
     """
-    votes = neighbours.votes(schema, scales, representation)
     cells = np.zeros(len(schema.attributes), dtype=int)
     losses = np.zeros((len(schema.attributes), len(SHARES)))
     for at, share in enumerate(SHARES):

@@ -69,7 +69,7 @@ def grow_policy(old: Policy, fitted: Policy, identity: str) -> Policy:
     calibration = Calibration(
         **{
             name: grown(getattr(old.calibration, name), getattr(fitted.calibration, name))
-            for name in ("temperatures", "labels", "applies", "tops")
+            for name in ("temperatures", "labels", "applies", "tops", "shifts")
         }
     )
     parts = ("least", "shares", "goals", "conformal", "flags")

@@ -143,6 +143,10 @@ def _sets(schema: Schema, policy: Policy, decisions: Decisions) -> tuple[dict[in
             ranges[place] = intervals(schema, attribute, conformal, chances, category)
         elif conformal is not None:
             sets[place] = prediction_sets(schema, conformal, chances, category)
+            # The value that is given belongs to it, whether scores of rare classes, a rule or a parent made it the one.
+            sets[place][np.arange(len(decisions)), np.maximum(decisions.index[:, place], 0)] |= (
+                decisions.index[:, place] >= 0
+            )
     return sets, ranges
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facetwise.decisions._calibration import Calibration
+from facetwise.decisions._class_shift import LARGEST_SHIFT
 from facetwise.decisions._conformal import SET_SCORES, Conformal
 from facetwise.decisions._goals import NEVER, Goal
 from facetwise.decisions._hierarchy import HIERARCHIES
@@ -36,6 +37,7 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
             "labels": {key: [_plain(each) for each in found] for key, found in policy.calibration.labels.items()},
             "applies": {key: list(line) for key, line in policy.calibration.applies.items()},
             "tops": {key: list(line) for key, line in policy.calibration.tops.items()},
+            "shifts": {key: list(shifts) for key, shifts in policy.calibration.shifts.items()},
         },
         "least": dict(policy.least),
         "shares": dict(policy.shares),
@@ -167,8 +169,8 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
         raise ValueError(f"its decisions have version {data['version']!r}; this version of facetwise reads {VERSION}")
     by_id = {attribute.id: attribute for attribute in schema.attributes}
     given = data["calibration"]
-    tops = given.get("tops", {})  # bundles from before there were any have none
-    mappings = (given["temperatures"], given["labels"], given["applies"], tops, data["conformal"])
+    tops, shifts = given.get("tops", {}), given.get("shifts", {})  # bundles from before there were any have none
+    mappings = (given["temperatures"], given["labels"], given["applies"], tops, shifts, data["conformal"])
     for mapping in (*mappings, *(data[name] for name in ("least", "shares", "goals", "flags"))):
         for key in mapping:
             if key not in by_id:
@@ -176,6 +178,10 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
     for key, found in given["labels"].items():
         if len(found) != _width(by_id[key]):
             raise ValueError(f"the calibration of {key} has one entry per label. Found {len(found)}")
+    for key, found in shifts.items():
+        alone = by_id[key].parent is None and not schema.children(by_id[key].column)
+        if key not in given["temperatures"] or not alone or not 0 < len(found) <= len(by_id[key].classes):
+            raise ValueError(f"{key} has a temperature, neither parent nor child, and no more shifts than classes")
     return Policy(
         calibration=Calibration(
             temperatures={
@@ -184,6 +190,10 @@ def policy_from_dict(schema: Schema, data: Mapping[str, Any] | None) -> Policy:
             labels={k: tuple(_fitted(each, k) for each in found) for k, found in given["labels"].items()},
             applies={k: _line(v, k) for k, v in given["applies"].items()},
             tops={k: _line(v, k) for k, v in tops.items()},
+            shifts={
+                k: tuple(_number(each, f"a shift of {k}", -LARGEST_SHIFT, LARGEST_SHIFT) for each in v)
+                for k, v in shifts.items()
+            },
         ),
         least={k: _number(v, f"the least confidence of {k}", 0.0, NEVER) for k, v in data["least"].items()},
         shares={k: _number(v, f"the share of {k}", 0.0, 1.0) for k, v in data["shares"].items()},

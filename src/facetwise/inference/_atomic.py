@@ -1,6 +1,5 @@
 """Files that are there whole or not at all."""
 
-import json
 import os
 import shutil
 from collections.abc import Generator, Iterable, Mapping
@@ -12,6 +11,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from facetwise.errors import WriteError
+from facetwise.inference._json_lines import laid_out
 
 __all__ = [
     "sweep_parts",
@@ -89,7 +89,7 @@ def write_text(path: Path, text: str) -> None:
 
 def write_json(path: Path, data: Any) -> None:
     """JSON without NaN: what has no value is null."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, laid_out(data) + "\n")
 
 
 def tensors_as_bytes(tensors: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None) -> bytes:

@@ -121,7 +121,7 @@ def add_attribute(
         if (run.path / name).is_file():
             write_bytes(out / name, (run.path / name).read_bytes())
     _write_depth(run, out, own, made, best.tensors, config)
-    measured = write_results(out, predictor, prepared)
+    side, measured = write_results(out, predictor, prepared)
     items, before, after = _digests(run, out, prepared)
     if before != after:
         (out / "bundle" / "bundle.json").unlink()
@@ -129,7 +129,6 @@ def add_attribute(
             f"the old attributes are answered as before, to the last bit. Found another digest on {items:,} validation "
             f"items: {before[:16]} before, {after[:16]} after. Fix: report it; {out} is not a run"
         )
-    side = "test" if "test" in measured else "val"
     attribute = prepared.schema.attribute(column)
     place = prepared.schema.index[column]
     return Added(
@@ -138,7 +137,7 @@ def add_attribute(
             each: int((prepared.labels.state[prepared.split.rows(each), place] == 1).sum())
             for each in ("train", "val", "test")
         },
-        score=measured[side].to_dict()["attributes"][column], split=side, items=items, before=before, after=after,
+        score=measured.to_dict()["attributes"][column], split=side, items=items, before=before, after=after,
         seconds=seconds,
     )  # fmt: skip
 

@@ -212,7 +212,7 @@ def soup(runs: Sequence[str | Path], *, out: str | Path, report: Report = silent
     tensors = _average([each.tensors for each in taken])
     tried(tensors)
     trained = replace(bundle, tensors=tensors, neighbours=None, thresholds={}, policy=type(bundle.policy)())
-    predictor = fit_decisions(trained, prepared, rows, config, report=report)
+    predictor, scored = fit_decisions(trained, prepared, rows, config, report=report)
     for name in _KEPT:
         if (first.path / name).is_file():
             write_bytes(folder / name, (first.path / name).read_bytes())
@@ -221,6 +221,6 @@ def soup(runs: Sequence[str | Path], *, out: str | Path, report: Report = silent
     write_json(folder / "run.json", {**about, "digest": f"{about['digest']}+soup", "from": names})
     depths = depth_report(schema, model, measure, val, levels=prepared.levels, seed=config.seed)
     write_json(folder / "depth.json", depths)
-    measured = write_results(folder, predictor, prepared)
-    after = measured[shown["split"]].to_dict()["overall"].get("mean_macro_f1")
+    _, measured = write_results(folder, predictor, prepared, scored=scored)
+    after = measured.to_dict()["overall"].get("mean_macro_f1")
     return Soup(path=folder, written=True, score=current.score, test=(before, after), **common)

@@ -8,8 +8,15 @@ from facetwise.training._optimizer import ParameterGroup
 
 __all__ = ["backbone_groups"]
 
-# What is decayed: weights of layers and low-rank changes; not tokens, position embeddings, scales and shifts.
-_DECAYED = (".weight", ".down", ".up")
+# Learnt inputs, which no decay pulls to zero: of class and registers, masks and pooling queries, and of positions; as
+# timm, transformers and open_clip name them.
+_INPUTS = ("token", "class_embedding", "probe", "pos_embed", "position")
+
+
+def _decayed(name: str, parameter: Tensor) -> bool:
+    """Whether a parameter is a matrix or filters of a layer: no scale, no shift, no learnt input."""
+    own = name.removesuffix(".weight").rsplit(".", 1)[-1]  # a table of positions is the weight of a layer
+    return parameter.ndim >= 2 and not any(word in own for word in _INPUTS)
 
 
 def backbone_groups(reader: PictureReader, config: Config) -> list[ParameterGroup]:
@@ -22,7 +29,7 @@ def backbone_groups(reader: PictureReader, config: Config) -> list[ParameterGrou
     learned, found = set(reader.learned), dict[tuple[int, bool], list[Tensor]]()
     for name, parameter in reader.describer.named_parameters():
         if name in learned:
-            found.setdefault((depths[name], name.endswith(_DECAYED)), []).append(parameter)
+            found.setdefault((depths[name], _decayed(name, parameter)), []).append(parameter)
     return [
         ParameterGroup(
             parameters=members, learning_rate=config.backbone_rate * config.layer_decay ** (units - depth),

@@ -45,7 +45,7 @@ def policy_lines(schema: Schema, policy: Policy) -> list[str]:
 
 def fit_decisions(
     bundle: Bundle, prepared: Prepared, sides: Mapping[str, np.ndarray], config: Config, *, report: Report
-) -> Predictor:
+) -> tuple[Predictor, tuple[np.ndarray, np.ndarray]]:
     """A predictor of the bundle with neighbours, thresholds and everything else that stands between logits and answers.
 
     Args:
@@ -54,12 +54,16 @@ def fit_decisions(
         sides: Side → its places among the kept rows.
         config: What is wanted.
         report: Told about goals, and about what is not to be trusted.
+
+    Returns:
+        The predictor, and its scores of the validation rows: nothing that was fitted changes them.
     """
     predictor = Predictor(bundle)
-    if config.neighbours and not isinstance(prepared.features, StoredRows):
-        predictor = with_neighbours(predictor, prepared, sides, seed=config.seed)
     val = sides["val"]
-    scores, applies = predictor.scores(prepared.features[val])
+    if config.neighbours and not isinstance(prepared.features, StoredRows):
+        predictor, (scores, applies) = with_neighbours(predictor, prepared, sides, seed=config.seed)
+    else:
+        scores, applies = predictor.scores(prepared.features[val])
     thresholds, policy = fit_policy(
         bundle.schema, scores, applies, prepared.labels.take(val), prepared.labels.take(sides["train"]),
         goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
@@ -73,4 +77,4 @@ def fit_decisions(
     for line in policy_lines(bundle.schema, policy):
         report(Event("notice", line, data={"code": "decisions"}))
     decided = replace(predictor.bundle, thresholds=thresholds, policy=policy)
-    return Predictor(decided, model=predictor.model)
+    return Predictor(decided, model=predictor.model), (scores, applies)

@@ -14,7 +14,7 @@ __all__ = ["with_neighbours"]
 
 def with_neighbours(
     predictor: Predictor, prepared: Prepared, sides: Mapping[str, np.ndarray], *, seed: int
-) -> Predictor:
+) -> tuple[Predictor, tuple[np.ndarray, np.ndarray]]:
     """The predictor with the training rows as the trunk describes them, and the share of their vote by validation.
 
     Args:
@@ -22,17 +22,25 @@ def with_neighbours(
         prepared: The table that it was trained on.
         sides: Side → its places among the kept rows.
         seed: Of the choice of rows, where there are too many.
+
+    Returns:
+        The predictor, and its scores of the validation rows, for which all that is needed is at hand here.
     """
     bundle, labels = predictor.bundle, prepared.labels
-    train, val = sides["train"], sides["val"]
+    schema, scales, train, val = bundle.schema, bundle.scales, sides["train"], sides["val"]
+    weighing = np.ones(len(val), dtype=bool)
     if (weights := prepared.weights) is not None:  # what weighs nothing says nothing
-        train, val = train[weights[train] > 0], val[weights[val] > 0]
+        train, weighing = train[weights[train] > 0], weights[val] > 0
     _, keys = predictor.read(prepared.features[train])
     logits, representation = predictor.read(prepared.features[val])
     neighbours = gather(
-        bundle.schema, keys, labels.take(train), prepared.images(train), seed=seed,
+        schema, keys, labels.take(train), prepared.images(train), seed=seed,
         say=None if weights is None else weights[train],
     )  # fmt: skip
-    scores = scores_from_logits(bundle.schema, bundle.scales, logits)[0].astype(np.float64)
-    fitted = fit_shares(bundle.schema, bundle.scales, neighbours, scores, representation, labels.take(val))
-    return Predictor(replace(bundle, neighbours=fitted), model=predictor.model)
+    alone = scores_from_logits(schema, scales, logits)
+    votes = neighbours.votes(schema, scales, representation)
+    fitted = fit_shares(
+        schema, scales, neighbours, alone[0][weighing].astype(np.float64), votes[weighing], labels.take(val[weighing])
+    )
+    together = scores_from_logits(schema, scales, logits, votes=votes, shares=fitted.shares) if fitted.shares else alone
+    return Predictor(replace(bundle, neighbours=fitted), model=predictor.model), together

@@ -200,11 +200,11 @@ def _conclude(prepared: Prepared, config: Config, folder: Path, made: Assembled,
     prepared, made, heads = settled(prepared, config, made, best.tensors, report=report)
     parts = made.parts
     trained = make_bundle(prepared, config, made, heads)
-    predictor = fit_decisions(trained, prepared, made.sides, config, report=report)
+    predictor, scored = fit_decisions(trained, prepared, made.sides, config, report=report)
     depths = depth_report(
         schema, model, plain_objective(schema).to(made.device), parts["val"], levels=prepared.levels, seed=config.seed
     )
     write_json(folder / "depth.json", depths)
     write_json(folder / "diagnostics.json", diagnose(prepared, model, parts["val"]))
-    write_results(folder, predictor, prepared)
+    write_results(folder, predictor, prepared, scored=scored)
     return prepared

@@ -92,9 +92,8 @@ def run_trial(
             made.model.load_state_dict({name: torch.from_numpy(array) for name, array in best.tensors.items()})
         prepared, made, heads = settled(prepared, config, made, best.tensors, report=silent)
         trained = make_bundle(prepared, config, made, heads)
-        decisions = fit_decisions(trained, prepared, made.sides, config, report=silent)(
-            prepared.features[made.sides[side]]
-        )
+        predictor, scored = fit_decisions(trained, prepared, made.sides, config, report=silent)
+        decisions = predictor.decide(*scored) if side == "val" else predictor(prepared.features[made.sides[side]])
         truth = made.parts[side].labels
         evaluation = evaluate(schema, truth, decisions, train=made.train_labels, floors=False, per_class=False)
     return Trial(

@@ -24,7 +24,7 @@ def weave_chances(weave: Weave, places: Places, calibration: Calibration, scores
             chances = _temper_chain(weave, places, calibration, chain, scores, chances)
     for place, attribute in enumerate(schema.attributes):
         if (line := calibration.tops.get(attribute.id)) is not None:
-            chances = _straight_top(weave, places, place, line, chances)
+            chances = _straight_top(weave, places, place, line, scores, chances)
     return _straight(weave, places, calibration, scores, chances)
 
 
@@ -60,15 +60,21 @@ def _largest(weave: Weave, packed: str, owner: np.ndarray, zeros: str) -> str:
 
 
 def _tempered(weave: Weave, places: Places, calibration: Calibration, alone: list[int], scores: str) -> str:
-    """p_c^(1/T) / Σ p^(1/T) of all attributes that have neither parent nor child, at once."""
-    attributes = places.schema.attributes
+    """(p_c e^(s_c))^(1/T), scaled, of all attributes that have neither parent nor child, at once."""
+    attributes, given = places.schema.attributes, scores
+    if calibration.shifts:
+        factor = np.ones((1, len(places.owner)), np.float32)
+        for place, attribute in enumerate(attributes):
+            shifts, start = calibration.shifts.get(attribute.id, ()), places.starts[place]
+            factor[0, start : start + len(shifts)] = np.exp(shifts)
+        scores = weave("Mul", scores, factor)
     power = np.array([1.0 / calibration.temperatures.get(a.id, 1.0) for a in attributes], np.float32)
     zeros = weave("Mul", weave("MatMul", scores, np.zeros_like(places.members)), ZERO)
     top = places.by_class(weave, _largest(weave, scores, places.owner, zeros))
     shares = weave("Pow", divided(weave, scores, top), power[places.owner][None])
     own = np.isin(places.owner, alone)[None]
     shares = weave("Where", own, shares, ZERO)
-    return weave("Where", own, divided(weave, shares, places.totals(weave, shares)), scores)
+    return weave("Where", own, divided(weave, shares, places.totals(weave, shares)), given)
 
 
 def _temper_chain(
@@ -120,19 +126,22 @@ def _put(weave: Weave, places: Places, place: int, own: str, chances: str, *, wh
     return weave("Where", weave("And", where, here), wide, chances)
 
 
-def _straight_top(weave: Weave, places: Places, place: int, line: tuple[float, float], chances: str) -> str:
-    """See `facetwise.decisions.straighten_top`."""
+def _straight_top(
+    weave: Weave, places: Places, place: int, line: tuple[float, float], scores: str, chances: str
+) -> str:
+    """See `facetwise.decisions.straighten`."""
     block = places.layout.blocks[place]
     own = weave.columns(chances, block.score_start, block.score_stop)
-    number = weave("ArgMax", own, axis=1, keepdims=1)
+    number = weave("ArgMax", weave.columns(scores, block.score_start, block.score_stop), axis=1, keepdims=1)
     is_top = weave("Equal", np.arange(block.score_stop - block.score_start)[None], number)
-    top = weave("ReduceMax", own, np.array([1]), keepdims=1)
+    top = weave.total(weave("Where", is_top, own, ZERO))
     others = weave("Where", is_top, ZERO, own)
     rest, second = weave.total(others), weave("ReduceMax", others, np.array([1]), keepdims=1)
     slope, offset = (np.array(value, np.float32) for value in line)
     straight = weave("Sigmoid", weave("Add", weave("Mul", _odds(weave, rest, top), slope), offset))
     least = weave("Mul", divided(weave, second, weave("Add", rest, second)), np.array(AHEAD, np.float32))
-    straight = weave("Max", straight, least)
+    first = weave("GreaterOrEqual", top, second)
+    straight = weave("Where", first, weave("Max", straight, least), straight)
     share = divided(weave, weave("Sub", ONE, straight), rest)
     changed = weave("Where", is_top, straight, weave("Mul", others, share))
     return _put(weave, places, place, changed, chances, where=weave("Greater", rest, ZERO))

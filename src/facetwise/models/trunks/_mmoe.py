@@ -1,6 +1,7 @@
 """Multi-gate mixture of experts."""
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -52,6 +53,9 @@ class MmoeTrunk(Trunk):
         balance: importance or switch: which penalty keeps experts in use.
         balance_weight: Its weight; 1e-2 is customary.
 
+    Raises:
+        ConfigError: A number is out of bounds, or an option was set that the gate does not have.
+
     Example:
         >>> trunk = MmoeTrunk(features=8, attributes=["a00", "a01", "a02"], seed=0, experts=4, hidden=6, width=5)
         >>> trunk(torch.zeros(2, 8)).shape
@@ -85,6 +89,13 @@ class MmoeTrunk(Trunk):
         balance_weight: float = 0.0,
     ) -> None:
         super().__init__()
+        of_gate = {
+            "temperature": temperature,
+            "k": k,
+            "renormalise": renormalise,
+            "smoothness": smoothness,
+            "entropy_weight": entropy_weight,
+        }
         check_options(
             "trunk",
             Rule("experts", experts, experts >= 2, "at least 2: one expert is the shared trunk"),
@@ -96,6 +107,7 @@ class MmoeTrunk(Trunk):
             Rule("smoothness", smoothness, smoothness > 0, "above 0"),
             Rule("entropy_weight", entropy_weight, entropy_weight >= 0, "at least 0"),
             Rule("balance_weight", balance_weight, balance_weight >= 0, "at least 0"),
+            *_heeded(gate, of_gate),
         )
         self.experts = Experts(
             names=[f"expert{number}" for number in range(experts)],
@@ -112,11 +124,7 @@ class MmoeTrunk(Trunk):
             "owner": range(len(attributes)),
             "experts": experts,
             "seed": seed,
-            "temperature": temperature,
-            "k": k,
-            "renormalise": renormalise,
-            "smoothness": smoothness,
-            "entropy_weight": entropy_weight,
+            **of_gate,
         }
         self.gate = fitting(GATES[gate], given, {})
         self._balance, self.balance_weight, self._width = BALANCES[balance], balance_weight, width
@@ -151,3 +159,12 @@ class MmoeTrunk(Trunk):
         """gate (attribute, expert), gate_entropy (attribute), expert_similarity (expert, expert)."""
         gated: Gated = self.gate(features)
         return {**gate_facts(gated.weights), "expert_similarity": similarity(self.experts(features))}
+
+
+def _heeded(gate: str, options: Mapping[str, object]) -> Iterator[Rule]:
+    """What is set differs from the default only where the gate has such an option: nothing is ignored in silence."""
+    defaults = inspect.signature(MmoeTrunk).parameters
+    for option, value in options.items():
+        having = [name for name, kind in GATES.items() if option in inspect.signature(kind).parameters]
+        fits = gate in having or value == defaults[option].default
+        yield Rule(option, value, fits, f"an option of the gate {' or '.join(having)}; this one is {gate}")

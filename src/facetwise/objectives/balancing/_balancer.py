@@ -254,15 +254,19 @@ class GradientBalancer(Balancer):
     def averaged(
         self, name: str, rows: Float[Tensor, "task parameter"], pace: Float[Tensor, " task"], places: np.ndarray
     ) -> Float[Tensor, "task parameter"]:
-        """The tasks' rows of a buffer that starts at 0, after buffer ← buffer + pace (rows - buffer)."""
+        """The tasks' rows of a buffer that starts at 0, after buffer ← buffer + pace (rows - buffer).
+
+        The rows that are given are used up.
+        """
         kept = self.buffers.get(name)
         kept = rows.new_zeros(len(self.names), rows.shape[1]) if kept is None else kept.to(rows)
         self.buffers[name] = kept
-        if len(places) == len(kept):  # no copies of something this large
+        # No copies of something this large: a copy costs as long as the step that is made with it.
+        if len(places) == len(kept):
             return kept.lerp_(rows, pace[:, None])
-        index = torch.from_numpy(places).to(rows.device)
-        kept[index] = kept[index].lerp_(rows, pace[:, None])
-        return kept[index]
+        for row, place, share in zip(rows, places, pace, strict=True):
+            kept[place].lerp_(row, share)
+        return torch.index_select(kept, 0, torch.from_numpy(places).to(rows.device), out=rows)
 
     def backward(
         self, losses: Float[Tensor, " attribute"], active: Bool[Tensor, " attribute"], shared: Shared

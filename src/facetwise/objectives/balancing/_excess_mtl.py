@@ -68,11 +68,13 @@ class ExcessRisk(Balancer):
         kept = self.buffers.get("squares")
         kept = rows.new_zeros(len(self.names), rows.shape[1]) if kept is None else kept.to(rows)
         self.buffers["squares"] = kept
-        index = torch.from_numpy(places).to(rows.device)
-        squares = rows.square()
-        total = kept[index] + squares
-        kept[index] = total
-        excess = (squares / (total + EPS).sqrt()).sum(dim=1).double().cpu().numpy()
+        gained: list[Tensor] = []
+        # Row by row: as few copies as can be of something that is K times the parameters.
+        for row, place in zip(rows, places, strict=True):
+            squares = row.square()
+            total = kept[place].add_(squares)
+            gained.append(squares.div_((total + EPS).sqrt_()).sum())
+        excess = torch.stack(gained).double().cpu().numpy()
         state = self.state
         first = state["steps"][places] == 0
         if self.epoch < self.warmup_epochs or first.any():
