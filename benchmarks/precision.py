@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from quality import STRENGTHS, answers, coded, sides_of
+from quality import STRENGTHS, coded, sides_of
 from scipy.stats import beta
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -27,6 +27,9 @@ from sklearn.preprocessing import StandardScaler
 
 import facetwise as fw
 from facetwise.data import read_table
+from facetwise.decisions import calibrate
+from facetwise.inference import read_bundle, read_predictions
+from facetwise.schema import VALUE
 
 GOAL = 0.97
 COLUMNS = ("articleType", "gender", "attr:Sleeve Length")
@@ -72,23 +75,27 @@ def one_seed(table: Path, columns: list[str], seed: int) -> list[dict[str, Any]]
         features, split = sides_of(run, table, table.parent, Path(folder))
         read = read_table(table)
         scaled = np.nan_to_num(StandardScaler().fit(features[split["train"]]).transform(features))
-        told, given = [], answers(run)
+        told, bundle = [], read_bundle(run.path / "bundle")
+        file = run.path / "predictions" / "test.parquet"
+        items, _, decisions = read_predictions(file, run.schema, bundle.thresholds, bundle.policy)
+        at = {int(item): number for number, item in enumerate(items)}
+        chances, applies = calibrate(run.schema, bundle.policy.calibration, decisions.scores, decisions.applies)
         for column in columns:
             index, classes = coded(read.column(column), split["train"])
             rows = split["test"][index[split["test"]] >= 0]
-            own = run.schema.attribute(column).classes
-            lines = [given[column][int(row)] for row in rows]
-            truth = [classes[index[row]] for row in rows]
-            best = [own[int(np.argmax(line["scores"]))] for line in lines]
-            sure = np.array([line["applies"] * max(line["scores"]) for line in lines])
-            decided = [line["decision"][0] if line["decision"] else None for line in lines]
+            own, place = run.schema.attribute(column).classes, run.schema.index[column]
+            here, block = np.array([at[int(row)] for row in rows]), run.schema.layout().blocks[place]
+            truth, best = [classes[index[row]] for row in rows], decisions.index[here, place]
+            sure = applies[here, place] * chances[here, block.score_start + best]
+            states = zip(decisions.state[here, place], best, strict=True)
+            decided = [own[value] if state == VALUE else None for state, value in states]
             right = sum(value == true for value, true in zip(decided, truth, strict=True))
             count = sum(value is not None for value in decided)
             low, high = interval(right, count) if count else (0.0, 1.0)
             told.append(
                 {"seed": seed, "column": column, "labelled": len(rows), "precision": right / count if count else None,
                  "low": low, "high": high, "share": count / len(rows),
-                 "granted": share_at(sure, np.array(best) == np.array(truth), GOAL),
+                 "granted": share_at(sure, np.array(own)[best] == np.array(truth), GOAL),
                  "theirs": share_at(*scikit_learn(scaled, index, split), GOAL)}
             )  # fmt: skip
             print(json.dumps(told[-1]), flush=True)

@@ -30,11 +30,21 @@ def impartial(gramian: np.ndarray) -> np.ndarray:
     norms = np.sqrt(gramian.diagonal())
     values, vectors = np.linalg.eigh(gramian)
     lost = vectors[:, values <= SINGULAR * len(values) * values[-1]]
+    if not lost.shape[1]:
+        # G⁻¹ d = D⁻¹ C⁻¹ 1 with D = diag(d) and the cosines C: gradients of unlike lengths cost no digits.
+        cosines = gramian / np.outer(norms, norms)
+        weights = np.linalg.solve(cosines, np.ones(len(norms))) / norms
+        return _scaled(weights, 1.0 / norms.min())
     # The weights have the scale of ‖g‖ where they are the part of d that is lost, and of 1 / ‖g‖ elsewhere.
     weights, scale = lost @ (lost.T @ norms), norms.max()
     if np.linalg.norm(weights) <= IN_RANGE * np.linalg.norm(norms):
         weights, scale = np.linalg.pinv(gramian, hermitian=True) @ norms, 1.0 / max(norms.max(), 1e-300)
+    return _scaled(weights, scale)
+
+
+def _scaled(weights: np.ndarray, size: float) -> np.ndarray:
+    """Weights that sum to 1; all the same where their sum is rounding beside their size."""
     total = weights.sum()
-    if abs(total) < 1e-12 * scale:
+    if abs(total) < 1e-12 * size:
         return np.full(len(weights), 1.0 / len(weights))
     return weights / total
