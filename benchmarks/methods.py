@@ -114,8 +114,8 @@ def main() -> None:
     for table in given.tables:
         name = table.parent.name
         kinds = {attribute.kind for attribute in fw.inspect(table, images=table.parent).schema.attributes}
-        chosen = {one: line for one, line in lines(kinds).items() if one == BASELINE or given.only in one}
-        chosen = {one: line for one, line in chosen.items() if one not in given.without}
+        wanted = [one for one in lines(kinds) if given.only in one and one not in given.without]
+        chosen = {one: line for one, line in lines(kinds).items() if one == BASELINE or one in wanted}
         found = judged(
             table, given.folder / name, seeds=given.seeds, jobs=given.jobs, chosen=chosen, epochs=given.epochs
         )

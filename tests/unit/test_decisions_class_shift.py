@@ -23,7 +23,7 @@ def _said(rows: int, power: float, seed: int = 0) -> tuple[np.ndarray, np.ndarra
     seen = np.eye(4)[truth] * 1.5 + draw.standard_normal((rows, 4))
     posterior = np.exp(1.5 * seen) * SHARES
     weighted = posterior * SHARES**-power
-    return (each / each.sum(axis=1, keepdims=True) if each.ndim == 2 else each for each in (weighted, truth, posterior))
+    return weighted / weighted.sum(axis=1, keepdims=True), truth, posterior / posterior.sum(axis=1, keepdims=True)
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0])
@@ -57,7 +57,7 @@ def test_the_minimum_is_that_of_a_plain_search() -> None:
 
 def test_nothing_is_shifted_without_evidence() -> None:
     """Of a hundred networks that learnt without weights about one is shifted; none where classes are as frequent."""
-    shifts = [fit_shift(*tuple(_said(200, 0.0, seed=seed))[:2], 1000 * SHARES, 1.0) for seed in range(100)]
+    shifts = [fit_shift(*_said(200, 0.0, seed=seed)[:2], 1000 * SHARES, 1.0) for seed in range(100)]
     assert sum(found is not None for found in shifts) <= 5
     said, truth, _ = _said(500, 1.0)
     assert fit_shift(said, truth, np.full(4, 90.0), 1.0) is None

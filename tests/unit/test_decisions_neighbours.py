@@ -137,7 +137,7 @@ def test_the_share_is_found_where_neighbours_know_and_not_where_the_network_does
     neighbours, (queries, labels) = _neighbours(600), _made(500, seed=1)
     scores = scores_from_logits(SCHEMA, SCALES, np.zeros((500, LAYOUT.num_logits)))[0].astype(np.float64)
     votes = neighbours.votes(SCHEMA, SCALES, queries)
-    shares = fit_shares(SCHEMA, SCALES, neighbours, scores, votes, labels).shares
+    shares = fit_shares(SCHEMA, SCALES, scores, votes, labels)
     assert shares["a00"] == shares["a03"] == 0.6
     # A network that is always right leaves no room.
     sure = scores.copy()
@@ -146,7 +146,7 @@ def test_the_share_is_found_where_neighbours_know_and_not_where_the_network_does
         sure[np.ix_(rows, np.arange(LAYOUT.num_scores)[LAYOUT.blocks[place].scores])] = np.where(
             labels.index[rows, place, None] == np.arange(3 if place == 0 else 2), 0.999, 0.0005
         )
-    assert not {"a00", "a01"} & set(fit_shares(SCHEMA, SCALES, neighbours, sure, votes, labels).shares)
+    assert not {"a00", "a01"} & set(fit_shares(SCHEMA, SCALES, sure, votes, labels))
 
 
 def test_what_is_known_rules_votes_out() -> None:

@@ -1,12 +1,10 @@
 """How much of each attribute's answer is the neighbours' vote, by validation."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 import numpy as np
 
 from facetwise.decisions._blend import blend
-from facetwise.decisions._neighbours import Neighbours
 from facetwise.decisions._numbers import NumberScale
 from facetwise.schema import VALUE, Coding, Kind, Labels, Schema
 
@@ -32,12 +30,11 @@ def _losses(attribute: Kind, truth: np.ndarray, chance: np.ndarray) -> float:
 def fit_shares(
     schema: Schema,
     scales: Mapping[str, NumberScale],
-    neighbours: Neighbours,
     scores: np.ndarray,
     votes: np.ndarray,
     labels: Labels,
-) -> Neighbours:
-    """The share of each attribute's vote that makes the validation loss least, 0 where no share lowers it.
+) -> dict[str, float]:
+    """By id the share of each attribute's vote that makes the validation loss least, absent where none lowers it.
 
     The log loss of the cells; of numbers their absolute error where they are standardised. An attribute with n cells
     decides by its own losses and, with the weight of 100 cells, by the mean over all attributes with classes: few cells
@@ -45,7 +42,6 @@ def fit_shares(
 
     Args:
         schema, scales: As for `blend`.
-        neighbours: Without shares.
         scores: (item, class) of the network on validation rows.
         votes: (item, class) of the neighbours on these rows.
         labels: Of these rows.
@@ -76,4 +72,4 @@ def fit_shares(
         best = SHARES[int(np.argmin(losses[place] + prior))] if cells[place] else 0.0
         if best:
             shares[attribute.id] = best
-    return replace(neighbours, shares=shares)
+    return shares

@@ -81,10 +81,9 @@ def decide_addition(
         logits, representation = predictor.read(prepared.features[counted])
         if not bundle.learnt:
             scores = scores_from_logits(schema, bundle.scales, logits)[0].astype(np.float64)
-            bare = replace(neighbours, shares={})
             labels = prepared.labels.take(counted)
-            votes = bare.votes(schema, bundle.scales, representation)
-            share = fit_shares(schema, bundle.scales, bare, scores, votes, labels).shares.get(identity)
+            votes = neighbours.votes(schema, bundle.scales, representation)
+            share = fit_shares(schema, bundle.scales, scores, votes, labels).get(identity)
             neighbours = replace(neighbours, shares={**neighbours.shares, **({identity: share} if share else {})})
         bundle = replace(bundle, neighbours=neighbours)
         predictor = Predictor(bundle, model=predictor.model)

@@ -39,8 +39,9 @@ def with_neighbours(
     )  # fmt: skip
     alone = scores_from_logits(schema, scales, logits)
     votes = neighbours.votes(schema, scales, representation)
-    fitted = fit_shares(
-        schema, scales, neighbours, alone[0][weighing].astype(np.float64), votes[weighing], labels.take(val[weighing])
+    shares = fit_shares(
+        schema, scales, alone[0][weighing].astype(np.float64), votes[weighing], labels.take(val[weighing])
     )
-    together = scores_from_logits(schema, scales, logits, votes=votes, shares=fitted.shares) if fitted.shares else alone
-    return Predictor(replace(bundle, neighbours=fitted), model=predictor.model), together
+    together = scores_from_logits(schema, scales, logits, votes=votes, shares=shares) if shares else alone
+    voting = replace(bundle, neighbours=replace(neighbours, shares=shares))
+    return Predictor(voting, model=predictor.model), together
