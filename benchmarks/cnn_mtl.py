@@ -101,7 +101,7 @@ def judge(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 def machines(x: np.ndarray, y: np.ndarray, c: float) -> Callable[[np.ndarray], np.ndarray]:
-    """One `LinearSVC` per attribute; an attribute with one value answers that."""
+    """One `LinearSVC` per attribute (on the dual: at a large C fifteen times quicker); one value only answers itself."""
     made_ones = []
     for a in range(y.shape[1]):
         known = ~np.isnan(y[:, a])
@@ -109,7 +109,7 @@ def machines(x: np.ndarray, y: np.ndarray, c: float) -> Callable[[np.ndarray], n
         fit = (
             None
             if len(values) < 2
-            else LinearSVC(C=c, intercept_scaling=INTERCEPT, random_state=0).fit(x[known], y[known, a])
+            else LinearSVC(C=c, intercept_scaling=INTERCEPT, dual=True, random_state=0).fit(x[known], y[known, a])
         )
         made_ones.append((fit, values[0]))
     return lambda rows: np.stack(
@@ -183,6 +183,7 @@ def main() -> None:
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-cnn_mtl.json")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore", ConvergenceWarning)  # at the largest C, which is not chosen
+    target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-cnn_mtl.json"
     rows = []
     for name in arguments.data:
         for seed in range(arguments.seeds):
@@ -193,12 +194,9 @@ def main() -> None:
                                  "line": line, **told})  # fmt: skip
                     figures = "  ".join(f"{key} {value:.4g}" for key, value in told.items())
                     print(f"{name:<12}seed {seed}  labels {share:4.0%}  {line:<11}{figures}", flush=True)
-    if arguments.save:
-        target = Path(__file__).parent / "results" / f"{date.today().isoformat()}-cnn_mtl.json"
-        target.parent.mkdir(exist_ok=True)
-        target.write_text(
-            json.dumps({"environment": fw.environment(), "rows": rows}, indent=1) + "\n", encoding="utf-8"
-        )
+            if arguments.save:  # after every seed: a run takes an hour
+                text = json.dumps({"environment": fw.environment(), "rows": rows}, indent=1)
+                target.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -99,24 +99,24 @@ def test_tails_are_those_of_scipy() -> None:
             )
 
 
-def test_least_confidence_by_loop() -> None:
+@pytest.mark.parametrize("risk", [0.1, 0.25])
+def test_least_confidence_by_loop(risk: float) -> None:
     """Every cut in turn, with scipy's tail."""
     for seed in range(20):
         rng = np.random.default_rng(seed)
         confidence = np.round(rng.beta(5, 1, size=int(rng.integers(20, 900))), 3)
         right = rng.random(len(confidence)) < confidence
-        fewest = next(n for n in range(1, 10_000) if 0.9**n <= 0.1)
+        fewest = next(n for n in range(1, 10_000) if 0.9**n <= risk)
         ranked, best = sorted(confidence.tolist(), reverse=True), 2.0
-        size = max(fewest, int(0.5 * sum(each >= 0.9 for each in ranked)))
+        size = fewest
         while len(ranked) >= fewest:
             above = confidence >= ranked[size - 1]
-            if binom.cdf((~right[above]).sum(), above.sum(), 0.1) > 0.1:
-                break
-            best = ranked[size - 1]
+            if binom.cdf((~right[above]).sum(), above.sum(), 0.1) <= risk:
+                best = ranked[size - 1]
             if size == len(ranked):
                 break
             size = min(len(ranked), max(size + 1, int(size * 1.03)))
-        assert least_confidence(confidence, right, 0.9).value == best
+        assert least_confidence(confidence, right, 0.9, risk=risk).value == best
 
 
 def test_recall_by_loop() -> None:
@@ -125,7 +125,7 @@ def test_recall_by_loop() -> None:
         chance = rng.random(rows)
         truth = rng.random(rows) < chance
         own = np.sort(chance[truth])
-        passed = [k for k in range(1, len(own) + 1) if binom.cdf(k - 1, len(own), 0.2) <= 0.1]
+        passed = [k for k in range(1, len(own) + 1) if binom.cdf(k - 1, len(own), 0.2) <= 0.25]
         found = least_score(chance, truth, Goal("recall", 0.8))
         assert found.value == (own[passed[-1] - 1] if passed else 0.0)
         assert (found.why is None) == bool(passed)

@@ -167,6 +167,9 @@ class Config(_Strict):
     )
     goal: str = Field("f1", description="What is wanted of the answers: f1, precision>=P or recall>=P.")
     goals: dict[str, str] = Field(default_factory=dict, description="Goals of single columns, instead of `goal`.")
+    goal_risk: float = Field(
+        0.25, gt=0, le=0.5, description="How likely the luck of the validation rows may let a goal be missed."
+    )
     calibration: Literal["scaling", "isotonic", "none"] = Field(
         "scaling", description="Confidence from validation: scaling, isotonic (labels with 1,000 rows) or none."
     )

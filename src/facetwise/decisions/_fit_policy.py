@@ -8,7 +8,7 @@ import numpy as np
 from facetwise.decisions._calibration import CURVES, fit_calibration
 from facetwise.decisions._conformal import fit_conformal
 from facetwise.decisions._decide import decide
-from facetwise.decisions._goals import Cut, goal_of, least_confidence, least_score
+from facetwise.decisions._goals import RISK, Cut, goal_of, least_confidence, least_score
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._thresholds import FEWEST, tune_thresholds
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
@@ -37,6 +37,7 @@ def fit_policy(
     *,
     goal: str = "f1",
     goals: Mapping[str, str] | None = None,
+    risk: float = RISK,
     tune: bool = True,
     calibration: str = "scaling",
     sets: str = "lac",
@@ -52,6 +53,7 @@ def fit_policy(
         train: Training labels: where validation has too few positives, the training rate is matched.
         goal: What is wanted of every attribute that can have it: `f1`, `precision>=P`, `recall>=P`.
         goals: By column, instead of `goal`.
+        risk: How likely the luck of the validation rows may let a goal be missed.
         tune: Whether thresholds are tuned where the goal is F1.
         calibration: `scaling`, `isotonic` (curves for labels with enough rows) or `none`.
         sets: How strange a class is for an item.
@@ -72,7 +74,7 @@ def fit_policy(
             continue
         own = _labels_of(attribute, block, place, scores, labels)
         if attribute.id in asked:
-            cuts = [least_score(chance, truth, wanted[attribute.id]) for _, chance, truth in own]
+            cuts = [least_score(chance, truth, wanted[attribute.id], risk=risk) for _, chance, truth in own]
             thresholds[attribute.id] = tuple(cut.value for cut in cuts)
             why = [cut.why for cut in cuts]
         else:
@@ -96,7 +98,8 @@ def fit_policy(
         if attribute.id in asked and attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL):
             rows = (decisions.state[:, place] == VALUE) & (labels.state[:, place] != UNKNOWN)
             right = (labels.state[:, place] == VALUE) & (labels.index[:, place] == decisions.index[:, place])
-            cut = least_confidence(decisions.confidence[rows, place], right[rows], wanted[attribute.id].level or 0.0)
+            level = wanted[attribute.id].level or 0.0
+            cut = least_confidence(decisions.confidence[rows, place], right[rows], level, risk=risk)
             least[attribute.id] = cut
             flags[attribute.id] += [] if cut.why is None else [f"every answer is left open: {cut.why}"]
     top = schema.category_attribute

@@ -13,13 +13,12 @@ __all__ = ["NEVER", "Cut", "Goal", "check_goals", "goal_of", "least_confidence",
 
 # A threshold that no probability reaches.
 NEVER = 2.0
-# One in ten goals may be missed by the luck of the validation rows: the level of the "Learn then Test" experiments.
-RISK = 0.1
-# The first cut tested holds this share of the rows that claim the level themselves (and enough to show anything); each
-# next one 3 % more. On five splits of a fashion catalogue (20 attributes, goals from 0.8 to 0.99) shares between 0.5
-# and 1 kept equally many cells, and more than a start at the fewest rows, which a single early mistake ends, or at a
-# fixed share of all rows, which a rare label never passes; 5 % of the goals were missed on test.
-START, GROWTH = 0.5, 1.03
+# One goal in four may be missed by the luck of the validation rows. On three trainings of a fashion catalogue, 26 columns
+# and random halves of the rows held out, precision>=0.97: 38 % of the answers are given and 1 in 90 goals is missed
+# beyond the 95 % interval of the other half; at 0.1, 32 % and 1 in 300; by what validation shows alone, 47 % and 1 in 10.
+RISK = 0.25
+# Each cut holds 3 % more rows than the one before.
+GROWTH = 1.03
 
 _MEASURES = ("precision", "recall")
 
@@ -125,74 +124,82 @@ class Cut:
     why: str | None = None
 
 
-def least_confidence(confidence: np.ndarray, right: np.ndarray, level: float) -> Cut:
-    """The least confidence above which at least `level` of the answers are right, shown at a risk of 1 in 10.
+def least_confidence(confidence: np.ndarray, right: np.ndarray, level: float, *, risk: float = RISK) -> Cut:
+    """The least confidence above which at least `level` of the answers are right, as validation rows show it.
 
-    Fixed sequence of exact binomial tests: cuts that hold more and more rows, most confident first; each asks whether
-    its mistakes are too few for a precision below `level` (P(Binomial(n, 1 - level) <= mistakes) <= 0.1, which is
-    where the one-sided Clopper-Pearson bound lies above `level`); the last cut before the first failure is taken. The
-    cuts are chosen by counting rows and by what they claim, never by looking at what is right, so the chance that the
-    precision of new items lies below `level` is at most 0.1. The first cut has half of the rows that claim `level`,
-    and at least log 0.1 / log level rows: with fewer not even an answer without a mistake would do.
+    Cuts hold more and more rows, most confident first, from the fewest that can show anything (log risk / log level:
+    with fewer not even answers without a mistake would do). Each asks whether its mistakes are too few for a precision
+    below `level`: P(Binomial(n, 1 - level) <= mistakes) <= risk, which is where the one-sided Clopper-Pearson bound
+    lies above `level`. The largest cut that says yes is taken. Cuts are chosen by counting rows, never by looking at
+    what is right, and share nearly all rows with their neighbours: choosing among them costs little, and the chance
+    that the precision of new items lies below `level` stays about `risk` (0 to 0.26 at 0.25, in simulations with 150
+    to 1,300 rows and eight courses of precision; 0.4 to 0.7 for the largest cut that merely shows the precision).
 
     Args:
         confidence: (row,) of validation rows that would get an answer and whose truth is known.
         right: (row,) bool.
         level: The precision to reach.
+        risk: Of each test.
 
-    Source: Angelopoulos, Bates, Candès, Jordan, Lei 2021, "Learn then Test", section 3 (fixed sequence testing);
-    Geifman, El-Yaniv 2017, "Selective classification for deep neural networks", for the binomial bound.
+    Source: Geifman, El-Yaniv 2017, "Selective classification for deep neural networks" (theorem 2.1, the binomial
+    bound). Stopping at the first cut that fails, as the fixed sequences of "Learn then Test" (Angelopoulos, Bates,
+    Candès, Jordan, Lei 2021, section 3) do, makes the risk exact, and one early mistake leave everything open.
 
     >>> sure = np.linspace(1.0, 0.5, 400)
     >>> least_confidence(sure, sure > 0.75, 0.9).share
-    0.53
+    0.545
     """
-    fewest = int(np.ceil(np.log(RISK) / np.log(level)))
+    fewest = _fewest(risk, level)
     if len(confidence) < fewest:
         return Cut(NEVER, 0.0, f"{len(confidence)} validation rows cannot show a precision of {level:g}: {fewest} can")
     ranked = np.argsort(-confidence, kind="stable")
-    sizes = [max(fewest, int(START * (confidence >= level).sum()))]
+    sizes = [fewest]
     while sizes[-1] < len(ranked):
         sizes.append(min(len(ranked), max(sizes[-1] + 1, int(sizes[-1] * GROWTH))))
     # A cut takes all rows of equal confidence, or none.
     rising = confidence[ranked][::-1]
     counts = np.unique(len(ranked) - np.searchsorted(rising, confidence[ranked[np.array(sizes) - 1]], side="left"))
     mistakes = np.cumsum(~right[ranked])[counts - 1]
-    failed = np.flatnonzero(_tails(mistakes, counts, 1.0 - level) > RISK)
-    passed = counts[: failed[0]] if len(failed) else counts
+    passed = counts[_tails(mistakes, counts, 1.0 - level) <= risk]
     if not len(passed):
         return Cut(NEVER, 0.0, f"{len(ranked)} validation rows do not show a precision of {level:g} at any confidence")
     return Cut(float(confidence[ranked[passed[-1] - 1]]), float(passed[-1] / len(ranked)))
 
 
-def least_score(chance: np.ndarray, truth: np.ndarray, goal: Goal) -> Cut:
-    """The threshold of one label that reaches a precision or a recall, shown at a risk of 1 in 10.
+def _fewest(risk: float, level: float) -> int:
+    """Rows of which not one is wrong, that show a level."""
+    return int(np.ceil(np.log(risk) / np.log(level)))
+
+
+def least_score(chance: np.ndarray, truth: np.ndarray, goal: Goal, *, risk: float = RISK) -> Cut:
+    """The threshold of one label that reaches a precision or a recall, as validation rows show it.
 
     Precision: `least_confidence` of calling the label. Recall: of n true rows the k-th lowest score, with the greatest
-    k for which P(Binomial(n, 1 - level) <= k - 1) <= 0.1: then at least `level` of all true items lie above it, with
-    probability 0.9, whatever their distribution.
+    k for which P(Binomial(n, 1 - level) <= k - 1) <= risk: then at least `level` of all true items lie above it, with
+    probability 1 - risk, whatever their distribution.
 
     Args:
         chance: (row,) P(label).
         truth: (row,) bool.
         goal: Precision or recall, with its level.
+        risk: How likely it may be missed by the luck of the rows.
 
     Source: Wilks 1941, "Determination of sample sizes for setting tolerance limits" (recall).
 
     >>> scores = np.linspace(0.0, 1.0, 101)
     >>> least_score(scores, scores > 0.49, Goal("recall", 0.9)).value
-    0.51
+    0.53
     """
     level, positives = goal.level or 0.0, int(truth.sum())
     if goal.measure == "precision":
         if positives < FEWEST:
             return Cut(NEVER, 0.0, f"{positives} positive validation rows, {FEWEST} needed")
-        return least_confidence(chance, truth, level)
+        return least_confidence(chance, truth, level, risk=risk)
     own = np.sort(chance[truth])
     ranks = np.arange(1, positives + 1)
-    possible = ranks[_tails(ranks - 1, np.full(positives, positives), 1.0 - level) <= RISK]
+    possible = ranks[_tails(ranks - 1, np.full(positives, positives), 1.0 - level) <= risk]
     if not len(possible):
-        fewest = int(np.ceil(np.log(RISK) / np.log(level)))
+        fewest = _fewest(risk, level)
         return Cut(0.0, 1.0, f"{positives} positive validation rows cannot show a recall of {level:g}: {fewest} can")
     value = float(own[possible[-1] - 1])
     return Cut(value, float((own >= value).mean()))

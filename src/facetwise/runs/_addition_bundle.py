@@ -90,8 +90,8 @@ def decide_addition(
     scores, applies = predictor.scores(prepared.features[val])
     thresholds, policy = fit_policy(
         schema, scores, applies, prepared.labels.take(val), prepared.labels.take(made.sides["train"]),
-        goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
-        sets=config.sets, coverage=config.coverage,
+        goal=config.goal, goals=config.goals, risk=config.goal_risk, tune=config.tune_thresholds,
+        calibration=config.calibration, sets=config.sets, coverage=config.coverage,
     )  # fmt: skip
     own = {identity: thresholds[identity]} if identity in thresholds else {}
     decided = replace(

@@ -66,8 +66,8 @@ def fit_decisions(
         scores, applies = predictor.scores(prepared.features[val])
     thresholds, policy = fit_policy(
         bundle.schema, scores, applies, prepared.labels.take(val), prepared.labels.take(sides["train"]),
-        goal=config.goal, goals=config.goals, tune=config.tune_thresholds, calibration=config.calibration,
-        sets=config.sets, coverage=config.coverage, hierarchy=config.hierarchy,
+        goal=config.goal, goals=config.goals, risk=config.goal_risk, tune=config.tune_thresholds,
+        calibration=config.calibration, sets=config.sets, coverage=config.coverage, hierarchy=config.hierarchy,
     )  # fmt: skip
     if config.rules == "mined":
         mined = mine_rules(bundle.schema, prepared.labels.take(sides["train"]))

@@ -139,7 +139,8 @@ class Teachers:
 
         thresholds, policy = fit_policy(
             self.schema, *together(split.rows("val")), labels.take(split.rows("val")),
-            labels.take(split.rows("train")), goal=config.goal, goals=config.goals, tune=config.tune_thresholds,
+            labels.take(split.rows("train")), goal=config.goal, goals=config.goals, risk=config.goal_risk,
+            tune=config.tune_thresholds,
             calibration=config.calibration, sets=config.sets, coverage=config.coverage,
         )  # fmt: skip
         rows = split.rows(side)
