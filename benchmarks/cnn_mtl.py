@@ -101,7 +101,7 @@ def judge(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 
 
 def machines(x: np.ndarray, y: np.ndarray, c: float) -> Callable[[np.ndarray], np.ndarray]:
-    """One `LinearSVC` per attribute (on the dual: at a large C fifteen times quicker); one value only answers itself."""
+    """One `LinearSVC` per attribute (on the dual: quicker at a large C); where there is one value, that."""
     made_ones = []
     for a in range(y.shape[1]):
         known = ~np.isnan(y[:, a])

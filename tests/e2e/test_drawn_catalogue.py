@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_line import facetwise, facetwise_json
+from PIL import Image
 
 from facetwise.cli import run
 from facetwise.data.catalogue import draw_catalogue
@@ -96,6 +97,22 @@ def test_predict_fills_every_cell_or_says_why(trained: Path) -> None:
     facetwise("predict", "run", "new/a.jpg", "--out", "filled.jsonl", cwd=trained)
     [line] = (trained / "filled.jsonl").read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["image"].endswith("a.jpg")
+
+
+@pytest.mark.slow
+def test_predict_in_several_processes(trained: Path) -> None:
+    """Pictures that no cache knows: the answers of two processes are those of one, to the byte."""
+    (trained / "unseen").mkdir()
+    for n in range(6):
+        with Image.open(trained / "images" / f"{n:04d}.jpg") as picture:
+            picture.transpose(Image.Transpose.ROTATE_90).save(trained / "unseen" / f"{n}.png")
+    (trained / "unseen" / "broken.jpg").write_bytes(b"not a picture")
+    facetwise("predict", "run", "unseen", "--processes", 2, "--out", "two.csv", cwd=trained)
+    facetwise("predict", "run", "unseen", "--out", "one.csv", cwd=trained)
+    assert (trained / "two.csv").read_bytes() == (trained / "one.csv").read_bytes()
+    both = ("--processes", 2, "--shard", "1/2", "--out", "a.csv")
+    refused = facetwise("predict", "run", "unseen", *both, cwd=trained, code=2)
+    assert "--processes" in refused.stderr
 
 
 def test_predict_believes_what_it_is_given(trained: Path) -> None:

@@ -5,23 +5,26 @@ import os
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
-from facetwise.errors import UserError
-from facetwise.features import FeatureStore, Shard, Sharded, extract
+from facetwise.errors import UnavailableError, UserError
+from facetwise.features import FeatureStore, Shard, Sharded, TunedWeights, _worker, extract
 from facetwise.features._cluster import check_address
 from facetwise.features._crew import ATTEMPTS
 from facetwise.features._pool import run_in_processes
 from facetwise.features._ray import run_in_ray
 from facetwise.features._shards import Ledger, cut_into_tasks
 from facetwise.features._worker import ShardWorker, WorkerPlan
-from facetwise.models.backbones import create_backbone
+from facetwise.models.backbones import TunedBackbone, create_backbone
 from pictures import photographs
+from tiny_backbone import TinyBackbone
 
 PICTURES = 24
 
@@ -159,3 +162,26 @@ def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> Non
     assert [one.shard for one in done] == [task.shard for task in tasks]
     assert said, "an actor died while it had work"
     _same(cache, alone)
+
+
+def test_a_worker_describes_with_the_weights_that_a_run_changed(
+    paths: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows under the digest of those weights, as one process makes them; a node that does not see the file says so."""
+    tensors = {name: value.numpy() * 1.5 for name, value in TinyBackbone().describer().state_dict().items()}
+    file = tmp_path / "backbone.safetensors"
+    save_file(tensors, file)
+    monkeypatch.setattr(_worker, "network_of", lambda *_, **__: TinyBackbone())
+    told = {"sha256": "5" * 64, "licence": "Apache-2.0"}
+    alone = TunedBackbone(origin=TinyBackbone(), tensors=tensors, digest="5" * 64, licence="Apache-2.0")
+    pictures = paths[:2]
+    expected = extract(pictures, backbone=alone, cache=tmp_path / "one", device="cpu", workers=1)
+    tuned = TunedWeights(file=str(file), **told)
+    plan = WorkerPlan(backbone="tiny", cache=str(tmp_path / "two"), device="cpu", threads=1, tuned=tuned)
+    [task] = cut_into_tasks(pictures, None, shards=1)
+    found = ShardWorker(plan).run(task)
+    assert list(found.keys) == expected.keys
+    store = ShardWorker(plan).opened.store
+    np.testing.assert_array_equal(store.read(store.digests()), expected.store.read(expected.store.digests()))
+    with pytest.raises(UnavailableError, match="share"):
+        ShardWorker(replace(plan, tuned=TunedWeights(file=str(tmp_path / "none"), **told)))

@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from facetwise.cli._options import Address, Device, Engine, Images, Json, Quiet, Settings, Shard, Workers, given
+from facetwise.cli._options import (
+    Address,
+    Device,
+    Engine,
+    Images,
+    Json,
+    Processes,
+    Quiet,
+    Settings,
+    Shard,
+    Workers,
+    given,
+)
 from facetwise.cli._progress import Reporter, duration
 from facetwise.cli._screen import Screen
 
@@ -36,10 +48,7 @@ def extract(
     device: Device = None,
     workers: Workers = None,
     shard: Shard = None,
-    processes: Annotated[
-        int | None,
-        typer.Option("--processes", metavar="N", min=1, help="Work in so many processes; one that dies is replaced."),
-    ] = None,
+    processes: Processes = None,
     engine: Engine = None,
     address: Address = None,
     quiet: Quiet = False,

@@ -18,6 +18,7 @@ __all__ = [
     "Json",
     "Overwrite",
     "Preset",
+    "Processes",
     "Quiet",
     "Recipe",
     "Run",
@@ -37,6 +38,10 @@ Engine = Annotated[str | None, typer.Option("--engine", metavar="NAME", help="lo
 Address = Annotated[
     str | None,
     typer.Option("--address", metavar="HOST:PORT", help="Of the Ray cluster; without it, one in this machine."),
+]
+Processes = Annotated[
+    int | None,
+    typer.Option("--processes", metavar="N", min=1, help="Work in so many processes; one that dies is replaced."),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Only results and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on standard output; words go to standard error.")]

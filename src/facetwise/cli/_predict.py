@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 from facetwise.cli._answers import ABSTAINED, NOT_APPLICABLE, VALUE, answer, show_answers, show_rules
-from facetwise.cli._options import Checkpoint, Images, Json, Quiet, Run, Shard, listed
+from facetwise.cli._options import (
+    Address,
+    Checkpoint,
+    Engine,
+    Images,
+    Json,
+    Processes,
+    Quiet,
+    Run,
+    Shard,
+    listed,
+)
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
 from facetwise.cli._screen import Screen
@@ -48,6 +59,9 @@ def predict(
     ] = None,
     checkpoint: Checkpoint = "best_score",
     shard: Shard = None,
+    processes: Processes = None,
+    engine: Engine = None,
+    address: Address = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file of --out.")] = False,
     quiet: Quiet = False,
     machine: Json = False,
@@ -57,6 +71,9 @@ def predict(
         found = "no gallery" if gallery is None else gallery.name
         raise UserError(f"regions are drawn on a gallery's page. Found {found}. Fix: --gallery FILE.html")
     if shard is not None:
+        if processes is not None or engine is not None:
+            found = " and ".join(name for name, value in (("--processes", processes), ("--engine", engine)) if value)
+            raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
         _predict_shard(
             run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
             overwrite=overwrite, gallery=gallery, screen=Screen(quiet=quiet, machine=machine),
@@ -80,8 +97,9 @@ def predict(
     asked = source[0] if len(source) == 1 else source
     with stopping_on_signals(), Reporter(screen) as report:
         predictions = trained.predict(
-            asked, images=images, given=listed(given) or (), sets=sets, checkpoint=checkpoint, report=report
-        )
+            asked, images=images, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
+            processes=processes or 0, engine=engine or "local", address=address, report=report,
+        )  # fmt: skip
         if gallery is not None:
             shown = trained.write_gallery(
                 gallery, predictions, asked, images=images, classes=classes, per_class=per_class,

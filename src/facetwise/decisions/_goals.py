@@ -13,9 +13,10 @@ __all__ = ["NEVER", "Cut", "Goal", "check_goals", "goal_of", "least_confidence",
 
 # A threshold that no probability reaches.
 NEVER = 2.0
-# One goal in four may be missed by the luck of the validation rows. On three trainings of a fashion catalogue, 26 columns
-# and random halves of the rows held out, precision>=0.97: 38 % of the answers are given and 1 in 90 goals is missed
-# beyond the 95 % interval of the other half; at 0.1, 32 % and 1 in 300; by what validation shows alone, 47 % and 1 in 10.
+# One goal in four may be missed by the luck of the validation rows. On three trainings of a fashion catalogue (26
+# columns, random halves of the rows held out, precision>=0.97) 38 % of the answers are given; 1 goal in 90 is missed
+# beyond the 95 % interval of the other half; at 0.1 it is 32 % and 1 in 300; by what validation merely shows 47 % and 1
+# in 10.
 RISK = 0.25
 # Each cut holds 3 % more rows than the one before.
 GROWTH = 1.03

@@ -17,6 +17,7 @@ from facetwise.features._shards import Shard, ShardTask
 from facetwise.features._standardizer import FARTHEST, Standardizer
 from facetwise.features._stored import StoredRows
 from facetwise.features._torch_engine import TorchEngine
+from facetwise.features._worker import TunedWeights
 
 __all__ = [
     "FARTHEST",
@@ -35,6 +36,7 @@ __all__ = [
     "Standardizer",
     "StoredRows",
     "TorchEngine",
+    "TunedWeights",
     "available_cores",
     "cache_folder",
     "check_engine",

@@ -14,7 +14,7 @@ from facetwise.features._extraction import Extraction, ImageProblem
 from facetwise.features._pool import run_in_processes
 from facetwise.features._ray import run_in_ray
 from facetwise.features._shards import Shard, ShardDone, cut_into_tasks
-from facetwise.features._worker import ShardWorker, WorkerPlan
+from facetwise.features._worker import ShardWorker, TunedWeights, WorkerPlan
 from facetwise.models.backbones import Backbone
 
 __all__ = ["Sharded"]
@@ -30,6 +30,7 @@ class Sharded:
         processes: How many at once, on this machine or on the cluster; 0 chooses.
         engine: `local` or `ray`.
         address: Of a Ray cluster; None starts one for this extraction.
+        tuned: Weights that a run has changed, in the place of the backbone's own.
         done: In the end, what became of each shard.
 
     Raises:
@@ -42,6 +43,7 @@ class Sharded:
     processes: int = 0
     engine: str = "local"
     address: str | None = None
+    tuned: TunedWeights | None = None
     done: list[ShardDone] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,7 +66,7 @@ class Sharded:
         threads = workers or (max(1, available_cores() // max(1, self.processes)) if several else 0)
         plan = WorkerPlan(
             backbone=self.backbone, options=dict(self.options), cache=str(cache.resolve()), device=device,
-            threads=threads,
+            threads=threads, tuned=self.tuned,
         )  # fmt: skip
         tasks = cut_into_tasks([path.absolute() for path in paths], boxes, shards=self.shard.of if self.shard else 0)
         if self.shard is not None:

@@ -7,11 +7,27 @@ from typing import Any
 
 import numpy as np
 
+from facetwise.errors import UnavailableError
 from facetwise.features._extract import extract, open_features
 from facetwise.features._shards import ShardDone, ShardTask, read_marker, write_marker
-from facetwise.models.backbones import create_backbone
+from facetwise.models.backbones import Backbone, TunedBackbone, create_backbone, network_of
 
-__all__ = ["ShardWorker", "WorkerPlan"]
+__all__ = ["ShardWorker", "TunedWeights", "WorkerPlan"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedWeights:
+    """Weights that a run has changed.
+
+    Args:
+        file: Where they are, as safetensors.
+        sha256: Their digest, which is part of the key of every row.
+        licence: Of the weights that they began as.
+    """
+
+    file: str
+    sha256: str
+    licence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +39,7 @@ class WorkerPlan:
         cache: Folder of all features; of workers on several machines one that all of them see.
         device: auto, cpu, cuda, ...
         threads: Per worker; 0 chooses.
+        tuned: Other weights in its network; its own if not given.
     """
 
     backbone: str
@@ -30,6 +47,7 @@ class WorkerPlan:
     cache: str
     device: str = "auto"
     threads: int = 0
+    tuned: TunedWeights | None = None
 
 
 class ShardWorker:
@@ -41,7 +59,7 @@ class ShardWorker:
 
     def __init__(self, plan: WorkerPlan) -> None:
         self.plan = plan
-        self.backbone = create_backbone(plan.backbone, **plan.options)
+        self.backbone = _backbone_of(plan)
         self.opened = open_features(self.backbone, cache=Path(plan.cache), device=plan.device)
 
     def sees(self, paths: Sequence[str]) -> list[str]:
@@ -71,3 +89,25 @@ class ShardWorker:
         )  # fmt: skip
         write_marker(store, done, digest)
         return done
+
+
+def _backbone_of(plan: WorkerPlan) -> Backbone:
+    """The backbone of a plan.
+
+    Raises:
+        UnavailableError: The file of its weights is not seen from here, or is none.
+    """
+    if plan.tuned is None:
+        return create_backbone(plan.backbone, **plan.options)
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors = load_file(plan.tuned.file)
+    except (OSError, SafetensorError) as error:
+        raise UnavailableError(
+            f"every worker sees the run's fine-tuned weights. Found none in {plan.tuned.file}: {error}. "
+            "Fix: a run folder that all of them share"
+        ) from error
+    origin = network_of(plan.backbone, **plan.options)
+    return TunedBackbone(origin=origin, tensors=tensors, digest=plan.tuned.sha256, licence=plan.tuned.licence)

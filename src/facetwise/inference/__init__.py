@@ -10,7 +10,7 @@ from facetwise.inference._atomic import (
     write_text,
     writing,
 )
-from facetwise.inference._bundle import FORMAT, Bundle, network_digest, read_bundle, write_bundle
+from facetwise.inference._bundle import FORMAT, NETWORK, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fetched import fetched, fetched_file, fetched_rows
 from facetwise.inference._fill import PROVENANCE, Filled, fill_table
@@ -40,6 +40,7 @@ from facetwise.inference._sources import (
 
 __all__ = [
     "FORMAT",
+    "NETWORK",
     "PROVENANCE",
     "Answers",
     "Bundle",

@@ -28,7 +28,7 @@ from facetwise.inference._atomic import tensors_as_bytes, write_json, write_tens
 from facetwise.inference._neighbours_file import neighbours_from_tensors, neighbours_to_tensors
 from facetwise.schema import Schema, schema_from_dict, schema_to_dict
 
-__all__ = ["FORMAT", "Bundle", "network_digest", "read_bundle", "write_bundle"]
+__all__ = ["FORMAT", "NETWORK", "Bundle", "network_digest", "read_bundle", "write_bundle"]
 
 # Major version of the format. A reader brings older ones up by `_MIGRATIONS`, and refuses newer ones.
 FORMAT = 1

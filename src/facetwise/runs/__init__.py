@@ -5,8 +5,9 @@ from facetwise.runs._deployed import Exported, export_run, verify_run
 from facetwise.runs._explaining import check_explained
 from facetwise.runs._factors import Factors, factors_of
 from facetwise.runs._given_away import from_pretrained
+from facetwise.runs._load import load
 from facetwise.runs._predicted_shard import predict_shard, shard_file
-from facetwise.runs._run import Run, load
+from facetwise.runs._run import Run
 
 __all__ = [
     "Added",

@@ -1,5 +1,6 @@
 """Answers of a finished run: for pictures, for a table some of whose cells are believed, and what speaks for them."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from facetwise.data import read_spelled, read_table, tell
 from facetwise.errors import UserError
 from facetwise.events import Report
+from facetwise.features import Extraction, extract
 from facetwise.inference import (
     Answers,
     Described,
@@ -30,13 +32,21 @@ __all__ = ["evidence_for", "fill_cells", "predict_features", "predict_given", "p
 
 
 def predict_pictures(
-    run: FinishedRun, source: Any, images: str | Path | None, *, sets: bool, checkpoint: str, report: Report
+    run: FinishedRun,
+    source: Any,
+    images: str | Path | None,
+    *,
+    sets: bool,
+    checkpoint: str,
+    report: Report,
+    extractor: Callable[..., Extraction] = extract,
 ) -> Answers:
     """One row per picture or row; see `Run.predict`."""
     source, images = fetched(source, images, report=report)
     names, described = describe_source(
-        source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
-    )
+        source, images, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report,
+        extractor=extractor,
+    )  # fmt: skip
     predictor = run.predictor(checkpoint)
     decisions = predictor(run.chosen_features(described))
     return answers_from(
@@ -54,6 +64,7 @@ def predict_given(
     sets: bool,
     checkpoint: str,
     report: Report,
+    extractor: Callable[..., Extraction] = extract,
 ) -> Answers:
     """One row per picture; the given columns condition the others, and a picture that contradicts one says so."""
     source, images = fetched(source, images, report=report)
@@ -62,7 +73,7 @@ def predict_given(
     table = read_table(source)
     names, described = describe_rows(
         table, root_of(source, images), run.backbone(), schema=run.schema,
-        allow_outside=run.config.allow_outside_root, report=report,
+        allow_outside=run.config.allow_outside_root, report=report, extractor=extractor,
     )  # fmt: skip
     known, said, notices = given_cells(run.schema, table, given, described.good)
     tell(notices, report)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from facetwise.errors import UserError
 from facetwise.runs._hub import fetch_pretrained
-from facetwise.runs._run import Run, load
+from facetwise.runs._load import load
+from facetwise.runs._run import Run
 
 __all__ = ["from_pretrained"]
 

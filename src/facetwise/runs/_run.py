@@ -11,7 +11,7 @@ import numpy as np
 from facetwise.config import Config, load_config
 from facetwise.data import Table
 from facetwise.decisions import Explained
-from facetwise.errors import RunError, UserError
+from facetwise.errors import UserError
 from facetwise.events import Report, silent
 from facetwise.features import choose_levels
 from facetwise.inference import (
@@ -37,23 +37,12 @@ from facetwise.runs._gallery import write_gallery
 from facetwise.runs._hub import push_pretrained, write_pretrained
 from facetwise.runs._learning import write_learnt
 from facetwise.runs._own_backbone import own_backbone
+from facetwise.runs._workers import extractor_of
 from facetwise.runtime import Precision
 from facetwise.schema import Labels, Schema
 from facetwise.training import Prepared, report_of
 
-__all__ = ["Run", "Side", "load"]
-
-
-def load(path: str | Path) -> "Run":
-    """A finished run, ready to evaluate and predict.
-
-    Raises:
-        RunError: No finished run there.
-    """
-    path = Path(path)
-    if not (path / "bundle" / "bundle.json").is_file():
-        raise RunError(f"{path} is a finished run. Found no bundle in it. Fix: `facetwise train ... --out {path}`")
-    return Run(path)
+__all__ = ["Run", "Side"]
 
 
 class Run:
@@ -211,6 +200,9 @@ class Run:
         given: Sequence[str] = (),
         sets: bool = False,
         checkpoint: str = "best_score",
+        processes: int = 0,
+        engine: str = "local",
+        address: str | None = None,
         report: Report = silent,
     ) -> Answers:
         """Fill in every attribute of pictures.
@@ -222,17 +214,20 @@ class Run:
                 against are marked.
             sets: Tell sets of classes and intervals of numbers too, with the coverage of the run.
             checkpoint: Which checkpoint.
+            processes, engine, address: Who describes the pictures, as for `facetwise.extract`.
             report: Told about progress.
 
         Returns:
             One row per picture, in order; unreadable ones with their reason.
 
         Raises:
-            UserError: Given columns without a table.
+            UserError: Given columns without a table; a cluster that anybody may use.
         """
+        workers = extractor_of(self.path / "bundle", self.bundle, processes=processes, engine=engine, address=address)
+        options: dict[str, Any] = {"sets": sets, "checkpoint": checkpoint, "report": report, "extractor": workers}
         if given:
-            return predict_given(self, source, images, list(given), sets=sets, checkpoint=checkpoint, report=report)
-        return predict_pictures(self, source, images, sets=sets, checkpoint=checkpoint, report=report)
+            return predict_given(self, source, images, list(given), **options)
+        return predict_pictures(self, source, images, **options)
 
     def export(
         self,
@@ -343,7 +338,7 @@ class Run:
         Raises:
             UserError: Pictures that cannot be read, a class that is there already, a folder that is not empty.
         """
-        return load(write_learnt(self, column, name, pictures, Path(out), parent, report))
+        return Run(write_learnt(self, column, name, pictures, Path(out), parent, report))
 
     def add_attribute(
         self,
