@@ -36,6 +36,7 @@ docs: $(READY)
 soak: $(READY)
 	$(BIN)/python tests/faults/kill_runs.py --stage train --runs 100
 	$(BIN)/python tests/faults/kill_runs.py --stage extract --runs 30
+	$(BIN)/python tests/faults/kill_commands.py --runs 20
 
 bench: $(READY)
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done
