@@ -32,6 +32,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facetwise.__main__ import keep_freed_memory
 from facetwise.features import available_cores, export_graph, extract, graph_path
 from facetwise.images import decode, fit, read_bytes
 from facetwise.models.backbones import create_backbone
@@ -208,6 +209,8 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
+        if options.measure != "loader":  # as the command line does; the loop is what a user writes
+            keep_freed_memory()
         paths = sorted((options.folder / "pictures").iterdir())[: options.pictures]
         print(json.dumps(MEASURES[options.measure](paths, options.folder / "cache")))
         return 0

@@ -1,4 +1,4 @@
-"""Whatever comes after a training, killed without a warning: whole or absent, and the same command again ends the same."""
+"""What comes after a training, killed without a warning: whole or absent, and the same command again ends the same."""
 
 import json
 import os
