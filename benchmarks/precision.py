@@ -56,18 +56,20 @@ class Answers:
     given: np.ndarray
     labelled: np.ndarray
 
-    def share_at(self, precision: float) -> float:
-        """The largest share of the labelled cells, surest first, of whose values so many are right."""
+    def surest(self, precision: float) -> np.ndarray:
+        """Places of the most cells, surest first, of whose values so many are right."""
         order = np.argsort(-self.sure, kind="stable")
-        kept = np.cumsum(self.right[order]) / np.arange(1, len(order) + 1) >= precision
-        most = np.flatnonzero(kept).max() + 1 if kept.any() else 0
-        return float(self.labelled[order[:most]].sum() / self.labelled.sum())
+        kept = np.flatnonzero(np.cumsum(self.right[order]) / np.arange(1, len(order) + 1) >= precision)
+        return order[: kept.max() + 1] if len(kept) else order[:0]
+
+    def share_at(self, precision: float) -> float:
+        """The share of the labelled cells that are among them."""
+        return float(self.labelled[self.surest(precision)].sum() / self.labelled.sum())
 
     def least_at(self, precision: float) -> float:
         """The confidence of the last of them; above every confidence where there is none."""
-        order = np.argsort(-self.sure, kind="stable")
-        kept = np.cumsum(self.right[order]) / np.arange(1, len(order) + 1) >= precision
-        return float(self.sure[order[np.flatnonzero(kept).max()]]) if kept.any() else 2.0
+        places = self.surest(precision)
+        return float(self.sure[places[-1]]) if len(places) else 2.0
 
 
 def scikit_learn(features: np.ndarray, index: np.ndarray, sides: dict[str, np.ndarray], absent: int) -> Answers:

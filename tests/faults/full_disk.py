@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kill_runs import _Fresh, outcome
+from kill_runs import Fresh, outcome
 
 
 def _mount(place: Path, size: int, *, again: bool = False) -> None:
@@ -38,7 +38,7 @@ def main() -> int:
         log = folder / "words.log"
         log.unlink(missing_ok=True)
         words = ["train", str(table), "--out", str(out), "--epochs", "3", "--workers", "1", "--quiet"]
-        code = _Fresh(words, folder, cache).wait()
+        code = Fresh(words, folder, cache).wait()
         return code, log.read_text(encoding="utf-8")
 
     assert train(folder / "straight")[0] == 0

@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from kill_runs import _Forked, _Fresh, _load_everything, outcome
+from kill_runs import Forked, Fresh, load_everything, outcome
 
 # Where trials are appended to, and what lies beside it while they run; everything else is written at once.
 GROWING = ("journal", "scratch", "cells", ".part", ".begun", "log.jsonl", "checkpoints")
@@ -44,11 +44,11 @@ def seen(out: Path) -> dict[str, Any]:
     """What a command has written, by name."""
     found = outcome(out)
     for name in found:
-        text = (out / name).read_text(encoding="utf-8", errors="replace")
         if name.endswith("trials.csv"):
-            found[name] = [line.partition(",")[2] for line in text.splitlines()]
-        elif name.startswith("comparison/") and name.endswith(".html"):
-            found[name] = re.sub(r'"number">[\d.]+<|\d+ (s|MB|min)\b', "", text)
+            lines = (out / name).read_text(encoding="utf-8").splitlines()
+            found[name] = [line.partition(",")[2] for line in lines]
+        elif name == "comparison/report.html":
+            found[name] = re.sub(r'"number">[\d.]+<|\d+ (s|MB|min)\b', "", (out / name).read_text(encoding="utf-8"))
     return {name: _without_own(told) for name, told in found.items() if not any(word in name for word in GROWING)}
 
 
@@ -68,7 +68,7 @@ class Trial:
         self.table = draw_catalogue(folder, items=items)
         self.rng = random.Random(seed)  # noqa: S311
         words = ["train", str(self.table), "--out", str(self.run), "--quiet", *SMALL.split()]
-        if _Fresh(words, folder, self.cache).wait() != 0:
+        if Fresh(words, folder, self.cache).wait() != 0:
             raise SystemExit(f"the training failed; see {folder / 'words.log'}")
 
     def words(self, name: str, out: Path) -> list[str]:
@@ -80,8 +80,8 @@ class Trial:
     def finish(self, words: list[str]) -> float:
         """The command to its end; seconds."""
         began = time.monotonic()
-        if (code := _Forked(words, self.folder, self.cache).wait()) == 2:
-            code = _Forked([*words, "--overwrite"], self.folder, self.cache).wait()
+        if (code := Forked(words, self.folder, self.cache).wait()) == 2:
+            code = Forked([*words, "--overwrite"], self.folder, self.cache).wait()
         if code != 0:
             raise SystemExit(f"{' '.join(words)}: exit code {code}; see {self.folder / 'words.log'}")
         return time.monotonic() - began
@@ -100,7 +100,7 @@ class Trial:
         for number in range(runs):
             out = self.folder / name / f"{number:02d}" / "out"
             words = self.words(name, out)
-            process = _Forked(words, self.folder, self.cache)
+            process = Forked(words, self.folder, self.cache)
             if process.wait(self.rng.uniform(0.0, seconds)) is None:
                 process.kill()
                 process.wait()
@@ -124,7 +124,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="facetwise-kills-")).resolve()
-    _load_everything()
+    load_everything()
     trial, wrong = Trial(folder, items=given.items, seed=given.seed), 0
     for name in given.only:
         told = trial.kill(name, given.runs)

@@ -53,7 +53,7 @@ class _Work(Protocol):
         ...
 
 
-class _Fresh:
+class Fresh:
     """A new interpreter."""
 
     def __init__(self, words: list[str], folder: Path, cache: Path) -> None:
@@ -73,7 +73,7 @@ class _Fresh:
         self._process.kill()
 
 
-class _Forked:
+class Forked:
     """A branch of this process."""
 
     def __init__(self, words: list[str], folder: Path, cache: Path) -> None:
@@ -102,7 +102,7 @@ class _Forked:
         self._process.kill()
 
 
-def _load_everything() -> None:
+def load_everything() -> None:
     """What a run imports; nothing of it may have started a thread when the process branches."""
     os.environ.update({"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""})
     for name in ("torch", "onnxruntime", "polars", "pyarrow.parquet", "facetwise.cli", "facetwise.api"):
@@ -215,7 +215,7 @@ def main() -> int:
     folder = (given.folder or Path(tempfile.mkdtemp(prefix="facetwise-kills-"))).resolve()
     folder.mkdir(parents=True, exist_ok=True)
     if given.fork:
-        _load_everything()
+        load_everything()
     from facetwise.data.catalogue import draw_catalogue
 
     table = draw_catalogue(folder, items=given.items)
@@ -230,7 +230,7 @@ def main() -> int:
     # The undisturbed run; for `train` a second one, as the first has filled the cache.
     for _ in range(1 + (given.stage == "train")):
         shutil.rmtree(straight, ignore_errors=True)
-        process = _Fresh(words(straight), folder, cache)
+        process = Fresh(words(straight), folder, cache)
         _wait_for(process, straight)
         began = time.monotonic()
         if process.wait() != 0:
@@ -242,7 +242,7 @@ def main() -> int:
     for number in range(given.runs):
         out = folder / f"run{number:02d}"
         own = cache if given.stage == "train" else folder / f"cache{number:02d}"
-        start = partial(_Forked if given.fork else _Fresh, words(out), folder, own)
+        start = partial(Forked if given.fork else Fresh, words(out), folder, own)
         moments = kill_until_it_finishes(start, out, seconds=seconds, rng=rng)
         found, (found_rows, written, leftovers) = outcome(out), rows_of(own)
         different = sorted(name for name in wanted.keys() | found.keys() if wanted.get(name) != found.get(name))

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kill_runs import _Fresh, rows_of
+from kill_runs import Fresh, rows_of
 
 
 def main() -> int:
@@ -25,7 +25,7 @@ def main() -> int:
     found = {}
     for name, count in (("alone", 1), ("together", given.extractors)):
         words = ["extract", str(table), "--workers", "1", "--cache", str(folder / name), "--quiet"]
-        codes = [process.wait() for process in [_Fresh(words, folder, folder / name) for _ in range(count)]]
+        codes = [process.wait() for process in [Fresh(words, folder, folder / name) for _ in range(count)]]
         if any(codes):
             raise SystemExit(f"exit codes {codes}; see {folder / 'words.log'}")
         found[name] = rows_of(folder / name)

@@ -71,8 +71,8 @@ def predict(
         found = "no gallery" if gallery is None else gallery.name
         raise UserError(f"regions are drawn on a gallery's page. Found {found}. Fix: --gallery FILE.html")
     if shard is not None:
-        if processes is not None or engine is not None:
-            found = " and ".join(name for name, value in (("--processes", processes), ("--engine", engine)) if value)
+        beside = {"--processes": processes, "--engine": engine, "--address": address}
+        if found := ", ".join(name for name, value in beside.items() if value is not None):
             raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
         _predict_shard(
             run, source, shard, images=images, out=out, given=listed(given) or (), sets=sets, checkpoint=checkpoint,
