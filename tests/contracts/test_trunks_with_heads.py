@@ -67,6 +67,16 @@ def _flat(attributes: int) -> Schema:
 
 
 @every_pair
+def test_describes_items_as_it_does_beside_the_logits(trunk: str, head: str) -> None:
+    model = _model(made_schema(), trunk, head).double().eval()
+    views = _features(3 * ITEMS).reshape(ITEMS, 3, -1)
+    views[::2, 2] = torch.nan  # every other item has two pictures
+    with torch.no_grad():
+        for features in (_features(), views):
+            assert torch.equal(model.describe(features), model(features).features)
+
+
+@every_pair
 def test_trains_on_one_item_and_on_many(trunk: str, head: str) -> None:
     schema = made_schema()
     model = _model(schema, trunk, head)

@@ -143,7 +143,11 @@ class Config(_Strict):
     # Optimisation
     sampler: ComponentField = _named("uniform", "Which rows an epoch sees.")
     epochs: int = Field(12, ge=1, le=MOST, description="Passes over the training rows.")
-    batch_size: int = Field(128, ge=1, le=MOST, description="Items per step.")
+    batch_size: int = Field(
+        0, ge=0, le=MOST,
+        description="Items per step; 0 is 128, and from 5,000 training rows with cached features on 256, at √2 times "
+        "the learning rate.",
+    )  # fmt: skip
     micro_batch: int = Field(
         0, ge=0, le=MOST, description="Items per forward pass of a step, to save memory; 0 is the whole batch."
     )

@@ -87,8 +87,9 @@ class Standardizer:
         """
         if isinstance(features, StoredRows):
             return features.changed(self)
-        centred = (self._scaled(features) - self.mean) / self.deviation
-        return np.clip(centred, -FARTHEST, FARTHEST).astype(np.float32, copy=False)
+        standard = self._scaled(features) - self.mean
+        standard /= self.deviation  # in place: a matrix anew each time takes longer than the arithmetic
+        return np.clip(standard, -FARTHEST, FARTHEST, out=standard).astype(np.float32, copy=False)
 
 
 def _moments(pieces: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

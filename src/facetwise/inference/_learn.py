@@ -45,7 +45,7 @@ def learn_class(
         except ValueError as error:
             raise UserError(f"{error}. Fix: choose another attribute, or name the parent's class") from error
         learnt[attribute.id] = learnt.get(attribute.id, 0) + 1
-    _, vectors = predictor.read(features)
+    vectors = predictor.describe(features)
     more = add_neighbours(schema, grown, neighbours, column, name, vectors, list(images))
     told = replace(bundle, schema=grown, neighbours=more, learnt=learnt, learnt_rows=bundle.learnt_rows + len(vectors))
     return Predictor(told, model=predictor.model)

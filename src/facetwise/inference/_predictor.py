@@ -1,6 +1,6 @@
 """Features to decisions with a bundle: the one path that evaluate, predict and the server share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ from facetwise.decisions import (
     scores_from_logits,
     with_learnt,
 )
-from facetwise.features import StoredRows
+from facetwise.features import Standardizer, StoredRows
 from facetwise.inference._bundle import Bundle
 from facetwise.models import Beside, FacetModel, build_model, join_models
 from facetwise.schema import VALUE, Labels, Schema, alone, without
@@ -33,29 +33,50 @@ __all__ = ["Predictor", "logits_of", "read_features"]
 ROWS = 1024
 
 
-def read_features(
-    model: FacetModel, features: np.ndarray | StoredRows, *, represent: bool = True, category: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Standardised features to logits (item, logit) and representation (item, width), block by block.
+def _blocks(
+    model: FacetModel, features: np.ndarray | StoredRows, standardizer: Standardizer | None
+) -> Iterator[torch.Tensor]:
+    """The features on the device of the model, block by block: standardised whole they would take memory anew."""
+    device = next(model.parameters()).device
+    for start in range(0, len(features), ROWS):
+        block = np.asarray(features[start : start + ROWS])
+        standard = block if standardizer is None else standardizer(block)
+        yield torch.from_numpy(np.ascontiguousarray(standard)).to(device)
 
-    Where every attribute has a representation of its own, their mean. Without `represent` the representation has no
-    columns. `category` (item,) is the class of the category where it is known, else -1.
+
+def _as_kept(representation: torch.Tensor) -> np.ndarray:
+    """(item, width); where every attribute has a representation of its own, their mean."""
+    own = representation if representation.ndim == 2 else representation.mean(dim=1)
+    return own.float().cpu().numpy()
+
+
+def read_features(
+    model: FacetModel,
+    features: np.ndarray | StoredRows,
+    *,
+    standardizer: Standardizer | None = None,
+    represent: bool = True,
+    category: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Features to logits (item, logit) and representation (item, width), block by block.
+
+    They are standardised already where no standardizer is given. Where every attribute has a representation of its own,
+    their mean. Without `represent` the representation has no columns. `category` (item,) is the class of the category
+    where it is known, else -1.
     """
     model.eval()
-    device = next(model.parameters()).device
     logits: list[np.ndarray] = []
     representations: list[np.ndarray] = []
     with torch.inference_mode():
-        for start in range(0, len(features), ROWS):
-            block = torch.from_numpy(np.ascontiguousarray(features[start : start + ROWS])).to(device)
+        for number, block in enumerate(_blocks(model, features, standardizer)):
             known = []
             if category is not None:
-                known = [torch.from_numpy(category[start : start + ROWS].astype(np.int64)).to(device)]
+                own = category[number * ROWS : (number + 1) * ROWS].astype(np.int64)
+                known = [torch.from_numpy(own).to(block.device)]
             told = model(block, *known)
             logits.append(told.logits.float().cpu().numpy())
             if represent:
-                own = told.features if told.features.ndim == 2 else told.features.mean(dim=1)
-                representations.append(own.float().cpu().numpy())
+                representations.append(_as_kept(told.features))
     if not logits:
         return np.zeros((0, model.num_logits), np.float32), np.zeros((0, 0), np.float32)
     none = np.zeros((len(features), 0), np.float32)
@@ -143,7 +164,14 @@ class Predictor:
 
     def read(self, features: np.ndarray | StoredRows, *, represent: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Raw features (item, width) or (item, view, width) to logits and representation; see `read_features`."""
-        return read_features(self.model, self.bundle.standardizer(features), represent=represent)
+        return read_features(self.model, features, standardizer=self.bundle.standardizer, represent=represent)
+
+    def describe(self, features: np.ndarray | StoredRows) -> np.ndarray:
+        """Raw features (item, width) or (item, view, width) to the representation that `read` gives beside logits."""
+        model = self.model.eval()
+        with torch.inference_mode():
+            told = [_as_kept(model.describe(block)) for block in _blocks(model, features, self.bundle.standardizer)]
+        return np.concatenate(told) if told else np.zeros((0, 0), np.float32)
 
     def _known_category(self, given: Labels | None) -> np.ndarray | None:
         """(item,) the category's class where it is known, else -1; None where the network is not to be told."""
@@ -165,13 +193,15 @@ class Predictor:
         """
         bundle, neighbours = self.bundle, self._voters
         category, represent = self._known_category(given), neighbours is not None or bool(bundle.learnt)
-        standard = bundle.standardizer(features)
         logits, representation = read_features(
-            self.model, standard, represent=represent, category=None if represent else category
-        )
+            self.model, features, standardizer=bundle.standardizer, represent=represent,
+            category=None if represent else category,
+        )  # fmt: skip
         if represent and category is not None:
             # Neighbours are compared as the network describes pictures alone: so they were kept, and so measured.
-            logits, _ = read_features(self.model, standard, represent=False, category=category)
+            logits, _ = read_features(
+                self.model, features, standardizer=bundle.standardizer, represent=False, category=category
+            )
         votes = shares = None
         if neighbours is not None and neighbours.shares and len(logits):
             shares = neighbours.shares

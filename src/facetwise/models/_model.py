@@ -139,16 +139,29 @@ class FacetModel(nn.Module):
         logits = torch.cat([told.logits, *later], dim=1)
         return told._replace(logits=logits.index_select(1, self.order))
 
-    def _read(self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None) -> ModelOutput:
-        """One picture per item."""
-        features = self.dropout(features)
+    def describe(self, features: Float[Tensor, "batch *view features"]) -> Float[Tensor, "batch *attribute width"]:
+        """Standardised features to the representation that `forward` gives beside the logits, without their price."""
+        if features.ndim == 2:
+            return self._represented(self.dropout(features), None)[0]
+        seen = ~features[:, :, 0].isnan()
+        return _mean_of_views(self._represented(self.dropout(features[seen]), None)[0], seen)
+
+    def _represented(
+        self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None
+    ) -> tuple[Float[Tensor, "batch *attribute width"], dict[str, Tensor]]:
         adapted, aux = self._adapted(features, category)
         reads = isinstance(self.trunk, CategoryTrunk)
         representation, beside = self.trunk.represent(adapted, category) if reads else self.trunk.represent(adapted)
+        return representation, {**aux, **beside}
+
+    def _read(self, features: Float[Tensor, "batch features"], category: Int[Tensor, " batch"] | None) -> ModelOutput:
+        """One picture per item."""
+        features = self.dropout(features)
+        representation, beside = self._represented(features, category)
         logits, promised = self.head.read(representation)
         if self.depth is not None:
             logits = logits + self.depth(features)
-        aux = {**aux, **beside, **promised}
+        aux = {**beside, **promised}
         if (penalty := aux.get("attribute_penalty")) is not None:
             aux["attribute_penalty"] = penalty.new_zeros(self.num_attributes).index_add(0, self.places, penalty)
         return ModelOutput(logits, representation, aux)
@@ -162,8 +175,7 @@ class FacetModel(nn.Module):
         each = self._read(features[seen], told)
 
         def mean(values: Tensor) -> Tensor:
-            count = seen.sum(dim=1).reshape(-1, *[1] * (values.ndim - 1))
-            return spread_views(values, seen).sum(dim=1) / count
+            return _mean_of_views(values, seen)
 
         def by_logit(values: Tensor) -> Tensor:
             return mean(values) if self.views is None else self.views(each.features, values, seen)
@@ -269,3 +281,8 @@ class FacetModel(nn.Module):
         if found or "views.share" in told:
             told |= {"trunk.places": self.places.cpu().numpy(), **found}
         return told
+
+
+def _mean_of_views(values: Float[Tensor, "seen ..."], seen: Bool[Tensor, "batch view"]) -> Tensor:
+    count = seen.sum(dim=1).reshape(-1, *[1] * (values.ndim - 1))
+    return spread_views(values, seen).sum(dim=1) / count

@@ -13,6 +13,7 @@ from facetwise.events import Event, Report
 from facetwise.features import StoredRows, extract, features_from_file, fits_memory, in_words, measure_machine
 from facetwise.inference import Described, cache_root
 from facetwise.models.backbones import Backbone
+from facetwise.training._batch_size import in_batches
 from facetwise.training._blocks import Blocks, spread
 from facetwise.training.finetuning import FINETUNING
 
@@ -108,7 +109,8 @@ def _tell(rows: StoredRows, config: Config, report: Report) -> None:
     blocks = Blocks.of(rows)
     order = "in the order of one whole shuffle"
     if blocks.mixed < blocks.count:
-        worst = spread(config.batch_size, blocks=blocks.count, mixed=blocks.mixed, rows=len(rows))
+        batch = in_batches(config, len(rows)).batch_size
+        worst = spread(batch, blocks=blocks.count, mixed=blocks.mixed, rows=len(rows))
         order = (
             f"in {blocks.count:,} blocks, {blocks.mixed:,} mixed at once: batches vary 1 to {worst:.2f} times as much "
             "as after a whole shuffle, 1 where the table is in no order"

@@ -20,6 +20,7 @@ from facetwise.objectives import (
 )
 from facetwise.schema import Schema
 from facetwise.training._average import Average
+from facetwise.training._batch_size import in_batches
 from facetwise.training._dealing import Dealer, check_together
 from facetwise.training._finite import NotFiniteError, ran_away
 from facetwise.training._groups import parameter_groups
@@ -85,7 +86,7 @@ def fit(
         Interrupted: Somebody asked for a stop; everything is saved.
     """
     # What learns, what is saved of it, and where it stands.
-    stop = stop or Stopping()
+    stop, config = stop or Stopping(), in_batches(config, len(train))
     step = _first_step(schema, model, objective, config, world, report=report)
     reweighting, precise = (
         create_reweighting(config.reweighting.name, config.reweighting.options), _precise(schema, config),

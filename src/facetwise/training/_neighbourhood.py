@@ -31,7 +31,7 @@ def with_neighbours(
     weighing = np.ones(len(val), dtype=bool)
     if (weights := prepared.weights) is not None:  # what weighs nothing says nothing
         train, weighing = train[weights[train] > 0], weights[val] > 0
-    _, keys = predictor.read(prepared.features[train])
+    keys = predictor.describe(prepared.features[train])
     logits, representation = predictor.read(prepared.features[val])
     neighbours = gather(
         schema, keys, labels.take(train), prepared.images(train), seed=seed,

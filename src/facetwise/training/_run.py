@@ -28,6 +28,7 @@ from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
 from facetwise.training._assemble import Assembled, assemble, make_bundle
+from facetwise.training._batch_size import in_batches
 from facetwise.training._checkpoints import read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
@@ -93,7 +94,8 @@ def _summary(
         f"model       {config.trunk.name} trunk, {config.head.name} head"
         + (", gates over depth" if model.depth is not None else "")
         + f": {weights:,} parameters, {layout.num_logits:,} logits in one product",
-        f"training    {config.epochs} epochs at most, batch {config.batch_size}, {config.balancing.name} balancing, "
+        f"training    {config.epochs} epochs at most, batch {in_batches(config, len(parts['train'])).batch_size}, "
+        f"{config.balancing.name} balancing, "
         f"{config.reweighting.name} class weights, best {config.select_by} on validation",
     ]
 

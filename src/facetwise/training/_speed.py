@@ -18,6 +18,7 @@ from facetwise.inference import cache_root, logits_of
 from facetwise.models.backbones import create_backbone
 from facetwise.objectives import BALANCERS, Objective, class_weights, count_classes, create_reweighting
 from facetwise.schema import VALUE, Attribute, Kind, Labels, Schema
+from facetwise.training._batch_size import LARGE, in_batches
 from facetwise.training._build import model_of
 from facetwise.training._device import choose_device
 from facetwise.training._groups import parameter_groups
@@ -93,7 +94,7 @@ def measure_speed(*, seconds: float = 20.0, cache: Path | None = None, config: C
     >>> measure_speed(seconds=20).seconds(9_000)["extract"]  # doctest: +SKIP
     94.7
     """
-    config = config or Config()
+    config = in_batches(config or Config(), LARGE)  # the time of a small table matters little
     device, cores = choose_device(config.device), available_cores()
     backbone = create_backbone(config.backbone.name, **config.backbone.options)
     plan = plan_engine(backbone, cache=cache or cache_root(), device=config.device)
