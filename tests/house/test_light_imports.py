@@ -65,6 +65,17 @@ assert weight.grad is not None and "sympy" not in sys.modules
     assert "torch" in _loaded_by(code)
 
 
+def test_writing_a_table_asks_pandas_nothing() -> None:
+    """`pyarrow.array` imports it, to ask whether a list is one of its own."""
+    code = """
+import io, numpy as np, pyarrow as pa, pyarrow.parquet as pq
+from facetwise.inference import lists_of, numbers, texts
+columns = [numbers(np.arange(2), pa.float64()), lists_of(texts(["a"]), np.array([1, 0]))]
+pq.write_table(pa.Table.from_arrays(columns, names=["n", "t"]), io.BytesIO())
+"""
+    assert "pandas" not in _loaded_by(code)
+
+
 def test_the_runtime_is_onnx_runtime_numpy_and_pillow() -> None:
     code = (
         "import facetwise.runtime, onnxruntime\n"

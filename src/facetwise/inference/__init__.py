@@ -1,6 +1,7 @@
 """Bundle to answers in bulk."""
 
 from facetwise.inference._answers import Answers, Cell, answers_from
+from facetwise.inference._arrow import lists_of, numbers, texts
 from facetwise.inference._atomic import (
     sweep_parts,
     tensors_as_bytes,
@@ -69,8 +70,10 @@ __all__ = [
     "known_cells",
     "learn_class",
     "listed_pictures",
+    "lists_of",
     "logits_of",
     "network_digest",
+    "numbers",
     "part_of",
     "pictures_of",
     "read_bundle",
@@ -78,6 +81,7 @@ __all__ = [
     "root_of",
     "sweep_parts",
     "tensors_as_bytes",
+    "texts",
     "write_bundle",
     "write_bytes",
     "write_json",

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from facetwise.decisions import ABSTAINED, Decisions, Policy, decide
 from facetwise.errors import RunError
+from facetwise.inference._arrow import lists_of, numbers, texts
 from facetwise.inference._atomic import write_bytes
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
 
@@ -39,14 +40,13 @@ def _texts(
         counts, classes = own.sum(axis=1, dtype=np.int32), np.nonzero(own)[1]
     else:
         counts, classes = valued.astype(np.int32), index[valued].astype(np.int64)
-    offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(counts, dtype=np.int32)])
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(attribute.classes, pa.string()).take(pa.array(classes)))
+    return lists_of(texts(attribute.classes).take(numbers(classes, pa.int64())), counts)
 
 
 def _states(states: np.ndarray, names: Mapping[int, str]) -> pa.DictionaryArray:
     order = sorted(names)
     return pa.DictionaryArray.from_arrays(
-        pa.array(np.searchsorted(order, states), pa.int32()), pa.array([names[key] for key in order])
+        numbers(np.searchsorted(order, states), pa.int32()), texts(names[key] for key in order)
     )
 
 
@@ -64,27 +64,25 @@ def write_predictions(
         decisions: What the model says.
     """
     parts: list[pa.Table] = []
-    pictures = pa.array(list(images), pa.string()).dictionary_encode().cast(_KEY)
+    pictures, rows = texts(images).dictionary_encode().cast(_KEY), len(items)
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         valued, given = truth.state[:, place] == VALUE, decisions.state[:, place] == VALUE
         width = block.score_stop - block.score_start
-        offsets = np.arange(0, (len(items) + 1) * width, width, dtype=np.int32)[: len(items) + 1]
-        scores = np.ascontiguousarray(decisions.scores[:, block.scores], dtype=np.float32).ravel()
+        number, decided = truth.number[:, place], decisions.number[:, place]
+        sure, scores = decisions.confidence[:, place], decisions.scores[:, block.scores].ravel()
         columns = {
-            "item": pa.array(items, pa.int64()),
+            "item": numbers(items, pa.int64()),
             "image": pictures,
-            "attribute": pa.DictionaryArray.from_arrays(pa.array(np.zeros(len(items), np.int32)), [attribute.column]),
+            "attribute": pa.DictionaryArray.from_arrays(numbers(np.zeros(rows), pa.int32()), texts([attribute.column])),
             "truth_state": _states(truth.state[:, place], _TRUTH),
             "truth": _texts(attribute, block, valued, truth.index[:, place], truth.members),
-            "truth_number": pa.array(truth.number[:, place], pa.float64(), from_pandas=True),
+            "truth_number": numbers(number, pa.float64(), missing=np.isnan(number)),
             "decision_state": _states(decisions.state[:, place], _DECISION),
             "decision": _texts(attribute, block, given, decisions.index[:, place], decisions.members),
-            "decision_number": pa.array(
-                np.where(given, decisions.number[:, place], np.nan), pa.float64(), from_pandas=True
-            ),
-            "confidence": pa.array(decisions.confidence[:, place], pa.float32(), from_pandas=True),
-            "applies": pa.array(decisions.applies[:, place], pa.float32()),
-            "scores": pa.ListArray.from_arrays(pa.array(offsets), pa.array(scores)),
+            "decision_number": numbers(decided, pa.float64(), missing=~given | np.isnan(decided)),
+            "confidence": numbers(sure, pa.float32(), missing=np.isnan(sure)),
+            "applies": numbers(decisions.applies[:, place], pa.float32()),
+            "scores": lists_of(numbers(scores, pa.float32()), np.full(rows, width)),
         }
         parts.append(pa.table(columns, schema=_COLUMNS))
     sink = io.BytesIO()

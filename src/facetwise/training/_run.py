@@ -18,12 +18,7 @@ import torch
 from facetwise.config import Config
 from facetwise.data import write_split
 from facetwise.events import Event, Report
-from facetwise.inference import (
-    write_bytes,
-    write_json,
-    write_text,
-    writing,
-)
+from facetwise.inference import lists_of, numbers, texts, write_bytes, write_json, write_text, writing
 from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
@@ -103,26 +98,25 @@ def _summary(
 def _write_issues(path: Path, prepared: Prepared) -> None:
     """One line per row of the table: its picture, a reason or "ok", and those of its pictures that cannot be read."""
     total, column = len(prepared.table), prepared.schema.images[0]
-    reasons, messages = np.full(total, "ok", dtype=object), np.full(total, "", dtype=object)
+    reasons, messages = ["ok"] * total, [""] * total
     for row, (reason, message) in prepared.issues.items():
         reasons[row], messages[row] = reason, message
-    bad = np.full(total, None, dtype=object)
-    bad[:] = [()] * total
-    for (row, view), (reason, message) in prepared.view_issues.items():
-        bad[row] = [*bad[row], {"view": view, "reason": reason, "message": message}]
-    named = prepared.table.column(column) if column in prepared.table.cells else pa.repeat("", total)
-    view = pa.struct({"view": pa.int64(), "reason": pa.string(), "message": pa.string()})
-    sink = io.BytesIO()
-    pq.write_table(
-        pa.table(
-            [np.arange(total), named, reasons, messages, bad],
-            schema=pa.schema(
-                {"item": pa.int64(), "image": pa.string(), "reason": pa.string(), "message": pa.string(),
-                 "bad_views": pa.list_(view)}
-            ),
-        ),
-        sink,
+    bad = sorted(prepared.view_issues.items())
+    views = pa.StructArray.from_arrays(
+        [numbers(np.array([view for (_, view), _ in bad]), pa.int64()), texts(reason for _, (reason, _) in bad),
+         texts(message for _, (_, message) in bad)],
+        names=["view", "reason", "message"],
     )  # fmt: skip
+    each = np.bincount(np.array([row for (row, _), _ in bad], dtype=np.int64), minlength=total)
+    columns = {
+        "item": numbers(np.arange(total), pa.int64()),
+        "image": texts(prepared.table.column(column) if column in prepared.table.cells else [""] * total),
+        "reason": texts(reasons),
+        "message": texts(messages),
+        "bad_views": lists_of(views, each),
+    }
+    sink = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(list(columns.values()), names=list(columns)), sink)
     write_bytes(path, sink.getvalue())
 
 
