@@ -99,14 +99,14 @@ def read_predictions(
     Raises:
         RunError: The file is about other attributes.
     """
-    # Not `read_table`: that one imports the room of data sets, and pandas with it, for a single file.
-    with pq.ParquetFile(path) as file:
-        table = file.read()
-    columns, found = [a.column for a in schema.attributes], table["attribute"].unique().to_pylist()
-    if table.num_rows and found != columns:
+    import polars as pl
+
+    table = pl.read_parquet(path)
+    columns, found = [a.column for a in schema.attributes], table["attribute"].unique(maintain_order=True).to_list()
+    if table.height and found != columns:
         raise RunError(f"{path} holds the schema's attributes in their order. Found {found}. Fix: train again")
     layout, width = schema.layout(), len(schema.attributes)
-    count = table.num_rows // max(1, width)
+    count = table.height // max(1, width)
     code = {name: state for state, name in _TRUTH.items()}
     state = np.zeros((count, width), np.int8)
     index = np.full((count, width), -1, np.int32)
@@ -117,14 +117,14 @@ def read_predictions(
     items = table["item"][:count].to_numpy()
     for place, (attribute, block) in enumerate(zip(schema.attributes, layout.blocks, strict=True)):
         part = table.slice(place * count, count)
-        state[:, place] = [code[name] for name in part["truth_state"].to_pylist()]
-        number[:, place] = part["truth_number"].to_numpy(zero_copy_only=False).astype(np.float64)
+        state[:, place] = [code[name] for name in part["truth_state"].to_list()]
+        number[:, place] = part["truth_number"].to_numpy()
         applies[:, place] = part["applies"].to_numpy()
         scores[:, block.scores] = (
-            part["scores"].combine_chunks().flatten().to_numpy().reshape(count, block.score_stop - block.score_start)
+            part["scores"].explode().to_numpy().reshape(count, block.score_stop - block.score_start)
         )
         where = {name: n for n, name in enumerate(attribute.classes)}
-        for row, names in enumerate(part["truth"].to_pylist()):
+        for row, names in enumerate(part["truth"].to_list()):
             if attribute.kind is Kind.MULTILABEL:
                 members[row, [block.score_start + where[name] for name in names]] = 1
             elif names:
