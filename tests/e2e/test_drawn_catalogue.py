@@ -100,18 +100,31 @@ def test_predict_fills_every_cell_or_says_why(trained: Path) -> None:
 
 
 @pytest.mark.slow
-def test_predict_in_several_processes(trained: Path) -> None:
-    """Pictures that no cache knows: the answers of two processes are those of one, to the byte."""
-    (trained / "unseen").mkdir()
+@pytest.mark.parametrize(
+    ("workers", "turn"),
+    [(("--processes", 2), Image.Transpose.ROTATE_90), (("--engine", "ray"), Image.Transpose.ROTATE_180)],
+    ids=["pool", "ray"],
+)
+def test_predict_by_several_workers(trained: Path, workers: tuple[object, ...], turn: Image.Transpose) -> None:
+    """Pictures that no cache knows: the answers of several workers are those of one process, to the byte."""
+    if "ray" in workers:
+        pytest.importorskip("ray", reason="the extra `ray` is not installed")
+    unseen = trained / f"unseen {turn.name}"
+    unseen.mkdir()
     for n in range(6):
         with Image.open(trained / "images" / f"{n:04d}.jpg") as picture:
-            picture.transpose(Image.Transpose.ROTATE_90).save(trained / "unseen" / f"{n}.png")
-    (trained / "unseen" / "broken.jpg").write_bytes(b"not a picture")
-    facetwise("predict", "run", "unseen", "--processes", 2, "--out", "two.csv", cwd=trained)
-    facetwise("predict", "run", "unseen", "--out", "one.csv", cwd=trained)
-    assert (trained / "two.csv").read_bytes() == (trained / "one.csv").read_bytes()
-    both = ("--processes", 2, "--shard", "1/2", "--out", "a.csv")
-    refused = facetwise("predict", "run", "unseen", *both, cwd=trained, code=2)
+            picture.transpose(turn).save(unseen / f"{n}.png")
+    (unseen / "broken.jpg").write_bytes(b"not a picture")
+    several, alone = unseen.with_suffix(".several.csv"), unseen.with_suffix(".one.csv")
+    facetwise("predict", "run", unseen, *workers, "--out", several, cwd=trained)
+    facetwise("predict", "run", unseen, "--out", alone, cwd=trained)
+    assert several.read_bytes() == alone.read_bytes()
+
+
+def test_a_shard_is_one_process(trained: Path) -> None:
+    refused = facetwise(
+        "predict", "run", "images", "--processes", 2, "--shard", "1/2", "--out", "a.csv", cwd=trained, code=2
+    )
     assert "--processes" in refused.stderr
 
 

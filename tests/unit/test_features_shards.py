@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -161,6 +163,52 @@ def test_a_node_dies(paths: list[Path], alone: FeatureStore, cache: Path) -> Non
         cluster.shutdown()
     assert [one.shard for one in done] == [task.shard for task in tasks]
     assert said, "an actor died while it had work"
+    _same(cache, alone)
+
+
+def _with_all_below(processes: Iterable[int]) -> set[int]:
+    """Processes and whatever they have begun."""
+    found, parents = set(processes), {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parents[int(stat.parent.name)] = int(stat.read_text().rpartition(")")[2].split()[1])
+    while more := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes are found by /proc")
+@pytest.mark.filterwarnings("ignore")  # of Ray's own start
+def test_a_machine_falls_silent(paths: list[Path], alone: FeatureStore, cache: Path) -> None:
+    """All of a node stands still in the middle of a shard; nothing is closed, and only Ray's heartbeat tells."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    heartbeat = {"health_check_period_ms": 1000, "health_check_timeout_ms": 1000, "health_check_failure_threshold": 3}
+    head = {"num_cpus": 0, "include_dashboard": False, "_system_config": heartbeat}
+    cluster = Cluster(initialize_head=True, head_node_args=head, connect=False)
+    address = f"127.0.0.1:{cluster.address.rpartition(':')[2]}"
+    said: list[str] = []
+    stopped: set[int] = set()
+    try:
+        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+
+        def stop(_: object) -> None:
+            if not stopped:
+                stopped.update(_with_all_below(process.pid for _, process in nodes[0].live_processes()))
+                for pid in stopped:
+                    os.kill(pid, signal.SIGSTOP)
+
+        tasks = cut_into_tasks(paths, None, shards=9)
+        done = run_in_ray(tasks, _plan(cache), address=address, actors=2, told=stop, warn=said.append)
+    finally:
+        for pid in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        cluster.shutdown()
+    assert [one.shard for one in done] == [task.shard for task in tasks]
+    assert said, "an actor was given up"
     _same(cache, alone)
 
 
