@@ -152,6 +152,11 @@ class Config(_Strict):
         0, ge=0, le=MOST, description="Items per forward pass of a step, to save memory; 0 is the whole batch."
     )
     learning_rate: float = Field(1.5e-3, gt=0, description="Peak learning rate, on cached features.")
+    matmul_precision: Literal["highest", "high", "medium"] = Field(
+        "medium",
+        description="Of float32 matrix products on cached features, in PyTorch's words: highest is float32 throughout, "
+        "high and medium may take TF32 or bfloat16 inside where that is quicker.",
+    )
     schedule: ComponentField = _named("cosine", "How the learning rates fall after the warm-up.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")
     warmup: float = Field(0.1, ge=0, lt=1, description="Share of the steps over which the learning rate rises.")

@@ -29,6 +29,7 @@ from facetwise.training._mixed import Blend
 from facetwise.training._norms_in_parts import room_for
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
+from facetwise.training._products import matrix_products
 from facetwise.training._resume import Keeper
 from facetwise.training._sharding import shard_backbone
 from facetwise.training._signals import Stopping
@@ -115,7 +116,7 @@ def fit(
     )  # fmt: skip
     at = keeper.restore(insist=insist)
 
-    with stop.deferred():
+    with stop.deferred(), matrix_products(config):
         while not at.finished:
             # 1. One pass over the training rows, in an order that depends on the seed and the epoch only.
             step.begin_epoch(at.epoch, continued=at.step > 0)
