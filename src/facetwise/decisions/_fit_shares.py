@@ -19,12 +19,12 @@ LEAST = 1e-6
 
 
 def _losses(attribute: Kind, truth: np.ndarray, chance: np.ndarray) -> float:
-    """Sum of the log losses of cells."""
+    """Sum of the log losses of cells; of classes the rarer ones weigh more, n_c^-½, with mean 1 over the cells."""
     if attribute is Kind.MULTILABEL:
         right = np.where(truth == 1, chance, 1.0 - chance)
-    else:
-        right = np.take_along_axis(chance, truth[:, None], axis=1)
-    return float(-np.log(np.clip(right, LEAST, None)).sum() / max(1, right.shape[1]))
+        return float(-np.log(np.clip(right, LEAST, None)).sum() / max(1, right.shape[1]))
+    right, weight = np.take_along_axis(chance, truth[:, None], axis=1)[:, 0], np.bincount(truth)[truth] ** -0.5
+    return float(-(np.log(np.clip(right, LEAST, None)) * weight).sum() / weight.mean())
 
 
 def fit_shares(
@@ -36,7 +36,8 @@ def fit_shares(
 ) -> dict[str, float]:
     """By id the share of each attribute's vote that makes the validation loss least, absent where none lowers it.
 
-    The log loss of the cells; of numbers their absolute error where they are standardised. An attribute with n cells
+    The log loss of the cells, where a class with n_c of them weighs n_c^-½ per cell, as the network has been taught to
+    heed rare classes; of numbers their absolute error where they are standardised. An attribute with n cells
     decides by its own losses and, with the weight of 100 cells, by the mean over all attributes with classes: few cells
     alone would choose by chance.
 

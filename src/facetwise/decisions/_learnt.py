@@ -65,7 +65,7 @@ def add_neighbours(
         vectors: (picture, width) as the trunk describes them.
         images: Their names.
     """
-    count, place = len(vectors), new.index[column]
+    count = len(vectors)
     labels = neighbours.labels
     state = np.full((count, len(new.attributes)), UNKNOWN, dtype=np.int8)
     index = np.full(state.shape, -1, dtype=np.int32)
@@ -87,19 +87,13 @@ def add_neighbours(
         members=members,
         number=np.concatenate([labels.number, np.full(state.shape, np.nan)]),
     )
-    weight = _wider(old, new, neighbours.weight[None], 1.0)[0]
-    own = whole.index[whole.state[:, place] == VALUE, place]
-    code = new.attributes[place].classes.index(name)
-    # As every other class counts: see `gather`.
-    rows, classes = max(1, int((own == code).sum())), len(np.unique(own))
-    weight[new.layout().blocks[place].score_start + code] = np.sqrt(len(own) / rows / classes)
     return replace(
         neighbours,
         keys=np.concatenate([neighbours.keys, unit(vectors - neighbours.centre).astype(np.float16)]),
         labels=whole,
         images=(*neighbours.images, *images),
         say=np.concatenate([neighbours.say, np.ones(count, np.float32)]),
-        weight=weight,
+        weight=_wider(old, new, neighbours.weight[None], 1.0)[0],
     )
 
 

@@ -18,7 +18,7 @@ FADING = 0.07
 # exported file an answer jumped by 0.002 (once in 400 pictures of 60 attributes). So a voter has its full say only from
 # this distance to the nearest row that does not vote, and almost none beside it.
 MARGIN = 1e-3
-LEAST_SAY = 1e-3
+LEAST_SAY = 1e-5
 # Neighbours that are looked up for all attributes at once; an attribute with fewer than `VOTERS` labels among them is
 # looked up among its own rows.
 LOOKED_UP = 200
@@ -40,7 +40,7 @@ class Neighbours:
         labels: Of these rows.
         images: Their names, which stand as evidence beside an answer.
         say: (row,) how much each row counts, as in training.
-        weight: (class,) how much a vote for each class counts.
+        weight: (class,) how much a vote for each label counts; 1 elsewhere.
         shares: Per attribute id how much of the answer is the vote; none where validation says it does not help.
     """
 
@@ -86,14 +86,18 @@ class Neighbours:
         *,
         only: Container[str] | None = None,
     ) -> np.ndarray:
-        r"""(item, class): of the k nearest rows that have the cell, how many say each class; numbers: their mean.
+        r"""(item, class): of the k nearest rows that have the cell, how near each class is; numbers: their mean.
 
-        v_c = Σ_{j ∈ N_k} a_j m_j exp(s_j / τ) w_c [y_j = c], scaled to sum 1; s_j the cosine, a_j the weight of the
-        row, w_c that of the class, m_j = min(1, (s_j - s_{k+1}) / 0.001) but at least 0.001, so that nothing jumps
-        where two rows change places. Of a yes or no the same per class. NaN where no row has the cell.
+        v_c = max {a_j m_j exp(s_j / τ) : j ∈ N_k, y_j = c}, scaled to sum 1; s_j the cosine, a_j the weight of the row,
+        m_j = min(1, (s_j - s_{k+1}) / 0.001) but at least 0.00001, so that nothing jumps where two rows change places.
+        Of labels, for each of them: the sum over the rows that have it, times its weight w_c, in place of the largest,
+        beside the sum over those that do not. NaN where no row has the cell.
 
-        Source: Wu et al. (2018, eq. 5). Class weights are ours: the network has learnt from weighted cells, and
-        neighbourhoods full of a frequent class would outvote it on rare ones.
+        Source: Wu et al. (2018, eq. 5) for the neighbours and their fading. They add up what all rows of a class say,
+        by which a frequent class outvotes a rare one that is nearer; ours speaks through its nearest row. Macro-F1 less
+        that of the network alone, 5 seeds, mean and standard error, sums (weighted by √(N / (C n_c))) and largest:
+        fashion +1.2 ± 0.2 and +1.4 ± 0.1 points, its rare classes -0.4 ± 0.5 and +1.2 ± 0.1; groceries +0.5 ± 0.4 and
+        0.0 ± 0.5, rare +0.6 ± 0.5 and +0.9 ± 0.6; sprites +0.6 ± 0.3 and +1.2 ± 0.2 (2026-11-22).
 
         Args:
             schema: The vocabulary.
@@ -130,19 +134,21 @@ class Neighbours:
             rows, s = rows[:, :voters], s[:, :voters]
             say = self.say[rows] * np.exp((s - s[:, :1]) / FADING)  # relative to the nearest, so that none overflows
             say = say * np.clip((s - beyond) / MARGIN, LEAST_SAY, 1.0)
-            weight = self.weight[block.scores]
             if block.coding is Coding.GAUSS:
                 scale = scales[attribute.id]
                 told = scale.standardise(self.labels.number[rows, place])
                 votes[:, block.score_start] = scale.restore((say * told).sum(axis=1) / say.sum(axis=1))
             elif attribute.kind is Kind.MULTILABEL:
                 members = self.labels.members[:, block.scores][rows].astype(np.float64)  # (item, voter, class)
+                weight = self.weight[block.scores]
                 yes, no = (say[:, :, None] * members).sum(axis=1), (say[:, :, None] * (1.0 - members)).sum(axis=1)
                 votes[:, block.scores] = yes * weight / np.maximum(yes * weight + no, 1e-30)
             else:
                 width = block.score_stop - block.score_start
                 index = np.arange(len(rows))[:, None] * width + self.labels.index[rows, place]
-                told = np.bincount(index.ravel(), say.ravel(), minlength=len(rows) * width).reshape(-1, width) * weight
+                told = np.zeros(len(rows) * width)
+                np.maximum.at(told, index.ravel(), say.ravel())
+                told = told.reshape(-1, width)
                 votes[:, block.scores] = told / np.maximum(told.sum(axis=1, keepdims=True), 1e-30)
         return votes
 
@@ -258,18 +264,14 @@ def gather(
 
 
 def _weights(schema: Schema, labels: Labels, counts: np.ndarray) -> np.ndarray:
-    """√(N / (C n_c)), N cells, C classes that have cells, n_c cells of the class; labels: √(no / yes).
+    """√(no / yes) of labels, and 1 elsewhere.
 
     The root because they act a second time on what the class weights of the loss have shaped already; of the powers
     0, ½ and 1 it gave the best macro-F1 on the development tables.
     """
     weight = np.ones(len(counts))
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
-        if block.coding is Coding.GAUSS:
-            continue
-        own, cells = counts[block.scores], int((labels.state[:, place] == VALUE).sum())
         if attribute.kind is Kind.MULTILABEL:
+            own, cells = counts[block.scores], int((labels.state[:, place] == VALUE).sum())
             weight[block.scores] = np.sqrt(np.maximum(cells - own, 1.0) / np.maximum(own, 1.0))
-        else:
-            weight[block.scores] = np.sqrt(cells / np.maximum(own, 1.0) / max(1, int((own > 0).sum())))
     return weight

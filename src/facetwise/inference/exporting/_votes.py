@@ -60,8 +60,8 @@ def weave_votes(
         if classes := [number for number, place in enumerate(group) if schema.attributes[place].kind not in
                        (Kind.MULTILABEL, Kind.NUMERIC)]:  # fmt: skip
             yes = _scattered(weave, places, neighbours, group, classes, say, chosen, yes)
-    weighed = weave("Mul", yes, neighbours.weight.astype(np.float32)[None])
     several = places.of_kind(Kind.MULTILABEL)[None]
+    weighed = weave("Mul", yes, np.where(several, neighbours.weight[None], 1.0).astype(np.float32))
     below = weave("Where", several, weave("Add", weighed, no), places.totals(weave, weighed))
     packed = weave("Div", weighed, weave("Max", below, LEAST))
     return _told(weave, places, scales, asked, packed, numbers), numbers
@@ -127,7 +127,7 @@ def _scattered(
     chosen: str,
     yes: str,
 ) -> str:
-    """Add what the voters of attributes with one class per row say to the columns of their classes."""
+    """The most that a voter of each class says, of attributes with one class per row, in the columns of the classes."""
     numbers = np.array(classes)
     columns = np.zeros((len(classes), len(neighbours) + 1), np.int64)
     for line, number in zip(columns, classes, strict=True):
@@ -139,7 +139,7 @@ def _scattered(
     column = weave("Gather", columns.ravel(), weave("Add", rows, offset))
     flat = np.array([0, len(classes) * VOTERS])
     return weave(
-        "ScatterElements", yes, weave("Reshape", column, flat), weave("Reshape", mine, flat), axis=1, reduction="add"
+        "ScatterElements", yes, weave("Reshape", column, flat), weave("Reshape", mine, flat), axis=1, reduction="max"
     )
 
 
