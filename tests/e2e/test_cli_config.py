@@ -19,7 +19,7 @@ def test_values_and_where_they_come_from(tmp_path: Path, capsys: pytest.CaptureF
     assert run(["config", "--config", "mine.yaml", "--set", "trunk.width=64", "--preset", "fast"]) == 0
     said = capsys.readouterr().out
     for line in ("seed: 3  # mine.yaml:1", "clip: 2.0  # mine.yaml:3", "trunk:  # --set trunk.width=64",
-                 "batch_size: 128  # default", "preset: fast  # option"):  # fmt: skip
+                 "batch_size: 0  # default", "preset: fast  # option"):  # fmt: skip
         assert line in said.splitlines()
     assert "# preset fast" in said
     Path("again.yaml").write_text(said, encoding="utf-8")

@@ -177,6 +177,16 @@ def _with_all_below(processes: Iterable[int]) -> set[int]:
     return found
 
 
+def _has_an_actor(processes: Iterable[int]) -> bool:
+    """Whether one of them is at work for Ray, which names its processes by what they do."""
+    for pid in processes:
+        with suppress(OSError):
+            title = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if title.startswith(b"ray::") and not title.startswith(b"ray::IDLE"):
+                return True
+    return False
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/stat").is_file(), reason="processes are found by /proc")
 @pytest.mark.filterwarnings("ignore")  # of Ray's own start
@@ -195,10 +205,15 @@ def test_a_machine_falls_silent(paths: list[Path], alone: FeatureStore, cache: P
         nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
 
         def stop(_: object) -> None:
-            if not stopped:
-                stopped.update(_with_all_below(process.pid for _, process in nodes[0].live_processes()))
-                for pid in stopped:
-                    os.kill(pid, signal.SIGSTOP)
+            if stopped:
+                return
+            until = time.monotonic() + 60
+            while not _has_an_actor(below := _with_all_below(each.pid for _, each in nodes[0].live_processes())):
+                assert time.monotonic() < until, "an actor starts on every node"
+                time.sleep(0.1)
+            stopped.update(below)
+            for pid in stopped:
+                os.kill(pid, signal.SIGSTOP)
 
         tasks = cut_into_tasks(paths, None, shards=9)
         done = run_in_ray(tasks, _plan(cache), address=address, actors=2, told=stop, warn=said.append)
