@@ -126,10 +126,7 @@ class Keeper:
         progress.seconds, progress.micro_batch, progress.log_bytes = self.seconds(), self.room.size, len(self.log)
         last, previous = self.folder / "last", self.folder / "previous"
         pieces = self._pieces()
-        whole = {"model": tensors}
-        if pieces or not progress.finished:  # what a finished training would go on with is two thirds of all bytes
-            whole["state"] = _arrays(self._state())
-        files = self._write(whole, pieces)
+        files = self._write({"model": tensors, "state": _arrays(self._state())}, pieces)
         # The best first: a checkpoint that knows of a best epoch must find it. Whatever dies before the last line is
         # trained again, to the same bits, and written again.
         for name, (parameters, measured) in self._waiting.items():
@@ -238,23 +235,19 @@ class Keeper:
         return read_own(folder, {"model": self.step.model.state_dict(), "state": self._state()}, self.step.world)
 
     def _take_back(self, found: Checkpoint) -> Progress:
-        put_back(self.step.model, found.tensors)
-        if found.state:  # a finished training goes on with nothing
-            self._go_on_with({name: torch.from_numpy(array) for name, array in found.state.items()})
+        step, state = self.step, {name: torch.from_numpy(array) for name, array in found.state.items()}
+        put_back(step.model, found.tensors)
+        step.optimizer.load_state_dict(_part(state, "optimizer"))
+        step.balancer.load_state_dict(_part(state, "balancer"))
+        self.schedule.load_state_dict(_part(state, "schedule"))
+        self.average.load_state_dict(_part(state, "average"))
+        for name, tensor in _part(state, "sums").items():
+            self.sums[name].copy_(tensor)
         progress = Progress.from_dict(found.facts["progress"])
         self.log.cut(progress.log_bytes)
         self.room.size = progress.micro_batch
         self._began = time.perf_counter() - progress.seconds
         return progress
-
-    def _go_on_with(self, state: Mapping[str, Tensor]) -> None:
-        """What `_state` gave."""
-        self.step.optimizer.load_state_dict(_part(state, "optimizer"))
-        self.step.balancer.load_state_dict(_part(state, "balancer"))
-        self.schedule.load_state_dict(_part(state, "schedule"))
-        self.average.load_state_dict(_part(state, "average"))
-        for name, tensor in _part(state, "sums").items():
-            self.sums[name].copy_(tensor)
 
     def _state(self) -> dict[str, Tensor]:
         parts: dict[str, Mapping[str, Tensor]] = {
