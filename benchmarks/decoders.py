@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from facetwise.__main__ import keep_freed_memory
 from facetwise.images import decode, fit
 
 Decoder = Callable[[bytes], Image.Image]
@@ -131,6 +132,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--save", action="store_true", help="write benchmarks/results/DATE-decoders.md")
     given = parser.parse_args()
+    keep_freed_memory()  # as the command line does: without it most of the time of large pictures is the kernel's
     found = decoders()
     lines = [*differences(found), "", *rates(found, given.rounds)]
     print("\n".join(lines))
