@@ -108,20 +108,26 @@ def test_votes_equal_the_nearest_of_each_class_of_scikit_learn(monkeypatch: pyte
     )
 
 
+def _on_a_circle(angles: np.ndarray, classes: list[int]) -> Neighbours:
+    """Rows at angles, labelled with classes of the first attribute and with nothing else."""
+    rows = len(angles)
+    index = np.full((rows, 5), -1, np.int32)
+    index[:, 0] = classes
+    labels = Labels(
+        state=np.where(index >= 0, VALUE, UNKNOWN).astype(np.int8), index=index,
+        members=np.zeros((rows, LAYOUT.num_scores), np.uint8), number=np.full((rows, 5), np.nan),
+    )  # fmt: skip
+    keys = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    return Neighbours(
+        centre=np.zeros(2, np.float32), keys=keys, labels=labels, images=("",) * rows, say=np.ones(rows, np.float32),
+        weight=np.ones(LAYOUT.num_scores),
+    )  # fmt: skip
+
+
 def test_the_nearest_row_of_a_class_speaks_for_it() -> None:
     """Nineteen rows of one class do not outvote one of another that is nearer."""
     angles = np.linspace(0.1, 0.3, 20)
-    keys = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    index = np.full((20, 5), -1, np.int32)
-    index[:, 0] = [1] + [0] * 19
-    labels = Labels(
-        state=np.where(index >= 0, VALUE, UNKNOWN).astype(np.int8), index=index,
-        members=np.zeros((20, LAYOUT.num_scores), np.uint8), number=np.full((20, 5), np.nan),
-    )  # fmt: skip
-    voting = Neighbours(
-        centre=np.zeros(2, np.float32), keys=keys, labels=labels, images=("",) * 20, say=np.ones(20, np.float32),
-        weight=np.ones(LAYOUT.num_scores),
-    )  # fmt: skip
+    voting = _on_a_circle(angles, [1] + [0] * 19)
     votes = voting.votes(SCHEMA, SCALES, np.array([[1.0, 0.0]], np.float32))[0, LAYOUT.blocks[0].scores]
     gap = (np.cos(angles[1]) - np.cos(angles[0])) / 0.07
     np.testing.assert_allclose(votes, [np.exp(gap) / (1 + np.exp(gap)), 1 / (1 + np.exp(gap)), 0.0], atol=1e-4)
@@ -129,18 +135,8 @@ def test_the_nearest_row_of_a_class_speaks_for_it() -> None:
 
 def test_nothing_jumps_where_two_rows_change_places() -> None:
     """The 20th and the 21st neighbour are equally far away, and labelled differently."""
-    angles = np.concatenate([np.linspace(0.0, 0.3, 19), [0.4, 0.4]])
-    keys = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
-    index = np.full((21, 5), -1, np.int32)
-    index[:, 0] = [0] * 20 + [1]
-    labels = Labels(
-        state=np.where(index >= 0, VALUE, UNKNOWN).astype(np.int8), index=index,
-        members=np.zeros((21, LAYOUT.num_scores), np.uint8), number=np.full((21, 5), np.nan),
-    )  # fmt: skip
-    voting = Neighbours(
-        centre=np.zeros(2, np.float32), keys=keys, labels=labels, images=("",) * 21, say=np.ones(21, np.float32),
-        weight=np.ones(LAYOUT.num_scores),
-    )  # fmt: skip
+    voting = _on_a_circle(np.concatenate([np.linspace(0.0, 0.3, 19), [0.4, 0.4]]), [0] * 20 + [1])
+    keys = voting.keys
     told = []
     for nearer in (19, 20):
         moved = keys.copy()
