@@ -20,6 +20,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from extraction import photograph
 from PIL import Image
 
 from facetwise.__main__ import keep_freed_memory
@@ -33,16 +34,6 @@ KINDS = {
     "progressive": ("RGB", {"progressive": True}), "CMYK": ("CMYK", {}), "quality 30": ("RGB", {"quality": 30}),
 }  # fmt: skip
 MODEL = 224
-
-
-def photograph(size: tuple[int, int]) -> Image.Image:
-    """Soft colours and the fine noise that makes decoding cost what it costs."""
-    generator = np.random.default_rng(0)
-    clouds = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
-        size, Image.Resampling.BICUBIC
-    )
-    noise = generator.normal(0, 6, (size[1], size[0], 3))
-    return Image.fromarray(np.clip(np.asarray(clouds) + noise, 0, 255).astype(np.uint8))
 
 
 def jpeg(picture: Image.Image, kind: str) -> bytes:
@@ -88,7 +79,7 @@ def rate(work: Callable[[], object], count: int) -> float:
 
 def differences(found: dict[str, Decoder]) -> list[str]:
     """Per decoder and kind the largest difference to the policy's pixels."""
-    picture = photograph((511, 383))
+    picture = photograph(0, (511, 383))
     lines = [f"| decoder | {' | '.join(KINDS)} |", "|---|" + "---|" * len(KINDS)]
     for name, other in found.items():
         cells = []
@@ -110,7 +101,7 @@ def rates(found: dict[str, Decoder], rounds: int) -> list[str]:
         "|---|---|---|---|---|---|",
     ]
     for size, count in SIZES.items():
-        data = jpeg(photograph(size), "4:2:0")
+        data = jpeg(photograph(0, size), "4:2:0")
         told: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in found}
         for _ in range(rounds):
             for name, other in found.items():

@@ -52,18 +52,23 @@ TIMES_LOADER = 2.5
 MEMORY_GROWTH = 1.1
 
 
+def photograph(number: int, size: tuple[int, int]) -> Image.Image:
+    """Like one: soft colours, edges, and the fine noise that makes decoding cost what it costs."""
+    generator = np.random.default_rng(number)
+    clouds = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
+        size, Image.Resampling.BICUBIC
+    )
+    blocks = Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
+        size, Image.Resampling.NEAREST
+    )
+    values = np.asarray(Image.blend(clouds, blocks, 0.25)) + generator.normal(0, 8, (size[1], size[0], 3))
+    return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
+
+
 def draw(folder: Path, count: int, size: tuple[int, int]) -> None:
-    """JPEGs like photographs: soft colours, edges, and the fine noise that makes decoding cost what it costs."""
+    """JPEGs like photographs."""
     for number in range(count):
-        generator = np.random.default_rng(number)
-        clouds = Image.fromarray(generator.integers(0, 256, (6, 8, 3), dtype=np.uint8)).resize(
-            size, Image.Resampling.BICUBIC
-        )
-        blocks = Image.fromarray(generator.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize(
-            size, Image.Resampling.NEAREST
-        )
-        values = np.asarray(Image.blend(clouds, blocks, 0.25)) + generator.normal(0, 8, (size[1], size[0], 3))
-        Image.fromarray(np.clip(values, 0, 255).astype(np.uint8)).save(folder / f"{number:05d}.jpg", quality=90)
+        photograph(number, size).save(folder / f"{number:05d}.jpg", quality=90)
 
 
 def square(path: Path) -> np.ndarray:
