@@ -25,7 +25,7 @@ from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import Shard, Sharded, check_engine, choose_levels, features_to_bytes, file_digest
 from facetwise.features import extract as describe_rows
-from facetwise.inference import describe_source, fetched, fetched_rows, write_bytes, write_text
+from facetwise.inference import describe_source, fetched, fetched_beside, fetched_file, fetched_rows, write_bytes, write_text
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load
@@ -211,6 +211,10 @@ def train(
     """
     tree = load_config(None if config is None else Path(config), settings, recipe=recipe, **options)
     refuse_untuned(tree, augment=augment is not None)
+    if test is not None:
+        test = fetched_beside(test, table, images, pictures=features is None, report=report)
+    if corrections is not None:
+        corrections = fetched_file(corrections, report=report)
     place, (table, images, features) = table, fetched_rows(table, images, features, report=report)
     given = read_schema(Path(schema)) if isinstance(schema, str | Path) else schema
     folder = (
@@ -228,7 +232,7 @@ def train(
         "images": str(read.root.resolve()),
         "schema": None if given is None else schema_digest(given),
         "features": None if features is None else file_digest(features),
-        "split_from": None if split_from is None else str(Path(split_from).resolve()),
+        "split_from": _path(split_from),
         **({} if augment is None else {"augment": getattr(augment, "__qualname__", type(augment).__qualname__)}),
     }
     # How many threads read pictures, who holds which part of the backbone, who listens: nothing of the result.

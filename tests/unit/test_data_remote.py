@@ -11,7 +11,7 @@ from PIL import Image
 
 from facetwise import api, studies
 from facetwise.cli import run as run_command
-from facetwise.data import Table, address_of, fetch_file, fetch_pictures, resolve_images
+from facetwise.data import Table, address_of, fetch_file, fetch_pictures, read_table, resolve_images
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
 from facetwise.inference import root_of
@@ -238,13 +238,32 @@ def test_what_lies_behind_an_address_is_audited(
     assert not (tmp_path / "memory:").exists()
 
 
+def test_a_separate_test_table_and_corrections_lie_behind_addresses(
+    store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FACETWISE_CACHE", str(tmp_path / "cache"))
+    stand_in(monkeypatch, tmp_path / "cache", api)
+    for number in range(40):
+        store.pipe(f"/shop/photos/{number}.png", _picture((255 * (number % 2), 6 * number, 0)))
+    lines = [f"{number}.png,{'red' if number % 2 else 'green'}" for number in range(40)]
+    store.pipe("/shop/t.csv", "\n".join(["image,colour", *lines[:30]]).encode())
+    store.pipe("/shop/other/test.csv", "\n".join(["image,colour", *lines[30:]]).encode())
+    store.pipe("/shop/c.csv", b"image,attribute,old,new\n4.png,colour,green,red\n")
+    run = api.train(
+        "memory://shop/t.csv", images="memory://shop/photos", test="memory://shop/other/test.csv",
+        corrections="memory://shop/c.csv", out=tmp_path / "run", settings=TINY,
+    )  # fmt: skip
+    prepared = run.prepared
+    assert len(prepared.split.rows("test")) == 10  # their pictures were copied though the first table names others
+    assert prepared.table.column("colour")[4] == "red"
+
+
 def test_what_reads_files_alone_refuses_an_address(tmp_path: Path) -> None:
-    table, features = write_table(tmp_path)
-    for given in ({"corrections": "memory://shop/c.csv"}, {"test": "s3://shop/t.csv"}):
-        with pytest.raises(UserError, match=r"file or folder of this machine .* Found \w+://shop/.* Fix: copy it here"):
-            api.train(table, features=features, out=tmp_path / "run", settings=TINY, **given)
+    write_table(tmp_path)
+    with pytest.raises(UserError, match=r"file or folder of this machine .* Found \w+://shop/.* Fix: copy it here"):
+        read_table("memory://shop/t.csv")
     with pytest.raises(UserError, match="Found gs://shop/photos"):
-        root_of(table, "gs://shop/photos")
+        root_of(tmp_path / "t.csv", "gs://shop/photos")
 
 
 def test_pictures_behind_an_address_are_described(

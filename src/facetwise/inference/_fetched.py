@@ -8,7 +8,7 @@ from facetwise.events import Event, Report
 from facetwise.inference._pictures import cache_root
 from facetwise.inference._sources import is_table
 
-__all__ = ["fetched", "fetched_file", "fetched_rows"]
+__all__ = ["fetched", "fetched_beside", "fetched_file", "fetched_rows"]
 
 
 def fetched_file(source: str | Path, *, report: Report) -> Path:
@@ -70,6 +70,31 @@ def fetched_rows(
     """
     table, images = fetched(table, images, pictures=features is None, report=report)
     return table, images, None if features is None else fetched_file(features, report=report)
+
+
+def fetched_beside(
+    other: Any, table: Any, images: str | Path | None, *, pictures: bool = True, report: Report
+) -> Any:
+    """A second table of the same folder of pictures, on this machine, and its pictures beside those of the first.
+
+    Args:
+        other: The second table; its address.
+        table, images: The first table and its folder, as `fetched` takes them.
+        pictures: Whether pictures are wanted at all.
+        report: Told about copies.
+
+    Raises:
+        UserError: Nothing there.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    folder, place = address_of(images), address_of(table)
+    if images is None and place is not None:
+        folder = place.rpartition("/")[0]
+    if address_of(other) is not None:
+        other = fetched_file(other, report=report)
+    if folder is not None and pictures:
+        _pictures(folder, other, report)
+    return other
 
 
 def _pictures(address: str, source: Any, report: Report) -> Path:
