@@ -25,7 +25,15 @@ from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
 from facetwise.features import Shard, Sharded, check_engine, choose_levels, features_to_bytes, file_digest
 from facetwise.features import extract as describe_rows
-from facetwise.inference import describe_source, fetched, fetched_beside, fetched_file, fetched_rows, write_bytes, write_text
+from facetwise.inference import (
+    describe_source,
+    fetched,
+    fetched_beside,
+    fetched_file,
+    fetched_rows,
+    write_bytes,
+    write_text,
+)
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, preview_page
 from facetwise.runs import Run, from_pretrained, load

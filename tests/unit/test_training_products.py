@@ -6,8 +6,11 @@ import pytest
 import torch
 
 from facetwise.config import load_config
-from facetwise.training._products import matrix_products
-from made_training import small_config, stop_after, train_small
+from facetwise.training import _products
+from facetwise.training._batch_size import LARGE
+from facetwise.training._products import in_bfloat16, matrix_products
+from made_facets import made_schema
+from made_training import small_config, small_model, stop_after, train_small
 
 EXACT = "highest"
 
@@ -31,3 +34,44 @@ def test_what_was_set_before_comes_back_after_an_error() -> None:
 def test_a_backbone_that_learns_has_an_option_of_its_own() -> None:
     with matrix_products(load_config(None, (), finetune="all", matmul_precision="medium")):
         assert torch.get_float32_matmul_precision() == EXACT
+
+
+ABLE = {"avx512_bf16": True, "amx_bf16": False}
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("options", "rows", "device", "able", "expected"),
+    [
+        ({}, LARGE, CPU, ABLE, True),
+        ({}, LARGE, CPU, {"amx_bf16": True}, True),
+        ({}, LARGE, CPU, {"avx512_bf16": False}, False),
+        ({}, LARGE, CPU, {}, False),
+        ({}, LARGE - 1, CPU, ABLE, False),
+        ({"matmul_precision": "high"}, LARGE, CPU, ABLE, False),
+        ({"finetune": "all"}, LARGE, CPU, ABLE, False),
+        ({"balancing": "mgda"}, LARGE, CPU, ABLE, False),
+        ({}, LARGE, torch.device("cuda"), ABLE, False),
+    ],
+)
+def test_bfloat16_where_it_is_quick_and_there_is_enough_to_do(
+    options: dict[str, object], rows: int, device: torch.device, able: dict[str, bool], expected: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
+    assert in_bfloat16(load_config(None, (), **options), rows, device) is expected
+
+
+@pytest.mark.parametrize(("balancing", "expected"), [("equal", {True}), ("mgda", {False})])
+def test_what_is_scored_and_compared_stays_float32(
+    balancing: str, expected: set[bool], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: ABLE)
+    monkeypatch.setattr(_products, "LARGE", 1)
+    schema, config = made_schema(), small_config(epochs=1, balancing=balancing)
+    model = small_model(schema, config)
+    seen: dict[bool, set[bool]] = {True: set(), False: set()}
+    model.register_forward_hook(lambda module, *_: seen[module.training].add(torch.is_autocast_enabled("cpu")))
+    train_small(tmp_path, config=config, model=model)
+    assert seen == {True: expected, False: {False}}
+    assert all(parameter.dtype is torch.float32 for parameter in model.parameters())

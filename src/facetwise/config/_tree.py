@@ -155,7 +155,8 @@ class Config(_Strict):
     matmul_precision: Literal["highest", "high", "medium"] = Field(
         "medium",
         description="Of float32 matrix products on cached features, in PyTorch's words: highest is float32 throughout, "
-        "high and medium may take TF32 or bfloat16 inside where that is quicker.",
+        "high and medium may take TF32 or bfloat16 inside where that is quicker. With medium and 5,000 training rows, "
+        "the forward pass of training runs in bfloat16 on processors with AVX-512 BF16 or AMX.",
     )
     schedule: ComponentField = _named("cosine", "How the learning rates fall after the warm-up.")
     weight_decay: float = Field(0.05, ge=0, description="Decoupled weight decay of the matrices.")

@@ -72,9 +72,7 @@ def fetched_rows(
     return table, images, None if features is None else fetched_file(features, report=report)
 
 
-def fetched_beside(
-    other: Any, table: Any, images: str | Path | None, *, pictures: bool = True, report: Report
-) -> Any:
+def fetched_beside(other: Any, table: Any, images: str | Path | None, *, pictures: bool = True, report: Report) -> Any:
     """A second table of the same folder of pictures, on this machine, and its pictures beside those of the first.
 
     Args:

@@ -29,7 +29,7 @@ from facetwise.training._mixed import Blend
 from facetwise.training._norms_in_parts import room_for
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
-from facetwise.training._products import matrix_products
+from facetwise.training._products import in_bfloat16, matrix_products
 from facetwise.training._resume import Keeper
 from facetwise.training._sharding import shard_backbone
 from facetwise.training._signals import Stopping
@@ -88,7 +88,7 @@ def fit(
     """
     # What learns, what is saved of it, and where it stands.
     stop, config = stop or Stopping(), in_batches(config, len(train))
-    step = _first_step(schema, model, objective, config, world, report=report)
+    step = _first_step(schema, model, objective, config, train, world, report=report)
     reweighting, precise = (
         create_reweighting(config.reweighting.name, config.reweighting.options), _precise(schema, config),
     )  # fmt: skip
@@ -182,7 +182,14 @@ def _tell_step(step: Step, tally: Tally, log: RunLog, report: Report, done: int,
 
 
 def _first_step(
-    schema: Schema, model: FacetModel, objective: Objective, config: Config, world: World, *, report: Report
+    schema: Schema,
+    model: FacetModel,
+    objective: Objective,
+    config: Config,
+    train: Part,
+    world: World,
+    *,
+    report: Report,
 ) -> Step:
     """What learns, before it has learned anything."""
     shard_backbone(model, config, world, report=report)
@@ -194,6 +201,7 @@ def _first_step(
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
         clip=config.clip,
         world=world,
+        bfloat16=in_bfloat16(config, len(train), train.features.device),
     )
     step.check()
     check_together(model, config, world)

@@ -28,6 +28,7 @@ def reduced_in_parts(
     weights: ClassWeights,
     *,
     size: int,
+    bfloat16: bool = False,
     forget: Callable[[], None] = lambda: None,
 ) -> Reduced:
     """Sums and counts of a batch, `size` items at a time.
@@ -44,11 +45,16 @@ def reduced_in_parts(
         model, objective, weights: As in a step.
         features, targets: The batch; of a mixed one the targets of the items, then those of their partners.
         size: Items of a part, at least 1.
+        bfloat16: The model runs under autocast, its losses do not.
         forget: Called after each part's second pass: lets go of what hooks on the model have kept of it.
     """
 
+    def answers(items: Tensor, told: Targets) -> Outputs:
+        with torch.autocast(items.device.type, torch.bfloat16, enabled=bfloat16):
+            return _answers(model, objective, items, told)
+
     if size >= len(features):
-        return objective(_answers(model, objective, features, targets), targets, weights)
+        return objective(answers(features, targets), targets, weights)
 
     def part_of(start: int) -> Callable[[], Reduced]:
         rows = torch.arange(start, min(start + size, len(features)), device=features.device)
@@ -56,7 +62,7 @@ def reduced_in_parts(
 
         def part() -> Reduced:
             own = targets.take(places)
-            return objective(_answers(model, objective, features[rows], own), own, weights)
+            return objective(answers(features[rows], own), own, weights)
 
         return part
 

@@ -6,19 +6,22 @@ from contextlib import contextmanager
 import torch
 
 from facetwise.config import Config
+from facetwise.objectives import BALANCERS
+from facetwise.training._batch_size import LARGE
 from facetwise.training.finetuning import FINETUNING
 
-__all__ = ["matrix_products"]
+__all__ = ["has_quick_bfloat16", "in_bfloat16", "matrix_products"]
+
+# What a processor says of itself where its bfloat16 products are quick.
+_QUICK = ("avx512_bf16", "amx_bf16")
 
 
 @contextmanager
 def matrix_products(config: Config) -> Generator[None]:
     """Float32 products as exact as the configuration wants them, while cached features are learned from.
 
-    With every product of the model in bfloat16, which is more than `medium` allows, macro-F1 on test moved by 0.0
-    points on groceries and fashion, +0.1 ± 0.1 on leaves and -0.2 ± 0.1 on sprites (5 seeds, mean and standard error,
-    2026-11-22). What it brings depends on the processor: on one with AVX-512 and no bfloat16 tiles a step takes 0.83
-    times as long, and its products are float32 all the same.
+    On a processor with AVX-512 a step takes 0.83 times as long with `medium`, and the products are float32 all the
+    same.
 
     A backbone that learns has an option of its own for what it computes in (`precision`), and its products stay exact.
     Torch keeps this for the whole process, so what was set before is set again at the end.
@@ -29,3 +32,28 @@ def matrix_products(config: Config) -> Generator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def has_quick_bfloat16() -> bool:
+    """Whether this machine's processor multiplies bfloat16 more quickly than float32."""
+    able = torch.cpu.get_capabilities()
+    return any(able.get(name, False) for name in _QUICK)
+
+
+def in_bfloat16(config: Config, rows: int, device: torch.device) -> bool:
+    """Whether the model's forward pass in training runs under autocast to bfloat16, and its products back with it.
+
+    PyTorch's `medium` leaves that to the library that multiplies, which does it on few processors; where AVX-512 or
+    tiles multiply bfloat16 twice as fast as float32, it is asked for. Parameters, losses, updates and everything that
+    is scored stay float32. A small table trains in seconds, and has the same numbers on every processor instead; a
+    balancer that compares gradients wants all their digits.
+
+    Args:
+        config: What is trained.
+        rows: Training rows.
+        device: Where. A GPU has TF32 for `medium`, and its steps wait for something else.
+    """
+    small = rows < LARGE or FINETUNING[config.finetune.name].tunes
+    if small or config.matmul_precision != "medium" or BALANCERS[config.balancing.name].needs != "losses":
+        return False
+    return device.type == "cpu" and has_quick_bfloat16()

@@ -34,6 +34,7 @@ from facetwise.training._lone_groups import about_lone_groups
 from facetwise.training._loop import fit
 from facetwise.training._part import Part
 from facetwise.training._prepare import Prepared
+from facetwise.training._products import has_quick_bfloat16, in_bfloat16
 from facetwise.training._results import write_results
 from facetwise.training._signals import Stopping
 from facetwise.training.augmentation import Augmenter
@@ -53,6 +54,8 @@ _PACKAGES = (
     "pyarrow",
     "safetensors",
 )
+# Of the machine, what is told beside the packages when a run is continued elsewhere.
+_MACHINE = ("threads", "quick_bfloat16")
 
 
 def environment() -> dict[str, Any]:
@@ -68,6 +71,7 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "quick_bfloat16": has_quick_bfloat16(),
         "packages": versions,
     }
 
@@ -79,6 +83,8 @@ def _summary(
     layout = schema.layout()
     given = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind if kind in kinds)
     weights = sum(parameter.numel() for parameter in model.parameters())
+    train = parts["train"]
+    products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device) else ""
     levels = f"{len(prepared.levels)} levels" if len(prepared.levels) > 1 else "1 level"
     return [
         f"items       {', '.join(f'{len(part):,} {side}' for side, part in parts.items())}"
@@ -89,9 +95,9 @@ def _summary(
         f"model       {config.trunk.name} trunk, {config.head.name} head"
         + (", gates over depth" if model.depth is not None else "")
         + f": {weights:,} parameters, {layout.num_logits:,} logits in one product",
-        f"training    {config.epochs} epochs at most, batch {in_batches(config, len(parts['train'])).batch_size}, "
-        f"{config.balancing.name} balancing, "
-        f"{config.reweighting.name} class weights, best {config.select_by} on validation",
+        f"training    {config.epochs} epochs at most, batch {in_batches(config, len(train)).batch_size}{products}, "
+        f"{config.balancing.name} balancing, {config.reweighting.name} class weights, "
+        f"best {config.select_by} on validation",
     ]
 
 
@@ -126,7 +132,7 @@ def _same_environment(path: Path, report: Report) -> None:
     with suppress(OSError, ValueError):  # of no other use than this notice
         before = json.loads(path.read_text(encoding="utf-8"))
     if before is not None:
-        old, new = ({**told["packages"], "threads": told["threads"]} for told in (before, now))
+        old, new = ({**told["packages"], **{name: told.get(name) for name in _MACHINE}} for told in (before, now))
         if changed := [f"{name} {old.get(name)} → {new[name]}" for name in new if old.get(name) != new[name]]:
             words = f"continuing elsewhere than begun: {', '.join(changed)}; the last digits of the result may differ"
             report(Event("notice", words, data={"code": "environment"}))

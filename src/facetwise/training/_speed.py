@@ -24,6 +24,7 @@ from facetwise.training._device import choose_device
 from facetwise.training._groups import parameter_groups
 from facetwise.training._optimizer import BlockAdamW
 from facetwise.training._part import Part
+from facetwise.training._products import in_bfloat16
 from facetwise.training._step import Step, training_step
 from facetwise.training._streamed import targets_of
 
@@ -178,6 +179,7 @@ def _train(config: Config, device: torch.device, widths: list[int], seconds: flo
             names=[a.column for a in attributes], seed=config.seed, **config.balancing.options
         ),
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
+        bfloat16=in_bfloat16(config, LARGE, device),
     )  # fmt: skip
     step.begin_epoch(0, continued=False)
     reweighting = create_reweighting(config.reweighting.name, config.reweighting.options)

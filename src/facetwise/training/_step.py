@@ -40,6 +40,8 @@ class Step:
     optimizer: BlockAdamW
     clip: float
     world: World = ALONE
+    # The model's forward pass runs under autocast.
+    bfloat16: bool = False
     # What the last step would say of itself: the balancer's weights (attribute).
     said: dict[str, Tensor] = field(default_factory=dict)
 
@@ -115,8 +117,9 @@ def gradients(
         features, micro_batch = described.features, len(features)
         step.shared.begin_at(features)
     reduced = reduced_in_parts(
-        step.model, step.objective, features, targets, weights, size=micro_batch, forget=step.shared.forget
-    )
+        step.model, step.objective, features, targets, weights, size=micro_batch, bfloat16=step.bfloat16,
+        forget=step.shared.forget,
+    )  # fmt: skip
     reduced = pooled(reduced, step.world, copied=copied)
     losses, active = reduced.mean()
     whole = step.world.sum(losses.detach())
@@ -180,6 +183,8 @@ def training_step(
             if step.sharded is not None:
                 at_once = room.size if room else 0
                 features = Described(step.sharded, features, size=at_once, world=step.world).features
-            again = reduced_in_parts(step.model, step.objective, features, targets, weights, size=size)
+            again = reduced_in_parts(
+                step.model, step.objective, features, targets, weights, size=size, bfloat16=step.bfloat16
+            )
         step.balancer.look_again(pooled(again, step.world, copied=copied).mean()[0], step.shared)
     return losses, active
