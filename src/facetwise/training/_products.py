@@ -48,6 +48,9 @@ def in_bfloat16(config: Config, rows: int, device: torch.device) -> bool:
     is scored stay float32. A small table trains in seconds, and has the same numbers on every processor instead; a
     balancer that compares gradients wants all their digits.
 
+    On fashion (6,154 rows, two cores with AVX-512 BF16, 2026-11-22) a step takes 0.7 times as long, and macro-F1 on
+    test is 0.04 ± 0.01 points lower (5 seeds, mean difference and its standard error; seeds differ by a point).
+
     Args:
         config: What is trained.
         rows: Training rows.
