@@ -20,6 +20,11 @@ ROW_BYTES, INDEX_BYTES, MARKER_BYTES = 4192 * 4, 258, 204
 KNOWN_BYTES = 277
 # facetwise.features: pictures of a shard; and what we choose to put into one cache, so that its memory stays small.
 SHARD, PART = 1024, 1_000_000
+# Processor time of `extract --shard` with a part's table of three columns when every picture is there already: reading
+# the table, concluding its structure, finding the pictures (2026-11-22).
+TASK_SECONDS = 47
+# A task of an array takes so many parts of a part: few enough that its own 47 seconds are little.
+TASKS = 16
 # Rows to train on, and the last depth of lite0: numbers of four bytes.
 SAMPLE, LAST_BYTES = 1_000_000, 1280 * 4
 # Memory of as many rows of the last depth, in float16 on disk, three attributes; and what each row more takes for
@@ -33,6 +38,7 @@ def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str,
     per_core = PICTURES_PER_SECOND / CORES
     hours = PICTURES / per_core / 3600
     parts, shards = PICTURES // PART, -(-PART // SHARD)
+    task_hours = TASK_SECONDS * parts * TASKS / 3600
     kept = PICTURES * (ROW_BYTES + INDEX_BYTES + MARKER_BYTES)
     return [
         ("parts, each with a cache of its own", f"{parts:,}", f"{PART:,} pictures each, chosen"),
@@ -41,7 +47,11 @@ def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str,
         ("seconds of a shard on one core", f"{SHARD / per_core:.0f}", f"{per_core:.1f} pictures/s and core"),
         ("what a killed worker loses at most", f"{SHARD / per_core:.0f} s of a core", "its shard"),
         ("core-hours of extraction", f"{hours:,.0f}", f"{PICTURES:,} / {per_core:.1f} / 3600"),
-        (f"hours on {cores:,} cores", f"{hours / cores:.1f}", "if nothing waits for the disk"),
+        ("tasks of a part, where an array of jobs does it", f"{TASKS}",
+         f"--shard 1/{TASKS} to {TASKS}/{TASKS}, chosen"),
+        ("core-hours of tasks for reading their part's table", f"{task_hours:,.0f}",
+         f"{TASK_SECONDS} s a task; with a task for every shard {TASK_SECONDS * parts * shards / 3600:,.0f}"),
+        (f"hours on {cores:,} cores", f"{(hours + task_hours) / cores:.1f}", "if nothing waits for the disk"),
         (f"reading for {cores:,} cores", f"{cores * per_core * PICTURE_BYTES / 1e9:.1f} GB/s",
          f"{PICTURE_BYTES / 1000:.0f} kB a picture"),
         ("pictures read", f"{PICTURES * PICTURE_BYTES / 1e12:.0f} TB", f"{PICTURE_BYTES / 1000:.0f} kB a picture"),
@@ -54,7 +64,7 @@ def plan(core_hour: float, gigabyte_month: float, cores: int) -> list[tuple[str,
          f"with all depths; {SAMPLE * LAST_BYTES / 1e9:.1f} GB with `levels: last`"),
         ("memory to train on them from disk", f"{STREAMED_MIB:,} MiB",
          f"last depth, three attributes; {STREAMED_BYTES} bytes a row more for table, labels and split"),
-        ("extraction", f"{hours * core_hour:,.0f} USD", f"{core_hour:.3f} USD a core-hour, assumed"),
+        ("extraction", f"{(hours + task_hours) * core_hour:,.0f} USD", f"{core_hour:.3f} USD a core-hour, assumed"),
         ("a month of features", f"{kept / 1e9 * gigabyte_month:,.0f} USD",
          f"{gigabyte_month:.3f} USD a GB and month, assumed"),
     ]  # fmt: skip
