@@ -37,7 +37,8 @@ def test_depth_is_its_formula() -> None:
         for level, (part, weight) in enumerate(
             zip(features.split(levels, 1), depth.weight[logit].split(levels), strict=True)
         ):
-            expected = expected + depth.gate[attribute].softmax(0)[level] * (part @ weight)
+            reach = 4 / levels[level]
+            expected = expected + depth.gate[attribute].softmax(0)[level] * reach * (part @ weight)
         torch.testing.assert_close(found[:, logit], expected)
 
 
@@ -52,7 +53,7 @@ def test_what_depth_learns_is_what_plain_products_learn(dtype: torch.dtype) -> N
     features = torch.randn(6, 9, dtype=dtype, requires_grad=True)
     learned = (depth.weight, depth.gate, features)
     wanted = torch.randn(6, len(owner), dtype=dtype)
-    shares = depth.gates()[depth.owner]
+    shares = (depth.gates() * depth.reach)[depth.owner]
     folded = torch.cat([depth.weight.split(levels, 1)[n] * shares[:, n : n + 1] for n in range(3)], dim=1)
     plain = torch.nn.functional.linear(features, folded)
     expected = torch.autograd.grad(plain, learned, wanted)
@@ -113,3 +114,25 @@ def test_state_comes_back_into_another_order_of_building() -> None:
     assert sorted(build_model(SCHEMA, levels=[3, 2]).state_dict()) == sorted(
         build_model(other, levels=[3, 2]).state_dict()
     )
+
+
+def test_every_level_moves_a_logit_equally_far_in_a_step() -> None:
+    """A first step of Adam is the sign of the gradient times the learning rate; features of one size make it exact."""
+    levels = [2, 16, 64]
+    depth = Depth(owner=[0], attributes=1, levels=levels)
+    features = torch.randint(0, 2, (1, sum(levels)), generator=torch.Generator().manual_seed(0)) * 2.0 - 1.0
+    optimizer = torch.optim.Adam([depth.weight], lr=0.1)
+    depth(features).sum().backward()
+    optimizer.step()
+    with torch.no_grad():
+        alone = torch.block_diag(*features.split(levels, 1))  # one row per level, the others zero
+        parts = depth(alone).flatten().tolist()
+    assert parts == pytest.approx([parts[0]] * 3, rel=1e-5)
+    assert abs(parts[0]) > 0.1
+
+
+def test_models_of_before_have_no_reach() -> None:
+    model = build_model(SCHEMA, levels=[3, 4], even_reach=False)
+    assert model.depth is not None
+    assert model.depth.reach.tolist() == [1.0, 1.0]
+    assert build_model(SCHEMA, levels=[3, 4]).depth.reach.tolist() == pytest.approx([4 / 3, 1.0])

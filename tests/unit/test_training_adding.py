@@ -54,6 +54,14 @@ def _run(trained: dict[str, Any], *columns: str, **options: Any) -> fw.Run:
     return fw.load(trained["runs"][key].path)
 
 
+def test_a_bundle_from_before_there_was_a_reach_is_what_it_was(trained: dict) -> None:
+    bundle = _run(trained, "colour").bundle
+    plain = {name: value for name, value in bundle.model.items() if name != "even_reach"}
+    reaches = [Predictor(replace(bundle, model=model)).model.depth.reach for model in (bundle.model, plain)]
+    assert (reaches[0] != 1).any()
+    assert (reaches[1] == 1).all()
+
+
 def _same_before_and_after(old: fw.Run, new: fw.Run) -> None:
     """Not by the digest: number by number, for all rows, from what is on disk."""
     features = old.prepared.features

@@ -50,8 +50,9 @@ class Bundle:
         policy: Calibration, abstention, sets and intervals; bundles from before it have an empty one.
         neighbours: Training rows that vote beside the network; None where they were not asked for.
         model: adapters (none in early bundles), trunk, head, depth and views (their mean in early bundles), as
-            configured; "added": the same of every attribute that was added later, in order, by its id, and whether
-            it reads the representation of the model before it ("beside").
+            configured; whether the levels of depth have an even reach (not in early bundles); "added": the same of
+            every attribute that was added later, in order, by its id, and whether it reads the representation of the
+            model before it ("beside").
         levels: "all" or "last".
         backbone: Component, weights digest, licence, preprocessing and decode policy: features of another backbone
             are refused.

@@ -159,6 +159,7 @@ class Predictor:
             head=given["head"]["name"],
             head_options=given["head"]["options"],
             depth=given["depth"],
+            even_reach=given.get("even_reach", False),  # bundles of before say nothing about it
             views=given.get("views") == "attention",
         )
 

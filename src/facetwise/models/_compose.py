@@ -58,6 +58,7 @@ def build_model(
     head: str = "linear",
     head_options: Mapping[str, object] | None = None,
     depth: bool = True,
+    even_reach: bool = True,
     input_dropout: float = 0.2,
     views: bool = False,
     seed: int = 0,
@@ -71,6 +72,7 @@ def build_model(
         trunk, trunk_options: Line of `TRUNKS` and its options.
         head, head_options: Line of `HEADS` and its options.
         depth: Whether the levels speak to the logits directly; needs more than one level to mean anything.
+        even_reach: Of `depth`: whether a narrow level moves a logit as far in a step as a wide one; of all new models.
         input_dropout: Probability of zeroing a feature.
         views: Whether each attribute learns which of an item's pictures to look at.
         seed: Seed of the initial parameters.
@@ -131,7 +133,7 @@ def build_model(
     top = fitting(chosen, reads, head_options)
     by_level = None
     if depth and len(levels) > 1:
-        by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels)
+        by_level = Depth(owner=layout.owner, attributes=len(layout.blocks), levels=levels, even_reach=even_reach)
     return FacetModel(
         trunk=body,
         head=top,

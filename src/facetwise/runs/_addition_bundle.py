@@ -20,7 +20,7 @@ def join_addition(
     before = list(bundle.model.get("added", ()))
     part = {
         "attribute": identity, "trunk": config.trunk.model_dump(), "head": config.head.model_dump(),
-        "depth": config.depth, "views": "attention" if prepared.features.ndim == 3 else "mean",
+        "depth": config.depth, "even_reach": True, "views": "attention" if prepared.features.ndim == 3 else "mean",
         "beside": made.model.beside is not None,
     }  # fmt: skip
     return replace(

@@ -118,6 +118,7 @@ def make_bundle(prepared: Prepared, config: Config, made: Assembled, tensors: di
             "trunk": config.trunk.model_dump(),
             "head": config.head.model_dump(),
             "depth": config.depth,
+            "even_reach": True,
             "views": "attention" if prepared.features.ndim == 3 else "mean",
             "adapters": [component.model_dump() for component in config.adapters],
         },
