@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from facetwise.data import Table, complete_schema, infer
+from facetwise.data._spelling import canonical
 from facetwise.errors import ConfigError, TableError
 from facetwise.schema import Attribute, Kind, Parent, Schema
 
@@ -56,6 +57,13 @@ def test_classes_are_sorted_as_people_count() -> None:
 def test_one_and_one_point_nought_are_one_class() -> None:
     schema, _ = complete(table(step=cycle("1", "2", "3", "1.0", "1", "2", "3")))
     assert schema.attribute("step").classes == ("1", "2", "3")
+
+
+def test_long_codes_stay_apart() -> None:
+    codes = [f"10000000000000000{n}" for n in (1, 2, 3)]
+    schema, _ = complete(table(brand=cycle(*codes)))
+    assert schema.attribute("brand").classes == tuple(codes)
+    assert [canonical(text) for text in ("+5", "-0", "7.00", codes[0] + ".0")] == ["5", "0", "7", codes[0]]
 
 
 def fashion() -> Table:
