@@ -156,6 +156,17 @@ def test_a_table_without_any_column_is_refused() -> None:
         encode(schema(KIND, TAGS), Table.of({"image": ["a.png"]}))
 
 
+def test_a_number_too_large_to_be_scaled_is_refused_by_its_row() -> None:
+    plain = Attribute(column="size", id="a06", kind=Kind.NUMERIC)
+    table = Table.of({"price": ["1e200", "100"], "size": ["3", "-1e200"]})
+    with pytest.raises(TableError, match=r"row 2, column 'size'.*'-1e200'") as caught:
+        encode(schema(PRICE, plain), table)
+    assert len(caught.value.complaints) == 1, "a logarithm of 1e200 is as good as any"
+    labels, notices = encode(schema(PRICE, plain), table, forgiving=True)
+    assert labels.state.tolist() == [[VALUE, VALUE], [VALUE, UNKNOWN]]
+    assert codes(notices) == ["unreadable-number"]
+
+
 def test_scales_are_of_the_given_rows() -> None:
     plain = Attribute(column="size", id="a06", kind=Kind.NUMERIC)
     table = Table.of({"price": ["1", "100", ""], "size": ["-1", "3", "50"]})

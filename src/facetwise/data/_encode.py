@@ -18,6 +18,8 @@ __all__ = ["encode", "fit_scales"]
 _NAMES_SHOWN = 5
 # Bytes for the classes of multilabel cells.
 _MOST_MEMBERS = 1 << 34
+# The squares of larger numbers, which a deviation is made of, are soon infinite.
+_LARGEST = 1e100
 
 
 @dataclass(kw_only=True)
@@ -50,17 +52,20 @@ class _Coding:
         parsed = np.array([np.nan if (x := parse_number(text)) is None else x for text in coded.values])
         numbers = np.where(says, parsed[codes], np.nan)
         low = says & (numbers <= 0) & (attribute.transform is Transform.LOG)
+        far = says & (np.abs(numbers) > _LARGEST) & (attribute.transform is not Transform.LOG)
         if self.forgiving:
-            unread = says & (np.isnan(numbers) | low)
+            unread = says & (np.isnan(numbers) | low | far)
             if unread.any():
                 message = f"{int(unread.sum()):,} cells are no numbers that can be read, so these are unknown."
                 self.notice("unreadable-number", message, attribute.column, unread)
-            says, low, numbers = says & ~unread, low & False, np.where(unread, np.nan, numbers)
+            says, low, far = says & ~unread, low & False, far & False
+            numbers = np.where(unread, np.nan, numbers)
         mend_text = "correct the cell, or list its text under 'unknown'"
         mend_low = "correct the cell, leave it empty, or write transform: none"
         for wrong, rule, fix in (
             (says & np.isnan(numbers), "a number is written like 1299.5", mend_text),
             (low, "a number with the transform log is above 0", mend_low),
+            (far, f"a number lies between -{_LARGEST:g} and {_LARGEST:g}", mend_text),
         ):
             for item in np.flatnonzero(wrong):
                 row = self.table.row_numbers(self.rows[[item]])[0]
