@@ -61,7 +61,9 @@ def check_declared(
         TableError: A declared column is not in the table.
     """
     known = [attribute.column for attribute in schema.attributes]
-    schema = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=exclude))
+    # A column of the table that is no attribute, such as its split, may be excluded too: nothing of it is learned.
+    ours = [name for name in exclude if name in known or name not in table.cells]
+    schema = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=ours))
     roles = [name for name in (schema.group, schema.weight, schema.box) if name is not None]
     named = [*(attribute.column for attribute in schema.attributes), *roles]
     complaints = [

@@ -36,10 +36,11 @@ def prepare_addition(
             "losses_of": only(run.config.losses_of, column),
         }
     )  # fmt: skip
+    # What the run leaves out may be the table's own split.
+    reading = config.model_copy(update={"losses_of": {}, "exclude": run.config.exclude})
     read = read_structure(
-        table, images=root, schema=None, config=config.model_copy(update={"losses_of": {}}), test=about.get("test"),
-        corrections=about.get("corrections"),
-    )  # fmt: skip
+        table, images=root, schema=None, config=reading, test=about.get("test"), corrections=about.get("corrections")
+    )
     _check_columns(run, read, column)
     given = None if about.get("features") is None else Path(about["features"])
     backbone = None if given is not None else run.backbone()

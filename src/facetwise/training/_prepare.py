@@ -1,7 +1,7 @@
 """A table and its pictures to everything that training needs; only training rows decide vocabularies."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
@@ -13,6 +13,7 @@ from facetwise.config import Config
 from facetwise.data import (
     Inference,
     Numbered,
+    Role,
     Split,
     Table,
     boxes,
@@ -112,13 +113,19 @@ def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table,
     return Table.of(joined, name=table.name, notices=[*table.notices, *said]), column
 
 
-def infer_structure(table: Table, root: Path, *, category: str | None, group: str | None) -> Inference:
+def infer_structure(
+    table: Table, root: Path, *, category: str | None, group: str | None, exclude: Collection[str] = ()
+) -> Inference:
     """Infer the structure of a table; a category or a group that the user names takes the place of the inferred one.
+
+    The table's own split is not honoured where the user excludes its column.
 
     Raises:
         ConfigError: A name that is no column of the table.
     """
     found = infer(table, images_root=root if root.is_dir() else None)
+    if found.split in exclude:
+        found = _without_split(found)
     named = {"category": category, "group": group}
     complaints = [
         Complaint(place=f"option {key}", rule="this is a column of the table", found=repr(column),
@@ -130,6 +137,14 @@ def infer_structure(table: Table, root: Path, *, category: str | None, group: st
         raise ConfigError(complaints)
     said = {f"{key}_reason": "named by the user" for key, column in named.items() if column is not None}
     return replace(found, **{key: column for key, column in named.items() if column is not None}, **said)
+
+
+def _without_split(found: Inference) -> Inference:
+    own = [
+        replace(one, role=Role.LEFT_OUT, reason="it names sides, and is excluded") if one.column == found.split else one
+        for one in found.readings
+    ]
+    return replace(found, split=None, readings=tuple(own))
 
 
 def _corrected(table: Table, corrections: Table, root: Path, schema: Schema | None) -> Table:
@@ -159,7 +174,9 @@ def read_structure(
     root = root_of(source, images)
     if corrections is not None:
         table = _corrected(table, read_table(corrections), root, schema)
-    inferred = infer_structure(table, root, category=config.category, group=config.group)
+    inferred = infer_structure(
+        table, root, category=config.category, group=config.group, exclude=config.exclude
+    )  # fmt: skip
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
         table, split_column = _joined(table, read_table(test), split_column)

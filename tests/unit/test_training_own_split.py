@@ -1,0 +1,67 @@
+"""A table's own split: honoured by training and by inspection alike, left alone where it is excluded, never guessed."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import facetwise as fw
+from facetwise.config import load_config
+from facetwise.data import Split, complete_schema, split_rows
+from facetwise.errors import ConfigError
+from facetwise.schema import Attribute, Kind, Schema
+from facetwise.training import read_structure
+
+ROWS = 60
+SIDES = ["train", "train", "train", "val", "test"] * (ROWS // 5)
+COLOUR = Attribute(column="colour", id="a00", kind=Kind.CATEGORICAL, classes=("blue", "red"))
+DECLARED = Schema(images=("image",), attributes=(COLOUR,))
+
+
+def write(folder: Path, name: str = "table.csv", rows: int = ROWS, **columns: list[str]) -> Path:
+    cells = {
+        "image": [f"{Path(name).stem}{n}.png" for n in range(rows)],
+        "colour": [("red", "blue", "blue")[n % 3] for n in range(rows)],
+        **columns,
+    }
+    pl.DataFrame(cells).write_csv(folder / name)
+    return folder / name
+
+
+def made(table: Path, schema: Schema | None = None, **options: list[str]) -> Split:
+    """The split that a training makes."""
+    config = load_config(None, (), **options)
+    read = read_structure(table, images=None, schema=schema, config=config)
+    split = split_rows(read.table, read.structure, split_column=read.split_column)
+    complete_schema(read.structure, read.table, split.rows("train"), exclude=config.exclude)
+    return split
+
+
+@pytest.mark.parametrize("schema", [None, DECLARED])
+def test_an_excluded_split_decides_nothing(tmp_path: Path, schema: Schema | None) -> None:
+    table = write(tmp_path, split=SIDES)
+    assert made(table, schema).side.tolist() == SIDES
+    split = made(table, schema, exclude=["split"])
+    assert split.side.tolist() != SIDES
+    assert "own split" not in split.how
+    assert "own split" not in fw.inspect(table, schema=schema, exclude=["split"]).split
+    with pytest.raises(ConfigError, match="'splat'"):
+        made(table, schema, exclude=["splat"])
+
+
+@pytest.mark.parametrize("schema", [None, DECLARED])
+def test_inspect_shows_the_split_that_a_training_makes(tmp_path: Path, schema: Schema | None) -> None:
+    found = fw.inspect(write(tmp_path, split=SIDES), schema=schema)
+    assert found.split.startswith(
+        f"{ROWS} groups of {ROWS} rows (by identical pictures); the table's own split 'split'"
+    )
+    assert found.split.endswith("36 train, 12 val, 12 test.")
+
+
+def test_inspect_says_that_an_excluded_split_is_not_honoured(tmp_path: Path) -> None:
+    [reading] = [
+        one for one in fw.inspect(write(tmp_path, split=SIDES), exclude=["split"]).readings if one.column == "split"
+    ]
+    assert reading.role == "left_out"
+    assert "honoured" not in reading.reason
