@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pytest
 
 import facetwise as fw
 from facetwise.config import load_config
 from facetwise.data import Split, complete_schema, split_rows
-from facetwise.errors import ConfigError
+from facetwise.errors import ConfigError, TableError
+from facetwise.events import silent
 from facetwise.schema import Attribute, Kind, Schema
-from facetwise.training import read_structure
+from facetwise.studies import _audit
+from facetwise.training import prepare, read_structure
+from pictures import photographs
+from tiny_backbone import stand_in
 
 ROWS = 60
 SIDES = ["train", "train", "train", "val", "test"] * (ROWS // 5)
@@ -65,3 +68,27 @@ def test_inspect_says_that_an_excluded_split_is_not_honoured(tmp_path: Path) -> 
     ]
     assert reading.role == "left_out"
     assert "honoured" not in reading.reason
+
+
+@pytest.mark.parametrize("schema", [None, DECLARED])
+@pytest.mark.parametrize("cell", ["", "N/A", "tset"])
+def test_a_cell_without_a_side_is_refused_before_anything_long_begins(
+    tmp_path: Path, cell: str, schema: Schema | None
+) -> None:
+    """One empty cell, and the test rows of the table were trained on."""
+    table, config = write(tmp_path, split=[*SIDES[:7], cell, *SIDES[8:]]), load_config(None, ())
+    read = read_structure(table, images=None, schema=schema, config=config)
+    with pytest.raises(TableError, match=r"row 8, column 'split'.* train, val or test .*--exclude split") as caught:
+        prepare(read, config, features=tmp_path / "no-such-file.npy", split_from=None, report=silent)
+    assert f"Found {cell!r}" in str(caught.value)
+    assert len(caught.value.complaints) == 1
+    with pytest.raises(TableError, match="row 8, column 'split'"):
+        fw.inspect(table, schema=schema)
+    assert "own split" not in fw.inspect(table, schema=schema, exclude=["split"]).split
+
+
+def test_an_audit_does_without_sides(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, tmp_path / "cache", _audit)
+    names = [path.name for path in photographs(tmp_path, ROWS, width=24, height=24)]
+    table = write(tmp_path, image=names, split=["", *SIDES[1:]])
+    assert [one.column for one in _audit.audit(table, pictures=False).schema.attributes] == ["colour"]

@@ -18,7 +18,7 @@ from facetwise.data._readings import ColumnReading, Inference, Role
 from facetwise.data._remote import address_of, fetch_file, fetch_pictures, refuse_address
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
-from facetwise.data._sides import SIDES
+from facetwise.data._sides import SIDES, declared_sides
 from facetwise.data._spelled import Spelling, read_spelled
 from facetwise.data._spelling import pieces
 from facetwise.data._split import Split, split_rows
@@ -49,6 +49,7 @@ __all__ = [
     "broken_rules",
     "complete_schema",
     "correct",
+    "declared_sides",
     "encode",
     "fetch_file",
     "fetch_pictures",

@@ -20,6 +20,7 @@ from facetwise.data import (
     broken_rules,
     complete_schema,
     correct,
+    declared_sides,
     encode,
     infer,
     read_previous,
@@ -204,9 +205,11 @@ def prepare(
         report: Told about stages and notices.
 
     Raises:
-        TableError: No picture can be read.
+        TableError: No picture can be read; a cell of the table's own split names no side.
     """
     table, structure = read.table, read.structure
+    if read.split_column is not None:
+        declared_sides(table, read.split_column)  # before pictures are read, which may take hours
     inferred = structure.notices if isinstance(structure, Inference) else ()
     tell([*inferred, *(notice for notice in table.notices if notice not in inferred)], report)
     if features is None:
