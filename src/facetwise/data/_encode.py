@@ -68,10 +68,10 @@ class _Coding:
             (far, f"a number lies between -{_LARGEST:g} and {_LARGEST:g}", mend_text),
         ):
             for item in np.flatnonzero(wrong):
-                row = self.table.row_numbers(self.rows[[item]])[0]
+                name, row = self.table.origin(int(self.rows[item]))
                 found = repr(coded.values[codes[item]])
                 self.complaints.append(
-                    Complaint(place=self.table.name, row=row, column=attribute.column, rule=rule, found=found, fix=fix)
+                    Complaint(place=name, row=row, column=attribute.column, rule=rule, found=found, fix=fix)
                 )
         self.number[:, place] = numbers
         self.state[says & ~np.isnan(numbers), place] = VALUE

@@ -45,14 +45,14 @@ def declared_sides(table: Table, column: str) -> np.ndarray:
         raise TableError(
             [
                 Complaint(
-                    place=table.name,
-                    row=table.row_numbers(np.array([row]))[0],
+                    place=table.origin(row)[0],
+                    row=table.origin(row)[1],
                     column=column,
                     rule="a split names train, val or test in every row",
                     found=repr(coded.values[coded.codes[row]]),
                     fix=f"name a side, or exclude the column (--exclude {column})",
                 )
-                for row in wrong
+                for row in wrong.tolist()
             ]
         )
     return np.array([SIDES.index(side) if side else -1 for side in sides], dtype=np.int64)[coded.codes]

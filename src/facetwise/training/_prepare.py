@@ -11,6 +11,7 @@ import numpy as np
 
 from facetwise.config import Config
 from facetwise.data import (
+    SIDES,
     Inference,
     Numbered,
     Role,
@@ -99,19 +100,30 @@ class Prepared:
 
 
 def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
-    """One table, the test rows last, and a split column that says so."""
-    column = "split"
-    while column in table.cells:
+    """One table, the test rows last, and a split column that says so: the table's own, where it has one.
+
+    Raises:
+        TableError: The table's own split names no side, or has test rows beside those of the test table.
+    """
+    column = split_column or "split"
+    while split_column is None and column in table.cells:
         column += "_"
-    own = list(table.column(split_column)) if split_column else ["train"] * len(table)
-    own = ["" if text.lower() == "test" else text for text in own] if split_column else own
+    own = ["train"] * len(table)
+    if split_column is not None:
+        own = [SIDES[place] for place in declared_sides(table, split_column).tolist()]
+    if "test" in own:
+        rule = f"with the test table {test.name} no row of the table itself is on the test side"
+        found = f"{own.count('test'):,} rows that are, the first in row {own.index('test') + 1}"
+        fix = f"leave --test away, take these rows out, or exclude the column (--exclude {column}) to train on them"
+        raise TableError([Complaint(place=table.name, column=column, rule=rule, found=found, fix=fix)])
     cells = {
         name: [*table.column(name), *(test.column(name) if name in test.cells else [""] * len(test))]
         for name in table.columns
     }
     said = [replace(notice, message=f"{test.name}: {notice.message}") for notice in test.notices]
     joined = {**cells, column: [*own, *["test"] * len(test)]}
-    return Table.of(joined, name=table.name, notices=[*table.notices, *said]), column
+    behind = len(table), test.name if test.name != table.name else "the test table"
+    return replace(Table.of(joined, name=table.name, notices=[*table.notices, *said]), behind=behind), column
 
 
 def infer_structure(
