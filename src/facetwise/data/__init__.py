@@ -8,6 +8,7 @@ from facetwise.data._complete import complete_schema
 from facetwise.data._corrections import correct
 from facetwise.data._encode import encode, fit_scales
 from facetwise.data._follow import PreviousSplit
+from facetwise.data._groups import group_cells
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
 from facetwise.data._notices import ROWS_SHOWN, Notice, tell
@@ -54,6 +55,7 @@ __all__ = [
     "fetch_file",
     "fetch_pictures",
     "fit_scales",
+    "group_cells",
     "image_paths",
     "infer",
     "list_folder",

@@ -10,7 +10,7 @@ import numpy as np
 
 from facetwise.data._doubles import about_doubles
 from facetwise.data._follow import PreviousSplit, follow
-from facetwise.data._groups import columns_of, connected
+from facetwise.data._groups import columns_of, connected, group_cells
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._numbered import Numbered
 from facetwise.data._readings import Inference
@@ -33,7 +33,7 @@ class Split:
         images: (row,) text of the primary image column.
         groups: (row,) key of the set of rows that stays together.
         digests: (row,) SHA-256 of the image's bytes, or "".
-        keys: (row,) cell of the group column, or "".
+        keys: (row,) cell of the group column; "" where there is none, or it says nothing.
         items: (row,) 0-based row of the table as it was read.
         how: How it came about, in a sentence or two.
         notices: What the user should know.
@@ -127,10 +127,10 @@ def split_rows(
     image_column = structure.images[0] if structure.images and structure.images[0] in table.cells else None
     images = tuple(table.column(image_column)) if image_column else Numbered(table.places)
     known_digests = tuple(digest or "" for digest in digests) if digests is not None else ("",) * len(table)
-    group_column = structure.group if structure.group in table.cells else None
-    cells = ("",) * len(table) if group_column is None else tuple(table.column(group_column))
+    named = group_cells(table, structure)
+    cells = ("",) * len(table) if named is None else tuple(named)
     # Without pictures, groups and sets every row is one of its own, and ten million rows need no ten million texts.
-    alone = image_column is None and digests is None and group_column is None and not len(together)
+    alone = image_column is None and digests is None and named is None and not len(together)
     keys = [] if alone else [_links(keys) for keys in (cells, images, known_digests)]
     member = connected(len(table), [*keys, *columns_of(together, len(table))]) if keys else np.arange(len(table))
     names = images if alone else _names(member, cells, images)
