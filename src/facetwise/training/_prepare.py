@@ -127,14 +127,25 @@ def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table,
 
 
 def infer_structure(
-    table: Table, root: Path, *, category: str | None, group: str | None, exclude: Collection[str] = ()
+    table: Table,
+    root: Path,
+    *,
+    category: str | None,
+    group: str | None,
+    exclude: Collection[str] = (),
+    declared: bool = False,
 ) -> Inference:
     """Infer the structure of a table; a category or a group that the user names takes the place of the inferred one.
 
-    The table's own split is not honoured where the user excludes its column.
+    Args:
+        table: The table.
+        root: Folder that the pictures' paths are relative to.
+        category, group: What the user names.
+        exclude: Columns that the user excludes; a split of the table's own among them is not honoured.
+        declared: Whether a schema of the user's own says what the columns are.
 
     Raises:
-        ConfigError: A name that is no column of the table.
+        ConfigError: A name that is no column of the table; a category that does not read as one.
     """
     found = infer(table, images_root=root if root.is_dir() else None)
     if found.split in exclude:
@@ -146,10 +157,27 @@ def infer_structure(
         for key, column in named.items()
         if column is not None and column not in table.cells
     ]  # fmt: skip
+    if category is not None and category in table.cells and not declared:
+        complaints += _about_category(found, category)
     if complaints:
         raise ConfigError(complaints)
     said = {f"{key}_reason": "named by the user" for key, column in named.items() if column is not None}
     return replace(found, **{key: column for key, column in named.items() if column is not None}, **said)
+
+
+def _about_category(found: Inference, category: str) -> list[Complaint]:
+    """Why a column cannot be the category, as it reads."""
+    reading = found.reading(category)
+    if reading.kind is Kind.CATEGORICAL:
+        return []
+    able = [one.column for one in found.attributes if one.kind is Kind.CATEGORICAL]
+    named = f"name one ({nearest('', able)})" if able else "leave --category away"
+    what = f"which reads as {reading.kind or str(reading.role).replace('_', ' ')}: {reading.reason}"
+    return [
+        Complaint(place="option category", rule="the category is a categorical attribute",
+                  found=f"{category!r}, {what}",
+                  fix=f"{named}, or declare the column's classes in a schema")
+    ]  # fmt: skip
 
 
 def _without_split(found: Inference) -> Inference:
@@ -188,8 +216,8 @@ def read_structure(
     if corrections is not None:
         table = _corrected(table, read_table(corrections), root, schema)
     inferred = infer_structure(
-        table, root, category=config.category, group=config.group, exclude=config.exclude
-    )  # fmt: skip
+        table, root, category=config.category, group=config.group, exclude=config.exclude, declared=schema is not None
+    )
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
         table, split_column = _joined(table, read_table(test), split_column)
