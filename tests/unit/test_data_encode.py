@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetwise.data import Table, encode, fit_scales
+from facetwise.data import Table, encode, fit_scales, refuse_far_numbers
 from facetwise.errors import SchemaError, TableError
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Parent, Schema, Transform
 
@@ -165,6 +165,20 @@ def test_a_number_too_large_to_be_scaled_is_refused_by_its_row() -> None:
     labels, notices = encode(schema(PRICE, plain), table, forgiving=True)
     assert labels.state.tolist() == [[VALUE, VALUE], [VALUE, UNKNOWN]]
     assert codes(notices) == ["unreadable-number"]
+
+
+def test_a_number_far_from_the_training_rows_is_refused_by_its_row() -> None:
+    """Of a validation row its square would be the infinite loss by which a checkpoint is chosen."""
+    plain, prices = Attribute(column="size", id="a06", kind=Kind.NUMERIC), ["1", "2", "3", "1e90", ""]
+    table = Table.of({"price": prices, "size": ["1", "2", "3", "2", "1e60"]})
+    both, rows = schema(PRICE, plain), np.array([2, 0, 1, 4, 3])
+    labels, _ = encode(both, table, rows)
+    scales = fit_scales(both, labels.take(np.arange(3)))
+    with pytest.raises(TableError, match=r"row 5, column 'size': .*training rows. Found '1e60'") as caught:
+        refuse_far_numbers(both, table, rows, labels, scales)
+    assert len(caught.value.complaints) == 1
+    near = np.array([0, 1, 2, 4])
+    refuse_far_numbers(both, table, rows[near], labels.take(near), scales)
 
 
 def test_scales_are_of_the_given_rows() -> None:

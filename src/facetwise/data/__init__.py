@@ -6,7 +6,7 @@ from facetwise.data._coded import Coded
 from facetwise.data._columns import MULTILABEL_SEPARATORS
 from facetwise.data._complete import complete_schema
 from facetwise.data._corrections import correct
-from facetwise.data._encode import encode, fit_scales
+from facetwise.data._encode import encode, fit_scales, refuse_far_numbers
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._groups import group_cells
 from facetwise.data._infer import infer
@@ -65,6 +65,7 @@ __all__ = [
     "read_split",
     "read_table",
     "refuse_address",
+    "refuse_far_numbers",
     "resolve_images",
     "resolve_pictures",
     "row_weights",

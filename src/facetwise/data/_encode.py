@@ -1,5 +1,6 @@
 """Cells to labels: three states, every oddity said, nothing invented."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,13 +14,15 @@ from facetwise.decisions import NumberScale
 from facetwise.errors import Complaint, SchemaError, TableError, nearest
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema, Transform
 
-__all__ = ["encode", "fit_scales"]
+__all__ = ["encode", "fit_scales", "refuse_far_numbers"]
 
 _NAMES_SHOWN = 5
 # Bytes for the classes of multilabel cells.
 _MOST_MEMBERS = 1 << 34
 # The squares of larger numbers, which a deviation is made of, are soon infinite.
 _LARGEST = 1e100
+# In deviations; losses square them in 32 bits.
+_FARTHEST = 1e15
 
 
 @dataclass(kw_only=True)
@@ -285,3 +288,33 @@ def fit_scales(schema: Schema, labels_train: Labels) -> dict[str, NumberScale]:
     if complaints:
         raise SchemaError(complaints)
     return scales
+
+
+def refuse_far_numbers(
+    schema: Schema, table: Table, rows: np.ndarray, labels: Labels, scales: Mapping[str, NumberScale]
+) -> None:
+    """Refuse numbers so far from those of the training rows that the loss of a side would be infinite.
+
+    Args:
+        schema: The vocabulary.
+        table: The table.
+        rows: (item,) place of each item in the table.
+        labels: Labels of the items.
+        scales: From `fit_scales`.
+
+    Raises:
+        TableError: Such cells, all at once.
+    """
+    complaints = []
+    for place, attribute in enumerate(schema.attributes):
+        if attribute.kind is not Kind.NUMERIC:
+            continue
+        items = np.flatnonzero(labels.state[:, place] == VALUE)
+        off = np.abs(scales[attribute.id].standardise(labels.number[items, place]))
+        for item in items[off > _FARTHEST].tolist():
+            name, row = table.origin(int(rows[item]))
+            rule = f"a number lies within {_FARTHEST:g} deviations of the mean of the training rows"
+            found, fix = repr(str(table.column(attribute.column)[rows[item]])), "correct the cell, or leave it empty"
+            complaints.append(Complaint(place=name, row=row, column=attribute.column, rule=rule, found=found, fix=fix))
+    if complaints:
+        raise TableError(complaints)
