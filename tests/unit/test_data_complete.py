@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from facetwise.data import Table, complete_schema, infer
+from facetwise.data._spelling import canonical
 from facetwise.errors import ConfigError, TableError
-from facetwise.schema import Attribute, Kind, Parent, Schema
+from facetwise.schema import Attribute, Kind, Parent, Rule, Schema
 
 ROWS = 240
 
@@ -56,6 +57,13 @@ def test_classes_are_sorted_as_people_count() -> None:
 def test_one_and_one_point_nought_are_one_class() -> None:
     schema, _ = complete(table(step=cycle("1", "2", "3", "1.0", "1", "2", "3")))
     assert schema.attribute("step").classes == ("1", "2", "3")
+
+
+def test_long_codes_stay_apart() -> None:
+    codes = [f"10000000000000000{n}" for n in (1, 2, 3)]
+    schema, _ = complete(table(brand=cycle(*codes)))
+    assert schema.attribute("brand").classes == tuple(codes)
+    assert [canonical(text) for text in ("+5", "-0", "7.00", codes[0] + ".0")] == ["5", "0", "7", codes[0]]
 
 
 def fashion() -> Table:
@@ -217,6 +225,29 @@ def test_a_reduced_schema_closes_its_chain() -> None:
     schema = Schema(images=("image",), attributes=(fine, middle, top))
     reduced, _ = complete_schema(schema, chain_of_three(), np.arange(10), exclude=["middle"])
     assert reduced.attribute("fine").parent == Parent(column="top", of={"g": "f", "c": "v"}, alone=("f",))
+
+
+def test_what_speaks_of_a_column_that_is_gone_goes_with_it_and_is_said() -> None:
+    kind = Attribute(column="kind", id="k", kind=Kind.CATEGORICAL, classes=("a", "b"))
+    heel = Attribute(
+        column="heel", id="h", kind=Kind.CATEGORICAL, classes=("flat", "high"),
+        prompts=(("", ("a {category} with {value}", "{value} heels")), ("high", ("a high {category}",))),
+    )  # fmt: skip
+    colour = Attribute(column="colour", id="c", kind=Kind.CATEGORICAL, classes=("r", "s"))
+    gone = Rule(given=(("kind", ("a",)),), column="heel", classes=("flat",))
+    kept = Rule(given=(("colour", ("r",)),), column="heel", classes=("high",), never=True)
+    schema = Schema(images=("image",), attributes=(kind, heel, colour), category="kind", rules=(gone, kept))
+    data = table(kind=cycle("a", "b"), heel=cycle("flat", "high"), colour=cycle("r", "r", "s"))
+    for options in ({"exclude": ["kind"]}, {"attributes": ["heel", "colour"]}):
+        reduced, notices = complete_schema(schema, data, np.arange(ROWS), **options)
+        assert reduced.rules == (kept,)
+        assert reduced.attribute("heel").prompts == (("", ("{value} heels",)),)
+        assert [(one.code, one.column) for one in notices] == [("rules-gone", None), ("prompts-gone", "heel")]
+        assert "'kind'" in notices[0].message
+        assert str(gone) in notices[0].message
+        assert "2 of 3 prompts" in notices[1].message
+    assert complete_schema(schema, data, np.arange(ROWS), exclude=["colour"])[0].rules == (gone,)
+    assert complete_schema(schema, data, np.arange(ROWS)) == (schema, [])
 
 
 def chain_of_three() -> Table:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facetwise.data import Table, encode, fit_scales
+from facetwise.data import Table, encode, fit_scales, refuse_far_numbers
 from facetwise.errors import SchemaError, TableError
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Parent, Schema, Transform
 
@@ -154,6 +154,31 @@ def test_parents_follow_from_children() -> None:
 def test_a_table_without_any_column_is_refused() -> None:
     with pytest.raises(TableError, match="none of the others"):
         encode(schema(KIND, TAGS), Table.of({"image": ["a.png"]}))
+
+
+def test_a_number_too_large_to_be_scaled_is_refused_by_its_row() -> None:
+    plain = Attribute(column="size", id="a06", kind=Kind.NUMERIC)
+    table = Table.of({"price": ["1e200", "100"], "size": ["3", "-1e200"]})
+    with pytest.raises(TableError, match=r"row 2, column 'size'.*'-1e200'") as caught:
+        encode(schema(PRICE, plain), table)
+    assert len(caught.value.complaints) == 1, "a logarithm of 1e200 is as good as any"
+    labels, notices = encode(schema(PRICE, plain), table, forgiving=True)
+    assert labels.state.tolist() == [[VALUE, VALUE], [VALUE, UNKNOWN]]
+    assert codes(notices) == ["unreadable-number"]
+
+
+def test_a_number_far_from_the_training_rows_is_refused_by_its_row() -> None:
+    """Of a validation row its square would be the infinite loss by which a checkpoint is chosen."""
+    plain, prices = Attribute(column="size", id="a06", kind=Kind.NUMERIC), ["1", "2", "3", "1e90", ""]
+    table = Table.of({"price": prices, "size": ["1", "2", "3", "2", "1e60"]})
+    both, rows = schema(PRICE, plain), np.array([2, 0, 1, 4, 3])
+    labels, _ = encode(both, table, rows)
+    scales = fit_scales(both, labels.take(np.arange(3)))
+    with pytest.raises(TableError, match=r"row 5, column 'size': .*training rows. Found '1e60'") as caught:
+        refuse_far_numbers(both, table, rows, labels, scales)
+    assert len(caught.value.complaints) == 1
+    near = np.array([0, 1, 2, 4])
+    refuse_far_numbers(both, table, rows[near], labels.take(near), scales)
 
 
 def test_scales_are_of_the_given_rows() -> None:

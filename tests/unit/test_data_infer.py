@@ -149,10 +149,22 @@ def test_a_split_of_the_tables_own(name: str) -> None:
     assert "60 train, 30 val, 30 test" in inference.reading(name).reason
 
 
-def test_a_split_with_gaps_is_not_honoured_and_said_so() -> None:
-    inference = infer(table(split=cycle("train", "test", ""), c=cycle("a", "b")))
-    assert inference.split is None
-    assert "not honoured" in inference.reading("split").reason
+def test_a_split_with_gaps_or_slips_is_still_one() -> None:
+    """Whoever splits refuses it with its rows; taken for anything else, its test rows would be trained on."""
+    slips = ["tset", *cycle("train", "test")[1:]]
+    for cells, wrong in (
+        (cycle("train", "test", ""), ROWS // 3),
+        (slips, 1),
+        (cycle("train", "test", "NaN"), ROWS // 3),
+    ):
+        inference = infer(table(split=cells, c=cycle("a", "b")))
+        assert inference.split == "split"
+        assert f"{wrong:,} cells name no side" in inference.reading("split").reason
+    assert infer(table(split=cycle("train", "test", "unused"), c=cycle("a", "b"))).split is None
+    assert infer(table(mood=slips, c=cycle("a", "b"))).split is None
+    both = infer(table(phase=cycle("train", "test", ""), split=cycle("train", "val"), c=cycle("a", "b")))
+    assert both.split == "split"
+    assert both.reading("phase").role is Role.LEFT_OUT
 
 
 def test_several_pictures_and_copies_of_one(tmp_path: Path) -> None:

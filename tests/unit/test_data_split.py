@@ -64,6 +64,19 @@ def test_rows_without_a_group_are_alone() -> None:
     assert len(set(split_rows(data, SCHEMA).groups)) == 40
 
 
+@pytest.mark.parametrize("nobody", ["NaN", "N/A", "null"])
+def test_what_is_written_for_nothing_is_no_group(nobody: str) -> None:
+    rows = 200
+    products = [nobody if n % 2 else f"p{n // 8}" for n in range(rows)]
+    columns = {"image": [f"{n}.jpg" for n in range(rows)], "product_id": products, "colour": ["r", "g"] * (rows // 2)}
+    data = Table.of(columns)
+    structure = infer(data)
+    assert structure.group == "product_id"
+    split = split_rows(data, structure)
+    assert len(set(split.groups)) == rows // 2 + rows // 8
+    assert split.keys == tuple("" if key == nobody else key for key in products)
+
+
 def test_every_value_is_shared_out_in_proportion() -> None:
     data = table(2000)
     split = split_rows(data, SCHEMA, val_ratio=0.2, test_ratio=0.2)

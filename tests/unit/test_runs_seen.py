@@ -2,15 +2,23 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
+import numpy as np
 import polars as pl
 import pytest
 
 import facetwise as fw
 from facetwise.cli import run as command
+from facetwise.data import Table, split_rows, write_split
 from facetwise.errors import RunError, UserError
 from facetwise.events import Event
+from facetwise.runs._seen import seen_rows
+from facetwise.schema import Attribute, Kind, Schema
+from facetwise.training import FinishedRun, groups_of
 from made_shop import SHOP, draw_shop
 from tiny_backbone import stand_in
 
@@ -82,6 +90,25 @@ def test_new_pictures_of_a_product_that_was_trained_on_are_seen(run: fw.Run, tmp
     told.clear()
     assert run.evaluate(table, report=told.append).seen == {"train": 0, "val": 0, "left_out": 0}
     assert not _told(told, "seen_rows")
+
+
+def test_rows_without_a_group_are_alone_however_that_is_written(tmp_path: Path) -> None:
+    """Two rows of "NaN" are no two pictures of one product: neither seen for it, nor drawn together."""
+    colour = Attribute(column="colour", id="a00", kind=Kind.CATEGORICAL, classes=("b", "r"))
+    schema = Schema(images=("image",), attributes=(colour,), group="product", unknown=("", "NaN"))
+    cells = {"image": [f"{n}.png" for n in range(40)], "product": ["p1", "NaN"] * 20, "colour": ["r", "b"] * 20}
+    old = split_rows(Table.of(cells), schema)
+    write_split(replace(old, keys=tuple(cells["product"])), tmp_path / "split.csv")  # as runs before had it
+    (tmp_path / "run.json").write_text("{}")
+    run = cast("FinishedRun", SimpleNamespace(path=tmp_path, schema=schema))
+    products = ["NaN", "N/A", "", "p1", "p1", "p2"]
+    new = Table.of({"image": [f"new{n}.png" for n in range(6)], "product": products, "colour": ["r", "b"] * 3})
+    seen = seen_rows(run, new, np.arange(6), [None] * 6)
+    assert seen is not None
+    assert (seen.train | seen.val).tolist() == [False, False, False, True, True, False]
+    groups = groups_of(schema, new, np.arange(6))
+    assert groups is not None
+    assert len(set(groups)) == 5
 
 
 def test_what_cannot_be_known_is_said(run: fw.Run, tmp_path: Path) -> None:

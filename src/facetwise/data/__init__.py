@@ -6,8 +6,9 @@ from facetwise.data._coded import Coded
 from facetwise.data._columns import MULTILABEL_SEPARATORS
 from facetwise.data._complete import complete_schema
 from facetwise.data._corrections import correct
-from facetwise.data._encode import encode, fit_scales
+from facetwise.data._encode import encode, fit_scales, refuse_far_numbers
 from facetwise.data._follow import PreviousSplit
+from facetwise.data._groups import group_cells
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
 from facetwise.data._notices import ROWS_SHOWN, Notice, tell
@@ -18,7 +19,7 @@ from facetwise.data._readings import ColumnReading, Inference, Role
 from facetwise.data._remote import address_of, fetch_file, fetch_pictures, refuse_address
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
-from facetwise.data._sides import SIDES
+from facetwise.data._sides import SIDES, declared_sides
 from facetwise.data._spelled import Spelling, read_spelled
 from facetwise.data._spelling import pieces
 from facetwise.data._split import Split, split_rows
@@ -49,10 +50,12 @@ __all__ = [
     "broken_rules",
     "complete_schema",
     "correct",
+    "declared_sides",
     "encode",
     "fetch_file",
     "fetch_pictures",
     "fit_scales",
+    "group_cells",
     "image_paths",
     "infer",
     "list_folder",
@@ -62,6 +65,7 @@ __all__ = [
     "read_split",
     "read_table",
     "refuse_address",
+    "refuse_far_numbers",
     "resolve_images",
     "resolve_pictures",
     "row_weights",

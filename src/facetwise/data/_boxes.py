@@ -83,8 +83,8 @@ def boxes(table: Table, schema: Schema | Inference) -> np.ndarray:
     wrong = np.flatnonzero(np.array([box is None for box in parsed], dtype=bool)[coded.codes])
     complaints = [
         Complaint(
-            place=table.name,
-            row=table.row_numbers(np.array([row]))[0],
+            place=table.origin(row)[0],
+            row=table.origin(row)[1],
             column=schema.box,
             rule="a box is two corners in pixels, x0 y0 x1 y1, with 0 <= x0 < x1 and 0 <= y0 < y1",
             found=repr(coded.values[coded.codes[row]][:60]),

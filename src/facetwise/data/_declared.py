@@ -11,16 +11,47 @@ from facetwise.data._notices import Notice
 from facetwise.data._spelling import pieces
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, TableError, nearest
-from facetwise.schema import Kind, Parent, Schema
+from facetwise.schema import Attribute, Kind, Parent, Rule, Schema
 
 __all__ = ["check_declared"]
 
+# Columns and rules in one message.
+_SHOWN = 5
 
-def _reduced(schema: Schema, chosen: tuple[str, ...]) -> Schema:
+
+def _without_places(attribute: Attribute) -> tuple[Attribute, list[Notice]]:
+    """The attribute without the prompts that name the category, which is gone."""
+    found = [(name, tuple(one for one in texts if "{category}" not in one)) for name, texts in attribute.prompts]
+    all_of_them = sum(len(texts) for _, texts in attribute.prompts)
+    gone = all_of_them - sum(len(texts) for _, texts in found)
+    if not gone:
+        return attribute, []
+    message = f"{gone} of {all_of_them} prompts speak of the category, which is not among the chosen columns, and go."
+    kept = tuple((name, texts) for name, texts in found if texts)
+    return replace(attribute, prompts=kept), [Notice(code="prompts-gone", message=message, column=attribute.column)]
+
+
+def _reduced_rules(schema: Schema, chosen: Collection[str]) -> tuple[tuple[Rule, ...], list[Notice]]:
+    """The rules about chosen columns alone."""
+    gone = [rule for rule in schema.rules if not set(rule.columns) <= set(chosen)]
+    if not gone:
+        return schema.rules, []
+    columns = sorted({column for rule in gone for column in rule.columns} - set(chosen))
+    message = (
+        f"{len(gone)} of {len(schema.rules)} rules speak of {', '.join(map(repr, columns[:_SHOWN]))}"
+        f"{', ...' if len(columns) > _SHOWN else ''}, not among the chosen columns, and go: "
+        f"{'; '.join(map(str, gone[:_SHOWN]))}{'; ...' if len(gone) > _SHOWN else ''}."
+    )
+    kept = tuple(rule for rule in schema.rules if rule not in gone)
+    return kept, [Notice(code="rules-gone", message=message)]
+
+
+def _reduced(schema: Schema, chosen: tuple[str, ...]) -> tuple[Schema, list[Notice]]:
     """The schema of some of its attributes; a parent that is gone hands the child to its own parent."""
     if len(chosen) == len(schema.attributes):
-        return schema
+        return schema, []
     category = schema.category if schema.category in chosen else None
+    rules, notices = _reduced_rules(schema, chosen)
     kept = []
     for name in chosen:
         attribute = schema.attribute(name)
@@ -36,13 +67,16 @@ def _reduced(schema: Schema, chosen: tuple[str, ...]) -> Schema:
         if category is None and attribute.applies_to is not None:
             # Without the category its own sigmoid decides, so that "not applicable" is still learned where it is said.
             attribute = replace(attribute, applies_to=None, undecided=(), own_applicability=attribute.own_applicability)
+        if category is None:
+            attribute, said = _without_places(attribute)
+            notices += said
         kept.append(attribute)
     groups = {
         name: tuple(column for column in columns if column in chosen)
         for name, columns in schema.groups.items()
         if any(column in chosen for column in columns)
     }
-    return replace(schema, attributes=tuple(kept), category=category, groups=groups)
+    return replace(schema, attributes=tuple(kept), category=category, groups=groups, rules=rules), notices
 
 
 def check_declared(
@@ -54,14 +88,16 @@ def check_declared(
     attributes: Collection[str] | None,
     exclude: Collection[str],
 ) -> tuple[Schema, list[Notice]]:
-    """The declared schema, reduced to the chosen columns, and notices about classes that training rows hardly carry.
+    """The declared schema, reduced to the chosen columns, and notices about what is gone and what is hardly carried.
 
     Raises:
         ConfigError: An unknown name in `attributes` or `exclude`.
         TableError: A declared column is not in the table.
     """
     known = [attribute.column for attribute in schema.attributes]
-    schema = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=exclude))
+    # A column of the table that is no attribute, such as its split, may be excluded too: nothing of it is learned.
+    ours = [name for name in exclude if name in known or name not in table.cells]
+    schema, notices = _reduced(schema, chosen_columns(known, attributes=attributes, exclude=ours))
     roles = [name for name in (schema.group, schema.weight, schema.box) if name is not None]
     named = [*(attribute.column for attribute in schema.attributes), *roles]
     complaints = [
@@ -77,7 +113,6 @@ def check_declared(
     if complaints:
         raise TableError(complaints)
     silent = set(schema.unknown) | set(schema.not_applicable)
-    notices = []
     for attribute in schema.attributes:
         coded = table.coded(attribute.column)
         counts = np.bincount(coded.codes[train_rows], minlength=len(coded.values))

@@ -1,5 +1,6 @@
 """Cells to labels: three states, every oddity said, nothing invented."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,11 +14,15 @@ from facetwise.decisions import NumberScale
 from facetwise.errors import Complaint, SchemaError, TableError, nearest
 from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Schema, Transform
 
-__all__ = ["encode", "fit_scales"]
+__all__ = ["encode", "fit_scales", "refuse_far_numbers"]
 
 _NAMES_SHOWN = 5
 # Bytes for the classes of multilabel cells.
 _MOST_MEMBERS = 1 << 34
+# The squares of larger numbers, which a deviation is made of, are soon infinite.
+_LARGEST = 1e100
+# In deviations; losses square them in 32 bits.
+_FARTHEST = 1e15
 
 
 @dataclass(kw_only=True)
@@ -50,23 +55,26 @@ class _Coding:
         parsed = np.array([np.nan if (x := parse_number(text)) is None else x for text in coded.values])
         numbers = np.where(says, parsed[codes], np.nan)
         low = says & (numbers <= 0) & (attribute.transform is Transform.LOG)
+        far = says & (np.abs(numbers) > _LARGEST) & (attribute.transform is not Transform.LOG)
         if self.forgiving:
-            unread = says & (np.isnan(numbers) | low)
+            unread = says & (np.isnan(numbers) | low | far)
             if unread.any():
                 message = f"{int(unread.sum()):,} cells are no numbers that can be read, so these are unknown."
                 self.notice("unreadable-number", message, attribute.column, unread)
-            says, low, numbers = says & ~unread, low & False, np.where(unread, np.nan, numbers)
+            says, low, far = says & ~unread, low & False, far & False
+            numbers = np.where(unread, np.nan, numbers)
         mend_text = "correct the cell, or list its text under 'unknown'"
         mend_low = "correct the cell, leave it empty, or write transform: none"
         for wrong, rule, fix in (
             (says & np.isnan(numbers), "a number is written like 1299.5", mend_text),
             (low, "a number with the transform log is above 0", mend_low),
+            (far, f"a number lies between -{_LARGEST:g} and {_LARGEST:g}", mend_text),
         ):
             for item in np.flatnonzero(wrong):
-                row = self.table.row_numbers(self.rows[[item]])[0]
+                name, row = self.table.origin(int(self.rows[item]))
                 found = repr(coded.values[codes[item]])
                 self.complaints.append(
-                    Complaint(place=self.table.name, row=row, column=attribute.column, rule=rule, found=found, fix=fix)
+                    Complaint(place=name, row=row, column=attribute.column, rule=rule, found=found, fix=fix)
                 )
         self.number[:, place] = numbers
         self.state[says & ~np.isnan(numbers), place] = VALUE
@@ -280,3 +288,33 @@ def fit_scales(schema: Schema, labels_train: Labels) -> dict[str, NumberScale]:
     if complaints:
         raise SchemaError(complaints)
     return scales
+
+
+def refuse_far_numbers(
+    schema: Schema, table: Table, rows: np.ndarray, labels: Labels, scales: Mapping[str, NumberScale]
+) -> None:
+    """Refuse numbers so far from those of the training rows that the loss of a side would be infinite.
+
+    Args:
+        schema: The vocabulary.
+        table: The table.
+        rows: (item,) place of each item in the table.
+        labels: Labels of the items.
+        scales: From `fit_scales`.
+
+    Raises:
+        TableError: Such cells, all at once.
+    """
+    complaints = []
+    for place, attribute in enumerate(schema.attributes):
+        if attribute.kind is not Kind.NUMERIC:
+            continue
+        items = np.flatnonzero(labels.state[:, place] == VALUE)
+        off = np.abs(scales[attribute.id].standardise(labels.number[items, place]))
+        for item in items[off > _FARTHEST].tolist():
+            name, row = table.origin(int(rows[item]))
+            rule = f"a number lies within {_FARTHEST:g} deviations of the mean of the training rows"
+            found, fix = repr(str(table.column(attribute.column)[rows[item]])), "correct the cell, or leave it empty"
+            complaints.append(Complaint(place=name, row=row, column=attribute.column, rule=rule, found=found, fix=fix))
+    if complaints:
+        raise TableError(complaints)

@@ -4,7 +4,28 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
-__all__ = ["columns_of", "connected"]
+from facetwise.data._readings import Inference
+from facetwise.data._table import Table
+from facetwise.schema import Schema
+
+__all__ = ["columns_of", "connected", "group_cells"]
+
+
+def group_cells(table: Table, structure: Inference | Schema) -> np.ndarray | None:
+    """(row,) text of what every row belongs to by the group column; None where the table has none.
+
+    It is "" where the cell says nothing, however that is written: rows of "NaN" have nothing in common.
+
+    >>> table = Table.of({"image": ["a.png", "b.png"], "product": ["p1", "N/A"]})
+    >>> from facetwise.schema import Attribute, Kind
+    >>> rust = Attribute(column="rust", id="a00", kind=Kind.BINARY, classes=("0", "1"))
+    >>> group_cells(table, Schema(images=("image",), attributes=(rust,), group="product")).tolist()
+    ['p1', '']
+    """
+    if structure.group is None or structure.group not in table.cells:
+        return None
+    coded, silent = table.coded(structure.group), {*structure.unknown, *structure.not_applicable}
+    return np.array(["" if text in silent else text for text in coded.values], dtype=object)[coded.codes]
 
 
 def connected(num_rows: int, keys: Iterable[Sequence[Hashable | None]]) -> np.ndarray:

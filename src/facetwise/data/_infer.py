@@ -124,7 +124,8 @@ def infer(
     facts = {column: _facts(table, column, silent) for column in table.columns}
     readings = {reading.column: reading for reading in image_readings(list(facts.values()), images_root)}
     only: dict[Role, str] = {}
-    for column in table.columns:
+    # One without gaps first: of two splits it is the one that can be honoured.
+    for column in sorted(table.columns, key=lambda name: facts[name].filled < len(table)):
         if column in readings:
             continue
         reading = next((found for rule in _ROLE_RULES if (found := rule(facts[column])) is not None), None)
@@ -136,8 +137,8 @@ def infer(
                 only[reading.role] = column
         readings[column] = reading if reading is not None else _with_hint(read_column(facts[column]))
     split = only.get(Role.SPLIT)
-    notices += [_about_notation(reading) for reading in readings.values() if NUMBER_NOTATION in reading.reason]
     ordered = [readings[column] for column in table.columns]
+    notices += [_about_notation(reading) for reading in ordered if NUMBER_NOTATION in reading.reason]
     largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
     group, group_reason = choose_group(ordered, largest, len(table))
     ordered = [_as_group(reading, group_reason) if reading.column == group else reading for reading in ordered]

@@ -16,13 +16,14 @@ class Notice:
         code: A short stable word, for tests and for filtering.
         message: One or two plain sentences.
         column: The column that it is about.
-        rows: The first rows that it is about, 1-based as in the table's data (the header is not counted).
+        rows: The first rows that it is about, 1-based as in the table's data (the header is not counted); of rows of a
+            separate test table texts such as "3 of test.csv".
     """
 
     code: str
     message: str
     column: str | None = None
-    rows: tuple[int, ...] = ()
+    rows: tuple[int | str, ...] = ()
 
     def __str__(self) -> str:
         where = f"column {self.column!r}: " if self.column is not None else ""

@@ -32,7 +32,7 @@ class RuleKept:
     declared: bool
     support: int
     broken: int
-    rows: tuple[int, ...]
+    rows: tuple[int | str, ...]
 
 
 def _kept(schema: Schema, table: Table, labels: Labels, rules: Sequence[Rule]) -> list[RuleKept]:
@@ -61,7 +61,7 @@ def _told(schema: Schema, table: Table, labels: Labels, mined: Sequence[Mined]) 
     found = []
     for one in mined:
         [(column, [name])], [value] = one.rule.given, one.rule.classes
-        first: tuple[int, ...] = ()
+        first: tuple[int | str, ...] = ()
         if one.broken:
             before, after = schema.attribute(column), schema.attribute(one.rule.column)
             place = schema.index[column]

@@ -101,8 +101,9 @@ def canonical(text: str) -> str:
     ('1', 'yes', '007')
     """
     if _PLAIN_NUMBER.fullmatch(text):
-        number = float(text)
-        return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
+        whole, _, fraction = text.lstrip("+").partition(".")
+        # As digits: from 17 of them on, two codes may be one and the same float.
+        return whole.replace("-0", "0") if not fraction.strip("0") else repr(float(text))
     return text.casefold()
 
 

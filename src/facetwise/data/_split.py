@@ -10,11 +10,11 @@ import numpy as np
 
 from facetwise.data._doubles import about_doubles
 from facetwise.data._follow import PreviousSplit, follow
-from facetwise.data._groups import columns_of, connected
+from facetwise.data._groups import columns_of, connected, group_cells
 from facetwise.data._notices import ROWS_SHOWN, Notice
 from facetwise.data._numbered import Numbered
 from facetwise.data._readings import Inference
-from facetwise.data._sides import SIDES, side_of
+from facetwise.data._sides import SIDES, declared_sides
 from facetwise.data._strata import strata
 from facetwise.data._stratify import stratify
 from facetwise.data._table import Table
@@ -33,7 +33,7 @@ class Split:
         images: (row,) text of the primary image column.
         groups: (row,) key of the set of rows that stays together.
         digests: (row,) SHA-256 of the image's bytes, or "".
-        keys: (row,) cell of the group column, or "".
+        keys: (row,) cell of the group column; "" where there is none, or it says nothing.
         items: (row,) 0-based row of the table as it was read.
         how: How it came about, in a sentence or two.
         notices: What the user should know.
@@ -68,28 +68,6 @@ def _check_ratios(val_ratio: float, test_ratio: float) -> None:
         complaints = [Complaint(place="val_ratio", rule=rule, found=found, fix="write smaller ratios")]
     if complaints:
         raise ConfigError(complaints)
-
-
-def _declared(table: Table, column: str) -> np.ndarray:
-    """(row,) place of each row's own side."""
-    coded = table.coded(column)
-    sides = [side_of(text) for text in coded.values]
-    wrong = np.flatnonzero(np.array([side is None for side in sides])[coded.codes])
-    if len(wrong):
-        raise TableError(
-            [
-                Complaint(
-                    place=table.name,
-                    row=table.row_numbers(np.array([row]))[0],
-                    column=column,
-                    rule="a split names train, val or test in every row",
-                    found=repr(table.column(column)[row]),
-                    fix="name a side, or exclude the column",
-                )
-                for row in wrong
-            ]
-        )
-    return np.array([SIDES.index(side) if side else -1 for side in sides], dtype=np.int64)[coded.codes]
 
 
 def _crossing(table: Table, column: str, member: np.ndarray, side: np.ndarray) -> list[Notice]:
@@ -149,10 +127,10 @@ def split_rows(
     image_column = structure.images[0] if structure.images and structure.images[0] in table.cells else None
     images = tuple(table.column(image_column)) if image_column else Numbered(table.places)
     known_digests = tuple(digest or "" for digest in digests) if digests is not None else ("",) * len(table)
-    group_column = structure.group if structure.group in table.cells else None
-    cells = ("",) * len(table) if group_column is None else tuple(table.column(group_column))
+    named = group_cells(table, structure)
+    cells = ("",) * len(table) if named is None else tuple(named)
     # Without pictures, groups and sets every row is one of its own, and ten million rows need no ten million texts.
-    alone = image_column is None and digests is None and group_column is None and not len(together)
+    alone = image_column is None and digests is None and named is None and not len(together)
     keys = [] if alone else [_links(keys) for keys in (cells, images, known_digests)]
     member = connected(len(table), [*keys, *columns_of(together, len(table))]) if keys else np.arange(len(table))
     names = images if alone else _names(member, cells, images)
@@ -164,7 +142,7 @@ def split_rows(
     ratios = np.array([1 - val_ratio - test_ratio, val_ratio, test_ratio])
     if split_column is not None:
         fixed_rows, ratios, said = _own_split(table, split_column, val_ratio, test_ratio)
-        notices += _crossing(table, split_column, member, _declared(table, split_column))
+        notices += _crossing(table, split_column, member, declared_sides(table, split_column))
         how.append(said)
     if previous is not None:
         followed = follow(
@@ -224,7 +202,7 @@ def _against(table: Table, column: str | None, old: np.ndarray, declared: np.nda
 
 def _own_split(table: Table, column: str, val_ratio: float, test_ratio: float) -> tuple[np.ndarray, np.ndarray, str]:
     """(row,) fixed sides, the ratios for the rest, and what was done: sides that are missing are cut from train."""
-    declared = _declared(table, column)
+    declared = declared_sides(table, column)
     cut = [name for name in ("val", "test") if not (declared == SIDES.index(name)).any()]
     wanted = {"val": val_ratio, "test": test_ratio}
     cut = [name for name in cut if wanted[name] > 0]

@@ -50,6 +50,7 @@ class Table:
         name: Where it came from, for messages.
         places: (row,) 0-based row of each row in the table as it was read; `take` keeps it, so that messages stay true.
         notices: What was noticed while it was read.
+        behind: (place of its first row, name) of a table whose rows were put behind the others.
 
     >>> table = Table.of({"image": ["a.png", "b.png"], "colour": ["red", ""]})
     >>> len(table), table.columns, list(table.column("colour"))
@@ -60,6 +61,7 @@ class Table:
     places: np.ndarray
     _coded: Mapping[str, Coded]
     notices: tuple[Notice, ...] = ()
+    behind: tuple[int, str] | None = None
 
     @classmethod
     def of(
@@ -146,11 +148,22 @@ class Table:
             places=self.places[rows],
             _coded={column: coded.take(rows) for column, coded in self._coded.items()},
             notices=self.notices,
+            behind=self.behind,
         )
 
-    def row_numbers(self, rows: np.ndarray, *, count: int | None = None) -> tuple[int, ...]:
-        """1-based row numbers of some rows (0-based places), as a person counts them; at most `count`."""
-        return tuple(int(place) + 1 for place in self.places[rows[:count]])
+    def origin(self, row: int) -> tuple[str, int]:
+        """The name of the table that a row (0-based place) was read from, and its 1-based number there."""
+        place = int(self.places[row])
+        first, name = self.behind or (place + 1, "")
+        return (self.name, place + 1) if place < first else (name, place - first + 1)
+
+    def row_numbers(self, rows: np.ndarray, *, count: int | None = None) -> tuple[int | str, ...]:
+        """1-based row numbers of some rows (0-based places), as a person counts them; at most `count`.
+
+        Of a row that was put behind the others it is a text that names its table: "3 of test.csv".
+        """
+        found = [self.origin(int(row)) for row in rows[:count]]
+        return tuple(number if name == self.name else f"{number} of {name}" for name, number in found)
 
     @cached_property
     def digest(self) -> str:

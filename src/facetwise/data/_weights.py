@@ -59,8 +59,8 @@ def row_weights(table: Table, schema: Schema) -> np.ndarray:
     weights = numbers[coded.codes]
     complaints = [
         Complaint(
-            place=table.name,
-            row=table.row_numbers(np.array([row]))[0],
+            place=table.origin(row)[0],
+            row=table.origin(row)[1],
             column=schema.weight,
             rule="the weight of a row is a number of at least 0, such as 0.5",
             found=repr(coded.values[coded.codes[row]]),

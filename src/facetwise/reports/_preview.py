@@ -36,6 +36,11 @@ _STYLE = (
 )
 
 
+def _row(number: int | str) -> str:
+    """A row as a person counts it; of a separate test table it names that."""
+    return text(f"row {number:,}" if isinstance(number, int) else f"row {number}")
+
+
 def preview_page(
     table: Table,
     schema: Schema,
@@ -121,7 +126,7 @@ def _unreadable(
     cells = [""] * len(named) if column is None else table.take(np.array(named)).column(column).tolist()
     numbers = table.row_numbers(np.array(named))
     examples = "".join(
-        f"<li>row {number:,}: {text(cell) if cell else 'no name'} "
+        f"<li>{_row(number)}: {text(cell) if cell else 'no name'} "
         f'<span class="soft">{text(reason)}, {text(message, longest=200)}</span></li>'
         for number, cell, (_, reason, message) in zip(numbers, cells, found[:MOST_NAMED], strict=True)
     )
@@ -185,8 +190,8 @@ def _batch(
     for one, number in zip(shown, table.row_numbers(rows[[one.place for one in shown]]), strict=True) if shown else ():
         views = f", first of {one.views} pictures" if one.views > 1 else ""
         items.append(
-            f'<article class="item"><img src="{one.data}" width="{SIDE}" height="{SIDE}" alt="row {number}">'
-            f'<span class="soft">row {number:,}{views}</span>{_cells(schema, labels, one.place)}</article>'
+            f'<article class="item"><img src="{one.data}" width="{SIDE}" height="{SIDE}" alt="row {text(str(number))}">'
+            f'<span class="soft">{_row(number)}{views}</span>{_cells(schema, labels, one.place)}</article>'
         )
     how = f"As the backbone reads them: {pictures.size} x {pictures.size} pixels, {text(pictures.fit)}"
     how += ", only the part in the box of each row." if schema.box else "."

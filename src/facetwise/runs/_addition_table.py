@@ -36,10 +36,12 @@ def prepare_addition(
             "losses_of": only(run.config.losses_of, column),
         }
     )  # fmt: skip
+    # What the run leaves out may be the table's own split; what the run's category and group are it knows itself.
+    own = {"losses_of": {}, "exclude": run.config.exclude, "category": None, "group": None}
+    reading = config.model_copy(update=own)
     read = read_structure(
-        table, images=root, schema=None, config=config.model_copy(update={"losses_of": {}}), test=about.get("test"),
-        corrections=about.get("corrections"),
-    )  # fmt: skip
+        table, images=root, schema=None, config=reading, test=about.get("test"), corrections=about.get("corrections")
+    )
     _check_columns(run, read, column)
     given = None if about.get("features") is None else Path(about["features"])
     backbone = None if given is not None else run.backbone()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data import Table, read_split
+from facetwise.data import Table, group_cells, read_split
 from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
 from facetwise.training import FinishedRun
@@ -47,8 +47,7 @@ def seen_rows(run: FinishedRun, table: Table, rows: np.ndarray, digests: Sequenc
     path = run.path / "split.csv"
     if not path.is_file():
         return None
-    split, group = read_split(path), run.schema.group
-    keys = table.take(rows).column(group) if group is not None and group in table.cells else None
+    split, keys = read_split(path), group_cells(table.take(rows), run.schema)
     found = {}
     for side in ("train", "val"):
         own = split.rows(side).tolist()
@@ -58,7 +57,7 @@ def seen_rows(run: FinishedRun, table: Table, rows: np.ndarray, digests: Sequenc
         hit = np.array([digest in pictures for digest in digests], dtype=bool)
         if keys is not None and split.keys:
             groups = {split.keys[row].strip() for row in own} - {""}
-            hit |= np.array([str(key).strip() in groups for key in keys], dtype=bool)
+            hit |= np.array([key in groups for key in keys], dtype=bool)
         found[side] = hit
     return SeenRows(train=found["train"], val=found["val"] & ~found["train"])
 

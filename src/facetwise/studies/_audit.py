@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +114,9 @@ def audit(
     kept = read.table.take(described.good)
     faults, alike = _pictures(described, read, config, report, look=pictures)
     digests = [described.digests[row] for row in described.good]
-    split = split_rows(kept, read.structure, digests=digests, seed=seed, split_column=None, together=alike)
+    # What belongs together matters here and no side, so that gaps in the table's own split do not either.
+    sideless = replace(read.structure, split=None) if isinstance(read.structure, Inference) else read.structure
+    split = split_rows(kept, sideless, digests=digests, seed=seed, together=alike)
     everything = np.arange(len(kept))
     found, notices = complete_schema(
         read.structure, kept, everything, min_count=config.min_count, attributes=config.attributes,

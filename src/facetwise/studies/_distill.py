@@ -208,8 +208,10 @@ def _student_config(first: Run, student: str | None, settings: Sequence[str], *,
     return config.model_copy(
         update={
             **{name: count for name, count in longer.items() if name not in said},
-            # The teacher's schema and split have had their say about these.
-            "attributes": None, "exclude": [], "near_duplicates": False, "group_near_duplicates": False,
+            # The teacher's schema and split have had their say about these; what is no attribute, such as the table's
+            # own split, stays left out.
+            "attributes": None, "exclude": [name for name in config.exclude if name not in first.schema.index],
+            "near_duplicates": False, "group_near_duplicates": False,
         }
     )  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from facetwise.config import Component, Config
-from facetwise.data import fit_scales
+from facetwise.data import fit_scales, refuse_far_numbers
 from facetwise.decisions import NumberScale
 from facetwise.errors import RunError
 from facetwise.events import Report, silent
@@ -76,6 +76,7 @@ def assemble(
 
     Raises:
         RunError: A side that training needs has no rows or no labels.
+        TableError: Numbers that are too far from those of the training rows.
         ConfigError: A component that does not fit the table or the others.
     """
     _require_sides(prepared)
@@ -84,6 +85,7 @@ def assemble(
     widths = [level.width for level in prepared.levels]
     train_labels = labels.take(sides["train"])
     scales = fit_scales(schema, train_labels)
+    refuse_far_numbers(schema, prepared.table, prepared.rows, labels, scales)
     standardizer = standardizer or Standardizer.fit(
         prepared.features[sides["train"]], widths, standardize=config.standardize, l2_normalize=config.l2_normalize
     )

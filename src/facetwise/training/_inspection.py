@@ -71,9 +71,11 @@ def inspect(
     """
     table, images = fetched(table, images, pictures=False, report=silent)
     read, root = read_table(table), root_of(table, images)
-    structure = infer_structure(read, root, category=category, group=group)
+    structure = infer_structure(
+        read, root, category=category, group=group, exclude=exclude, declared=schema is not None
+    )  # fmt: skip
     declared = structure if schema is None else schema if isinstance(schema, Schema) else read_schema(Path(schema))
-    split = split_rows(read, declared, seed=seed)
+    split = split_rows(read, declared, seed=seed, split_column=structure.split)
     found, notices = complete_schema(
         declared, read, split.rows("train"), min_count=min_count,
         attributes=None if attributes is None else list(attributes), exclude=list(exclude),

@@ -1,7 +1,7 @@
 """A table and its pictures to everything that training needs; only training rows decide vocabularies."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice, repeat
 from pathlib import Path
@@ -11,14 +11,17 @@ import numpy as np
 
 from facetwise.config import Config
 from facetwise.data import (
+    SIDES,
     Inference,
     Numbered,
+    Role,
     Split,
     Table,
     boxes,
     broken_rules,
     complete_schema,
     correct,
+    declared_sides,
     encode,
     infer,
     read_previous,
@@ -97,28 +100,56 @@ class Prepared:
 
 
 def _joined(table: Table, test: Table, split_column: str | None) -> tuple[Table, str]:
-    """One table, the test rows last, and a split column that says so."""
-    column = "split"
-    while column in table.cells:
+    """One table, the test rows last, and a split column that says so: the table's own, where it has one.
+
+    Raises:
+        TableError: The table's own split names no side, or has test rows beside those of the test table.
+    """
+    column = split_column or "split"
+    while split_column is None and column in table.cells:
         column += "_"
-    own = list(table.column(split_column)) if split_column else ["train"] * len(table)
-    own = ["" if text.lower() == "test" else text for text in own] if split_column else own
+    own = ["train"] * len(table)
+    if split_column is not None:
+        own = [SIDES[place] for place in declared_sides(table, split_column).tolist()]
+    if "test" in own:
+        rule = f"with the test table {test.name} no row of the table itself is on the test side"
+        found = f"{own.count('test'):,} rows that are, the first in row {own.index('test') + 1}"
+        fix = f"leave --test away, take these rows out, or exclude the column (--exclude {column}) to train on them"
+        raise TableError([Complaint(place=table.name, column=column, rule=rule, found=found, fix=fix)])
     cells = {
         name: [*table.column(name), *(test.column(name) if name in test.cells else [""] * len(test))]
         for name in table.columns
     }
     said = [replace(notice, message=f"{test.name}: {notice.message}") for notice in test.notices]
     joined = {**cells, column: [*own, *["test"] * len(test)]}
-    return Table.of(joined, name=table.name, notices=[*table.notices, *said]), column
+    behind = len(table), test.name if test.name != table.name else "the test table"
+    return replace(Table.of(joined, name=table.name, notices=[*table.notices, *said]), behind=behind), column
 
 
-def infer_structure(table: Table, root: Path, *, category: str | None, group: str | None) -> Inference:
+def infer_structure(
+    table: Table,
+    root: Path,
+    *,
+    category: str | None,
+    group: str | None,
+    exclude: Collection[str] = (),
+    declared: bool = False,
+) -> Inference:
     """Infer the structure of a table; a category or a group that the user names takes the place of the inferred one.
 
+    Args:
+        table: The table.
+        root: Folder that the pictures' paths are relative to.
+        category, group: What the user names.
+        exclude: Columns that the user excludes; a split of the table's own among them is not honoured.
+        declared: Whether a schema of the user's own says what the columns are.
+
     Raises:
-        ConfigError: A name that is no column of the table.
+        ConfigError: A name that is no column of the table; a category that does not read as one.
     """
     found = infer(table, images_root=root if root.is_dir() else None)
+    if found.split in exclude:
+        found = _without_split(found)
     named = {"category": category, "group": group}
     complaints = [
         Complaint(place=f"option {key}", rule="this is a column of the table", found=repr(column),
@@ -126,10 +157,35 @@ def infer_structure(table: Table, root: Path, *, category: str | None, group: st
         for key, column in named.items()
         if column is not None and column not in table.cells
     ]  # fmt: skip
+    if category is not None and category in table.cells and not declared:
+        complaints += _about_category(found, category)
     if complaints:
         raise ConfigError(complaints)
     said = {f"{key}_reason": "named by the user" for key, column in named.items() if column is not None}
     return replace(found, **{key: column for key, column in named.items() if column is not None}, **said)
+
+
+def _about_category(found: Inference, category: str) -> list[Complaint]:
+    """Why a column cannot be the category, as it reads."""
+    reading = found.reading(category)
+    if reading.kind is Kind.CATEGORICAL:
+        return []
+    able = [one.column for one in found.attributes if one.kind is Kind.CATEGORICAL]
+    named = f"name one ({nearest('', able)})" if able else "leave --category away"
+    what = f"which reads as {reading.kind or str(reading.role).replace('_', ' ')}: {reading.reason}"
+    return [
+        Complaint(place="option category", rule="the category is a categorical attribute",
+                  found=f"{category!r}, {what}",
+                  fix=f"{named}, or declare the column's classes in a schema")
+    ]  # fmt: skip
+
+
+def _without_split(found: Inference) -> Inference:
+    own = [
+        replace(one, role=Role.LEFT_OUT, reason="it names sides, and is excluded") if one.column == found.split else one
+        for one in found.readings
+    ]
+    return replace(found, split=None, readings=tuple(own))
 
 
 def _corrected(table: Table, corrections: Table, root: Path, schema: Schema | None) -> Table:
@@ -159,7 +215,9 @@ def read_structure(
     root = root_of(source, images)
     if corrections is not None:
         table = _corrected(table, read_table(corrections), root, schema)
-    inferred = infer_structure(table, root, category=config.category, group=config.group)
+    inferred = infer_structure(
+        table, root, category=config.category, group=config.group, exclude=config.exclude, declared=schema is not None
+    )
     split_column = inferred.split  # the schema of the user's own says nothing about it
     if test is not None:
         table, split_column = _joined(table, read_table(test), split_column)
@@ -187,9 +245,11 @@ def prepare(
         report: Told about stages and notices.
 
     Raises:
-        TableError: No picture can be read.
+        TableError: No picture can be read; a cell of the table's own split names no side.
     """
     table, structure = read.table, read.structure
+    if read.split_column is not None:
+        declared_sides(table, read.split_column)  # before pictures are read, which may take hours
     inferred = structure.notices if isinstance(structure, Inference) else ()
     tell([*inferred, *(notice for notice in table.notices if notice not in inferred)], report)
     if features is None:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from facetwise.config import config_to_yaml
-from facetwise.data import Table
+from facetwise.data import Table, group_cells
 from facetwise.decisions import Decisions
 from facetwise.errors import UserError
 from facetwise.inference import Predictor, evidence_from, read_predictions, write_bytes
@@ -35,9 +35,9 @@ def groups_of(schema: Schema, table: Table, rows: np.ndarray) -> np.ndarray | No
 
     None where the schema has no group.
     """
-    if schema.group is None or schema.group not in table.cells:
+    named = group_cells(table.take(rows), schema)
+    if named is None:
         return None
-    named = [str(cell).strip() for cell in table.take(rows).column(schema.group)]
     return np.array([f"g {name}" if name else f"r {row}" for row, name in zip(rows.tolist(), named, strict=True)])
 
 
