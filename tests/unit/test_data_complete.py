@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from facetwise.data import Table, complete_schema, infer
+from facetwise.data import Table, complete_schema, encode, infer
 from facetwise.data._spelling import canonical
 from facetwise.errors import ConfigError, TableError
-from facetwise.schema import Attribute, Kind, Parent, Rule, Schema
+from facetwise.schema import VALUE, Attribute, Kind, Parent, Rule, Schema
 
 ROWS = 240
 
@@ -30,6 +30,34 @@ def test_rare_classes_are_unknown_and_listed() -> None:
     schema, notices = complete(table(colour=colours))
     assert schema.attribute("colour").classes == ("blue", "red")
     assert any(n.code == "rare-classes" and "'teal'" in n.message and n.column == "colour" for n in notices)
+
+
+@pytest.mark.parametrize("kind", [Kind.CATEGORICAL, Kind.MULTILABEL])
+def test_letters_with_and_without_a_mark_of_their_own_are_one_class(kind: Kind) -> None:
+    """Two programs write one word in two ways that nobody can tell apart: é, and e with an accent behind it."""
+    whole, apart = "caf\u00e9", "cafe\u0301"
+    lone = cycle(whole, "tea", whole, "tea", apart)
+    cells = lone if kind is Kind.CATEGORICAL else [f"{cell}|hot" if n % 3 else cell for n, cell in enumerate(lone)]
+    data = table(drink=cells)
+    schema, _ = complete(data)
+    drink = schema.attribute("drink")
+    assert drink.kind is kind
+    # Spelled as most rows spell it.
+    assert set(drink.classes) == {whole, "tea"} | ({"hot"} if kind is Kind.MULTILABEL else set())
+    labels, notices = encode(schema, data)
+    assert notices == []
+    assert (labels.state == VALUE).all()
+    there = labels.index[:, 0] == drink.classes.index(whole)
+    if kind is Kind.MULTILABEL:
+        there = labels.members[:, drink.classes.index(whole)] == 1
+    assert there.tolist() == [cell != "tea" for cell in lone]
+
+
+def test_declared_classes_that_differ_by_such_a_mark_alone_stay_two() -> None:
+    whole, apart = "caf\u00e9", "cafe\u0301"
+    drink = Attribute(column="drink", id="a00", kind=Kind.CATEGORICAL, classes=(whole, apart))
+    labels, _ = encode(Schema(images=("image",), attributes=(drink,)), table(drink=[whole, apart]))
+    assert labels.index[:, 0].tolist() == [0, 1]
 
 
 def test_only_training_rows_count() -> None:

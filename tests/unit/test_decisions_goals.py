@@ -19,6 +19,7 @@ from facetwise.decisions import (
 )
 from facetwise.errors import ConfigError
 from facetwise.schema import VALUE, Attribute, Kind, Labels, Schema
+from facetwise.training._decisions import policy_lines
 from made_facets import made_schema
 
 SCHEMA = made_schema()
@@ -177,3 +178,57 @@ def test_known_cells_are_never_left_open() -> None:
     assert (decisions.state[~known, 0] == ABSTAINED).all()
     given_labels = decide(ONE, scores, applies, thresholds={"a01": (NEVER, NEVER)}, given=labels)
     np.testing.assert_array_equal(given_labels.members[:, 6:], labels.members[:, 6:])
+
+
+TWO = Schema(
+    images=("image",),
+    attributes=(
+        Attribute(column="wet", id="a00", kind=Kind.BINARY, classes=("no", "yes")),
+        Attribute(column="tags", id="a01", kind=Kind.MULTILABEL, classes=("x", "y")),
+    ),
+)
+
+
+def _yes_or_no(rows: int, rate: float = 0.5) -> tuple[np.ndarray, np.ndarray, Labels]:
+    """A binary attribute and the first label that are always known rightly; the second label at `rate`."""
+    yes, label = np.arange(rows) % 2, (np.arange(rows) % rows < rate * rows).astype(int)
+    scores = np.stack([1 - yes, yes, yes, label], axis=1) * 0.8 + 0.1
+    made = Labels(
+        state=np.full((rows, 2), VALUE, np.int8),
+        index=np.stack([yes, np.full(rows, -1)], axis=1).astype(np.int32),
+        members=np.stack([0 * yes, 0 * yes, yes, label], axis=1).astype(np.uint8),
+        number=np.full((rows, 2), np.nan),
+    )
+    return scores.astype(np.float32), np.ones((rows, 2), np.float32), made
+
+
+@pytest.mark.parametrize("goal", ["precision>=0.97", "recall>=0.97"])
+def test_what_cannot_be_shown_is_neither_yes_nor_no(goal: str) -> None:
+    """Below a threshold that nothing reaches every item would be a "no", above one of zero a "yes"."""
+    scores, applies, labels = _yes_or_no(30)
+    thresholds, policy = fit_policy(TWO, scores, applies, labels, labels, goal=goal)
+    decisions = decide(TWO, scores, applies, thresholds=thresholds, policy=policy)
+    assert (decisions.state == ABSTAINED).all()
+    # What is left open is what the answer would have been.
+    np.testing.assert_array_equal(decisions.index[:, 0], labels.index[:, 0])
+    assert policy.least == {"a00": NEVER, "a01": NEVER}
+    told = policy_lines(TWO, thresholds, policy)
+    assert any("every value is left open: wet, tags" in line for line in told)
+    untuned, policy = fit_policy(TWO, scores, applies, labels, labels, goal=goal, tune=False)
+    assert untuned == {}
+    assert (decide(TWO, scores, applies, thresholds=untuned, policy=policy).state == ABSTAINED).all()
+
+
+@pytest.mark.parametrize(("goal", "told"), [("precision>=0.97", "never given"), ("recall>=0.97", "given to every")])
+def test_labels_that_cannot_be_shown_are_named(goal: str, told: str) -> None:
+    scores, applies, labels = _yes_or_no(120, rate=0.05)
+    thresholds, policy = fit_policy(TWO, scores, applies, labels, labels, goal=goal)
+    decisions = decide(TWO, scores, applies, thresholds=thresholds, policy=policy)
+    assert policy.least == {}
+    assert (decisions.state == VALUE).all()
+    np.testing.assert_array_equal(decisions.members[:, 2], labels.members[:, 2])
+    assert (decisions.members[:, 3] == (goal[0] == "r")).all()
+    lines = [line for line in policy_lines(TWO, thresholds, policy) if told in line]
+    assert len(lines) == 1
+    assert "tags 'y'" in lines[0]
+    assert "'x'" not in lines[0]

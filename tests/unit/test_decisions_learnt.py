@@ -1,15 +1,19 @@
 """A class learnt from a few pictures: the others' scores stay to the bit where none of them is in sight."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from facetwise.data import Table, encode
 from facetwise.decisions import add_class, add_neighbours, before_learning, gather, with_learnt
-from facetwise.schema import VALUE, Attribute, Kind, Labels, Parent, Schema
+from facetwise.schema import NOT_APPLICABLE, UNKNOWN, VALUE, Attribute, Kind, Labels, Parent, Schema
 
 KIND = Attribute(column="kind", id="a00", kind=Kind.CATEGORICAL, classes=("stone", "citrus"))
 PARENT = Parent(column="kind", of={"plum": "stone", "lime": "citrus"})
 FRUIT = Attribute(column="fruit", id="a01", kind=Kind.CATEGORICAL, classes=("plum", "lime"), parent=PARENT)
 RIPE = Attribute(column="ripe", id="a02", kind=Kind.BINARY, classes=("no", "yes"))
+RIPE_FIRST = Attribute(column="ripe", id="a01", kind=Kind.BINARY, classes=("no", "yes"))
 OLD = Schema(images=("image",), attributes=(KIND, FRUIT, RIPE))
 
 
@@ -17,6 +21,27 @@ def test_there_and_back() -> None:
     new = add_class(OLD, "fruit", "peach", parent="stone")
     assert new.attribute("fruit").classes == ("plum", "lime", "peach")
     assert before_learning(new, {"a01": 1}) == OLD
+
+
+def test_what_a_learnt_category_has_is_left_to_the_picture() -> None:
+    """Nothing says that a stone has no skin: "not applicable" would be made up. What the others lack stays so."""
+    skin = Attribute(column="skin", id="a02", kind=Kind.BINARY, classes=("no", "yes"), applies_to=("citrus",))
+    peel = replace(skin, column="peel", id="a03", undecided=("stone",))
+    old = Schema(images=("image",), attributes=(KIND, RIPE_FIRST, skin, peel), category="kind")
+    new = add_class(add_class(old, "kind", "berry", parent=None), "kind", "nut", parent=None)
+    for name in ("berry", "nut"):
+        assert [one.applicability(name) for one in new.attributes] == [True, True, None, None]
+    assert before_learning(new, {"a00": 2}) == old
+    table = Table.of({
+        "image": ["a.png", "b.png", "c.png"], "kind": ["stone", "nut", "nut"], "ripe": ["", "", ""],
+        "skin": ["", "", "N/A"], "peel": ["", "", ""],
+    })  # fmt: skip
+    states = encode(replace(new, not_applicable=("N/A",)), table)[0].state
+    assert states.tolist() == [
+        [VALUE, UNKNOWN, NOT_APPLICABLE, UNKNOWN],
+        [VALUE, UNKNOWN, UNKNOWN, UNKNOWN],
+        [VALUE, UNKNOWN, NOT_APPLICABLE, UNKNOWN],
+    ]
 
 
 @pytest.mark.parametrize(("column", "parent"), [("ripe", None), ("kind", None), ("fruit", None), ("fruit", "berry")])

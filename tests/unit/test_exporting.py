@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from facetwise.decisions import Decisions
+from facetwise.decisions import ABSTAINED, NEVER, Decisions
 from facetwise.errors import UserError
 from facetwise.inference import Predictor
 from facetwise.inference.exporting import (
@@ -171,6 +171,23 @@ def test_the_graph_alone_gives_named_outputs(tmp_path: Path) -> None:
             np.testing.assert_allclose(found[f"{key}.decision"], decisions.number[:, place], rtol=1e-4)
         else:
             np.testing.assert_array_equal(found[f"{key}.decision"], decisions.index[:, place])
+
+
+def test_what_is_left_open_altogether_is_so_in_a_file() -> None:
+    """Yes or no, and labels, whose goal could not be shown: open in the graph as in numpy, whatever the threshold."""
+    plain, features = made_predictor()
+    policy = plain.bundle.policy
+    closed = replace(policy, least={**policy.least, "a04": NEVER, "a05": NEVER})
+    predictor = Predictor(replace(plain.bundle, policy=closed), model=plain.model)
+    places = [plain.bundle.schema.index[column] for column in ("waterproof", "season")]
+    assert (plain(features).state[:, places] == VALUE).all()
+    assert (predictor(features).state[:, places] == ABSTAINED).all()
+    data = _exported(predictor)
+    found = _verified(predictor, features, data)
+    assert found.holds, found.complaints
+    assert found.differences == ()
+    for key in ("a04", "a05"):
+        assert (_model(data).raw(features, [f"{key}.state"])[f"{key}.state"] == ABSTAINED).all()
 
 
 def test_from_pixels_to_decisions() -> None:

@@ -127,6 +127,8 @@ def _one_by_one(row: int, cells: dict[str, Cell], known: np.ndarray, limit: floa
             origin[column] = cell.state.replace("_", " ")
         elif cell.confidence is not None and cell.confidence < limit:
             origin[column] = f"unsure: {cell.confidence:.4f}"
+        elif cell.value == []:
+            origin[column] = f"no class: {cell.confidence:.4f}"
         else:
             several, number = isinstance(cell.value, list), isinstance(cell.value, float)
             texts[column] = attribute.separator.join(cell.value) if several else str(cell.value)
@@ -162,4 +164,21 @@ def test_columns_are_the_cells_to_the_letter(monkeypatch: pytest.MonkeyPatch) ->
             a.column: texts.get(a.column, "") for a in SCHEMA.attributes
         }
     assert sum(result.counts.values()) == rows * len(SCHEMA.attributes)
-    assert all(result.counts[name] for name in ("filled", "unsure", "abstained", "not_applicable", "unreadable"))
+    assert all(
+        result.counts[name] for name in ("filled", "unsure", "no_class", "abstained", "not_applicable", "unreadable")
+    )
+
+
+def test_a_cell_with_none_of_the_classes_is_not_filled() -> None:
+    table = Table.of({"image": ["a.png", "b.png"], "season": ["", ""]})
+    known, _ = known_cells(SCHEMA, table)
+    place = SCHEMA.index["season"]
+    block = SCHEMA.layout().blocks[place]
+    decisions = decide(SCHEMA, *scores_from_logits(SCHEMA, SCALES, made_logits(SCHEMA, 2).numpy()))
+    decisions.members[0, block.scores], decisions.members[1, block.scores] = 0, (1, 0, 0)
+    decisions.state[:, place], decisions.confidence[:, place] = VALUE, 0.75
+    result = fill_table(SCHEMA, table, known, decisions, np.arange(2), {})
+    assert result.cells["season"] == ["", "spring"]
+    assert [json.loads(text)["season"] for text in result.cells[PROVENANCE]] == ["no class: 0.7500", 0.75]
+    filled_in = sum(bool(cell) for column in SCHEMA.index for cell in result.cells[column])
+    assert result.counts["filled"] == filled_in

@@ -90,3 +90,35 @@ def test_without_its_table_nothing_is_told_that_was_not_measured(
         new.evaluate()
     with pytest.raises(RunError, match="not at hand when it learnt a class"):
         new.report()
+
+
+def test_of_a_learnt_category_the_picture_says_what_applies(tmp_path: Path) -> None:
+    """A heel that nobody looked for is no "not applicable": neither where the cell is filled nor where it is given."""
+    table = draw_shop(tmp_path / "shop")
+    run = fw.train(table, out=tmp_path / "run", attributes=["sort", "heel"], **SHOP)
+    assert run.schema.attribute("heel").applies_to == ("shoe",)
+    sorts = pl.read_csv(table)["sort"].to_list()
+    shoes = [f"{row:03d}.png" for row, sort in enumerate(sorts) if sort == "shoe"]
+    new = run.learn("sort", "boot", [table.parent / name for name in shoes[:5]], out=tmp_path / "new")
+    assert fw.load(new.path).schema.attribute("heel").undecided == ("boot",)
+    asked = shoes[5:10]
+    plain = [row["heel"].state for row in new.predict([table.parent / name for name in asked]).rows]
+    assert "value" in plain
+    gaps = table.parent / "gaps.csv"
+    pl.DataFrame({"image": asked, "sort": ["boot"] * 5, "heel": [None] * 5}).write_csv(gaps)
+    given = [row["heel"].state for row in new.predict(gaps, given=["sort"]).rows]
+    assert given == plain
+    filled = new.fill(gaps)
+    assert [bool(cell) for cell in filled.cells["heel"]] == [state == "value" for state in plain]
+    shirt = table.parent / "shirt.csv"
+    pl.DataFrame({"image": asked[:1], "sort": ["shirt"], "heel": [None]}).write_csv(shirt)
+    assert new.fill(shirt).counts["not_applicable"] == 1, "what the training rows say of the others stays"
+    # An attribute that joins later depends on the category as the training rows know it.
+    pl.read_csv(table).with_columns(
+        pl.when(pl.col("sort") == "shoe").then(pl.col("size")).alias("size")
+    ).write_csv(table.parent / "sized.csv")  # fmt: skip
+    new.add_attribute(table.parent / "sized.csv", "size", out=tmp_path / "sized")
+    grown = fw.load(tmp_path / "sized")
+    assert grown.schema.attribute("size").applies_to == ("shoe",)
+    assert "boot" in grown.schema.attribute("size").undecided
+    assert len(grown.predict([table.parent / name for name in asked]).rows) == 5

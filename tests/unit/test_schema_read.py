@@ -76,6 +76,32 @@ def test_odd_files_are_complaints(tmp_path: Path) -> None:
             read_schema(tmp_path / name)
 
 
+def test_names_that_answers_need_for_themselves_are_refused_at_once() -> None:
+    """An answer is `image`, `issue` and per attribute COLUMN, COLUMN:state, COLUMN:confidence, in one row."""
+    tails = ("state", "confidence", "set", "low", "high", "given")
+    names = ("colour", "image", "issue", *(f"colour:{tail}" for tail in tails))
+    data = {
+        "version": 1, "image": "file",
+        "attributes": [{"column": name, "kind": "binary", "classes": ["no", "yes"]} for name in names],
+    }  # fmt: skip
+    lines = _said(data).splitlines()
+    for name in names[1:]:
+        [line] = [line for line in lines if repr(name) in line]
+        assert "rename the column" in line
+        assert "--exclude" in line
+    assert not any("Found 'colour'" in line for line in lines)
+
+
+def test_names_that_only_look_like_an_answer_are_kept() -> None:
+    """The picture's own column is no attribute, and a tail means something only behind an attribute's column."""
+    names = ("colour", "size:state", "colour:state:of", "Image", "issues")
+    data = {
+        "version": 1, "image": "image",
+        "attributes": [{"column": name, "kind": "binary", "classes": ["no", "yes"]} for name in names],
+    }  # fmt: skip
+    assert tuple(schema_from_dict(data).index) == names
+
+
 def test_a_circle_of_parents_is_refused() -> None:
     def leaf(column: str, above: str) -> Attribute:
         of = {"x": "x", "y": "y"}

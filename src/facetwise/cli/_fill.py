@@ -52,6 +52,7 @@ def fill(
     words = {
         "not_applicable": "do not apply",
         "unsure": f"are less sure than {min_confidence:g}",
+        "no_class": "have none of the classes",
         "abstained": "are left open by the model",
         "unreadable": "belong to pictures that cannot be read",
     }

@@ -197,7 +197,8 @@ def encode(
     that the schema does not know is `UNKNOWN` (noticed with counts); an empty cell is `NOT_APPLICABLE` where the row's
     category is known and does not have the attribute, else `UNKNOWN`. An empty parent is filled in from a known child,
     because the schema implies it (noticed). Of a multilabel cell the known classes are kept. "1.0" and "1" are one
-    class, and so are "Yes" and "yes" of a binary attribute.
+    class, and so are "Yes" and "yes" of a binary attribute, and words that only the code of an accented letter tells
+    apart.
 
     Args:
         schema: The vocabulary.

@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
@@ -94,6 +95,11 @@ def parse_number(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _composed(text: str) -> str:
+    """The text with every letter and its marks in one piece, which some programs write apart: NFC."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
 def canonical(text: str) -> str:
     """One spelling for what means the same: "1.0" and "1", "Yes" and "yes"; "007" stays a code.
 
@@ -104,16 +110,16 @@ def canonical(text: str) -> str:
         whole, _, fraction = text.lstrip("+").partition(".")
         # As digits: from 17 of them on, two codes may be one and the same float.
         return whole.replace("-0", "0") if not fraction.strip("0") else repr(float(text))
-    return text.casefold()
+    return _composed(text).casefold()
 
 
 def meaning(text: str, *, binary: bool) -> str:
-    """What a class's text means: numbers by value, other texts as they are; of a binary attribute, capitals aside.
+    """What a class's text means: numbers by value, other texts as they look; of a binary attribute, capitals aside.
 
     >>> meaning("1.0", binary=False), meaning("Yes", binary=False), meaning("Yes", binary=True)
     ('1', 'Yes', 'yes')
     """
-    return canonical(text) if binary or _PLAIN_NUMBER.fullmatch(text) else text
+    return canonical(text) if binary or _PLAIN_NUMBER.fullmatch(text) else _composed(text)
 
 
 def yes_or_no(text: str) -> str | None:

@@ -8,7 +8,7 @@ import numpy as np
 from facetwise.decisions._calibration import CURVES, fit_calibration
 from facetwise.decisions._conformal import fit_conformal
 from facetwise.decisions._decide import decide
-from facetwise.decisions._goals import RISK, Cut, goal_of, least_confidence, least_score
+from facetwise.decisions._goals import NEVER, RISK, Cut, goal_of, least_confidence, least_score
 from facetwise.decisions._policy import Policy
 from facetwise.decisions._thresholds import FEWEST, tune_thresholds
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
@@ -66,6 +66,7 @@ def fit_policy(
     goals, flags = goals or {}, {attribute.id: [] for attribute in schema.attributes}
     thresholds = tune_thresholds(schema, scores, labels, train) if tune else {}
     asked: dict[str, str] = {}
+    least: dict[str, Cut] = {}
     wanted = {attribute.id: goal_of(attribute, goal, goals) for attribute in schema.attributes}
     for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
         if wanted[attribute.id].level is not None:
@@ -75,8 +76,14 @@ def fit_policy(
         own = _labels_of(attribute, block, place, scores, labels)
         if attribute.id in asked:
             cuts = [least_score(chance, truth, wanted[attribute.id], risk=risk) for _, chance, truth in own]
-            thresholds[attribute.id] = tuple(cut.value for cut in cuts)
             why = [cut.why for cut in cuts]
+            if all(why):
+                # Below a threshold is "no", which nobody has shown either. Thresholds stay those of the best F1: what
+                # is left open is still what the answer would have been.
+                least[attribute.id] = Cut(NEVER, 0.0)
+                flags[attribute.id].append("every answer is left open: no threshold can be shown")
+            else:
+                thresholds[attribute.id] = tuple(cut.value for cut in cuts)
         else:
             rarer = [min(int(truth.sum()), int((~truth).sum())) for _, _, truth in own] if tune else []
             text = f"validation rows of the rarer side, {FEWEST} needed; the training rate is matched"
@@ -93,7 +100,6 @@ def fit_policy(
     # Before anything is left open; what is asked of the confidences is asked of answers that agree.
     together = replace(policy, hierarchy="off" if hierarchy == "off" else "consistent")
     decisions = decide(schema, scores, applies, thresholds=thresholds, policy=together)
-    least: dict[str, Cut] = {}
     for place, attribute in enumerate(schema.attributes):
         if attribute.id in asked and attribute.kind in (Kind.CATEGORICAL, Kind.ORDINAL):
             rows = (decisions.state[:, place] == VALUE) & (labels.state[:, place] != UNKNOWN)

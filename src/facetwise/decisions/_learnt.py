@@ -13,19 +13,27 @@ __all__ = ["add_class", "add_neighbours", "before_learning", "with_learnt"]
 
 def before_learning(schema: Schema, learnt: Mapping[str, int]) -> Schema:
     """The schema that the network was trained for: without the last `learnt[id]` classes of each attribute."""
+    top = schema.category_attribute
+    fresh = set() if top is None else set(top.classes[len(top.classes) - learnt.get(top.id, 0) :])
 
     def bare(attribute: Attribute) -> Attribute:
         classes = attribute.classes[: len(attribute.classes) - learnt.get(attribute.id, 0)]
-        parent = attribute.parent
+        parent, applies = attribute.parent, attribute.applies_to
         if parent is not None:
             parent = replace(parent, of={name: parent.of[name] for name in classes})
-        return replace(attribute, classes=classes, parent=parent)
+        if applies is not None:
+            applies = tuple(name for name in applies if name not in fresh)
+        undecided = tuple(name for name in attribute.undecided if name not in fresh)
+        return replace(attribute, classes=classes, parent=parent, applies_to=applies, undecided=undecided)
 
     return replace(schema, attributes=tuple(bare(attribute) for attribute in schema.attributes), rules=())
 
 
 def add_class(schema: Schema, column: str, name: str, *, parent: str | None) -> Schema:
     """The schema with one class more, the attribute's last.
+
+    Where it is a category, a handful of pictures does not say which attributes it has: of those that depend on the
+    category it is undecided, and the picture decides.
 
     Raises:
         ValueError: An attribute without a list of classes, or a parent's class that is missing or none.
@@ -39,7 +47,14 @@ def add_class(schema: Schema, column: str, name: str, *, parent: str | None) -> 
             raise ValueError(f"a class of {column!r} belongs to a class of {above.column!r}. Found {parent!r}")
         above = Parent(column=above.column, of={**above.of, name: parent}, alone=above.alone)
     grown = replace(attribute, classes=(*attribute.classes, name), parent=above)
-    return replace(schema, attributes=tuple(grown if one is attribute else one for one in schema.attributes))
+
+    def told(one: Attribute) -> Attribute:
+        if one is attribute:
+            return grown
+        depends = column == schema.category and one.applies_to is not None
+        return replace(one, undecided=(*one.undecided, name)) if depends else one
+
+    return replace(schema, attributes=tuple(told(one) for one in schema.attributes))
 
 
 def _wider(old: Schema, new: Schema, array: np.ndarray, fill: float) -> np.ndarray:

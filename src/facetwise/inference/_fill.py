@@ -35,8 +35,9 @@ class Filled:
             provenance.
         cells: Column → one text per row.
         provenance: Name of the provenance column: JSON, per cell that was empty the confidence of the new value
-            (null for numbers), or "unsure: CONFIDENCE", "abstained", "not applicable", "unreadable: REASON".
-        counts: Cells by what became of them: filled, unsure, abstained, not_applicable,
+            (null for numbers), or "unsure: CONFIDENCE", "no class: CONFIDENCE" (of several classes not one is there,
+            and the cell stays empty), "abstained", "not applicable", "unreadable: REASON".
+        counts: Cells by what became of them: filled, unsure, no_class, abstained, not_applicable,
             unreadable, kept.
         spelling: How the table's own file is spelled, where it is one of separated values.
     """
@@ -210,6 +211,11 @@ def fill_table(
         unsure, certain = (state == VALUE) & (sure < min_confidence), (state == VALUE) & ~(sure < min_confidence)
         numbers, codes = _four_digits(sure[unsure])
         counts["unsure"] += origins.add(rows[unsure], [f"unsure: {number:.4f}" for number in numbers], codes)
+        if attribute.kind is Kind.MULTILABEL:
+            there = (decisions.members[own][:, schema.layout().blocks[place].scores] != 0).any(axis=1)
+            bare, certain = certain & ~there, certain & there
+            numbers, codes = _four_digits(sure[bare])
+            counts["no_class"] += origins.add(rows[bare], [f"no class: {number:.4f}" for number in numbers], codes)
         numbers, codes = _four_digits(sure[certain])
         counts["filled"] += origins.add(
             rows[certain], [None if number != number else number for number in numbers], codes

@@ -11,10 +11,7 @@ import numpy as np
 
 from facetwise.config import Config, config_to_yaml
 from facetwise.data import write_split
-from facetwise.decisions import (
-    answers_digest,
-    labels_of,
-)
+from facetwise.decisions import answers_digest, before_learning, labels_of
 from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
 from facetwise.inference import Predictor, read_bundle, write_bytes, write_json, write_text, writing
@@ -93,9 +90,9 @@ def add_attribute(
     report(Event("stage", f"training {column}"))
     began, bundle = time.perf_counter(), run.bundle
     config = _config_of_one(run.config, column)
-    own = replace(
-        prepared, schema=alone(prepared.schema, identity), labels=labels_of(prepared.schema, identity, prepared.labels)
-    )
+    # As the network will know it: a category that was learnt afterwards decides about no logit.
+    schema_alone = alone(before_learning(prepared.schema, bundle.learnt), identity)
+    own = replace(prepared, schema=schema_alone, labels=labels_of(prepared.schema, identity, prepared.labels))
     made, own = with_representation(
         assemble(own, config, standardizer=bundle.standardizer), own, run.predictor().model, config
     )

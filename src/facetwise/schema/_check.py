@@ -11,6 +11,9 @@ __all__ = ["complaints_about"]
 
 _ID = re.compile(r"^[a-z][a-z0-9_]{0,30}$")
 _PLACES = re.compile(r"\{([^{}]*)\}")
+# What every answer says of its item, and of an attribute in columns of their own: COLUMN:state.
+_OF_ITEMS = ("image", "issue")
+_OF_ATTRIBUTES = ("state", "confidence", "set", "low", "high", "given")
 _FEWEST_CLASSES = {Kind.CATEGORICAL: 1, Kind.MULTILABEL: 1, Kind.ORDINAL: 2}
 
 
@@ -67,6 +70,22 @@ def _about_classes(attribute: Attribute) -> list[Complaint]:
             )
         )
     return found
+
+
+def _about_names(columns: Sequence[str]) -> list[Complaint]:
+    """Answers are columns in one table: an attribute that is called like another of them would hide it."""
+    taken = dict.fromkeys(_OF_ITEMS, "the item")
+    taken |= {f"{column}:{tail}": repr(column) for column in columns for tail in _OF_ATTRIBUTES}
+    return [
+        Complaint(
+            column=column,
+            rule=f"answers have a column of this name about {taken[column]}, so no attribute has it",
+            found=repr(column),
+            fix="rename the column, or leave it out with --exclude (with a schema: remove it from 'attributes')",
+        )
+        for column in columns
+        if column in taken
+    ]
 
 
 def _about_prompts(attribute: Attribute, category: str | None) -> list[Complaint]:
@@ -267,6 +286,7 @@ def complaints_about(
             for value, count in Counter(values).items()
             if count > 1
         ]
+    found += _about_names([a.column for a in attributes])
     for attribute in attributes:
         if not _ID.match(attribute.id):
             found.append(

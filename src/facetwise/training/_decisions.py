@@ -1,6 +1,6 @@
 """What is fitted for the decisions on validation rows, and told in a few lines."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +10,7 @@ from facetwise.decisions import NEVER, Policy, fit_policy, mine_rules
 from facetwise.events import Event, Report
 from facetwise.features import StoredRows
 from facetwise.inference import Bundle, Predictor
-from facetwise.schema import Schema
+from facetwise.schema import Kind, Schema
 from facetwise.training._neighbourhood import with_neighbours
 from facetwise.training._prepare import Prepared
 
@@ -20,14 +20,30 @@ __all__ = ["fit_decisions", "policy_lines"]
 SHOWN = 4
 
 
-def _named(schema: Schema, ids: list[str]) -> str:
-    columns = {attribute.id: attribute.column for attribute in schema.attributes}
-    names = [columns[key] for key in ids]
+def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
 
 
-def policy_lines(schema: Schema, policy: Policy) -> list[str]:
+def _labels_not_shown(
+    schema: Schema, thresholds: Mapping[str, tuple[float, ...]], policy: Policy
+) -> tuple[list[str], list[str]]:
+    """Labels whose own goal was not shown, beside others of the attribute's: never given, and given to every item."""
+    never: list[str] = []
+    always: list[str] = []
+    for place in schema.of_kind(Kind.MULTILABEL):
+        attribute = schema.attributes[place]
+        if attribute.id not in policy.goals or attribute.id in policy.least:
+            continue
+        for name, cut in zip(attribute.classes, thresholds[attribute.id], strict=True):
+            if cut >= NEVER:
+                never.append(f"{attribute.column} {name!r}")
+            elif cut <= 0.0:
+                always.append(f"{attribute.column} {name!r}")
+    return never, always
+
+
+def policy_lines(schema: Schema, thresholds: Mapping[str, tuple[float, ...]], policy: Policy) -> list[str]:
     """What was asked for and reached, and what is not to be trusted; nothing where there is nothing to say."""
     lines: list[str] = []
     columns = {attribute.id: attribute.column for attribute in schema.attributes}
@@ -36,10 +52,16 @@ def policy_lines(schema: Schema, policy: Policy) -> list[str]:
         told = [f"{column} {goal} gives {share:.0%} of the values" for column, goal, share in given[:SHOWN]]
         more = f"; {len(given) - SHOWN} more attributes" if len(given) > SHOWN else ""
         lines.append(f"goals on validation: {', '.join(told)}{more}")
-    if closed := [key for key, cut in policy.least.items() if cut >= NEVER]:
-        lines.append(f"goals not shown on validation, every value is left open: {_named(schema, closed)}")
-    if rest := [key for key in policy.flags if key not in closed]:
-        lines.append(f"thresholds, confidences or sets that rest on too few validation rows: {_named(schema, rest)}")
+    closed = [column for key, column in columns.items() if policy.least.get(key, 0.0) >= NEVER]
+    if closed:
+        lines.append(f"goals not shown on validation, every value is left open: {_named(closed)}")
+    never, always = _labels_not_shown(schema, thresholds, policy)
+    if never:
+        lines.append(f"goals not shown on validation, labels that are never given: {_named(never)}")
+    if always:
+        lines.append(f"goals not shown on validation, labels that are given to every item: {_named(always)}")
+    if rest := [columns[key] for key in policy.flags if columns[key] not in closed]:
+        lines.append(f"thresholds, confidences or sets that rest on too few validation rows: {_named(rest)}")
     return lines
 
 
@@ -74,7 +96,7 @@ def fit_decisions(
         policy = replace(policy, rules=tuple(one.rule for one in mined))
         line = f"{len(mined):,} rules between attributes, which every training row keeps, hold for the answers too"
         report(Event("notice", line, data={"code": "rules"}))
-    for line in policy_lines(bundle.schema, policy):
+    for line in policy_lines(bundle.schema, thresholds, policy):
         report(Event("notice", line, data={"code": "decisions"}))
     decided = replace(predictor.bundle, thresholds=thresholds, policy=policy)
     return Predictor(decided, model=predictor.model), (scores, applies)
