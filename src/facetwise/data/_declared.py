@@ -53,6 +53,7 @@ def check_declared(
     min_count: int,
     attributes: Collection[str] | None,
     exclude: Collection[str],
+    pictures: bool,
 ) -> tuple[Schema, list[Notice]]:
     """The declared schema, reduced to the chosen columns, and notices about classes that training rows hardly carry.
 
@@ -71,7 +72,7 @@ def check_declared(
             found=f"no {name!r}",
             fix=nearest(name, table.columns),
         )
-        for name in [*named, *schema.images]
+        for name in [*named, *(schema.images if pictures else ())]
         if name not in table.cells
     ]
     if complaints:
