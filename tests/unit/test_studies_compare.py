@@ -274,3 +274,23 @@ def test_a_stop_ends_the_processes_and_keeps_what_is_done(made: tuple[Path, Path
 def test_a_process_needs_a_whole_number(made: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--jobs 2"):
         compared(made, tmp_path / "out", jobs=0)
+
+
+def test_a_class_alone_can_be_compared(made: tuple[Path, Path], tmp_path: Path) -> None:
+    told = compared(made, tmp_path / "x", metric="colour.per_class.red.f1", seeds=1)
+    assert all(0 <= one.scores[0] <= 1 for one in told.variants)
+    assert told.variants[0].scores[0] > 0
+    # Asked of trainings that are there already, another class is told apart from it.
+    other = compared(made, tmp_path / "x", metric="colour.per_class.green.f1", seeds=1)
+    assert [one.scores for one in other.variants] != [one.scores for one in told.variants]
+
+
+def test_cells_without_what_is_compared_now_are_trained_again(made: tuple[Path, Path], tmp_path: Path) -> None:
+    compared(made, tmp_path / "x", seeds=1)
+    for path in (tmp_path / "x" / "cells").iterdir():  # as an earlier version wrote them
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for metrics in data["evaluation"]["attributes"].values():
+            metrics.pop("per_class", None)
+        path.write_text(json.dumps({**data, "format": 1}), encoding="utf-8")
+    found = compared(made, tmp_path / "x", metric="colour.per_class.red.f1", seeds=1)
+    assert None not in (one.scores[0] for one in found.variants)
