@@ -78,14 +78,15 @@ def environment() -> dict[str, Any]:
 
 
 def _summary(
-    schema: Schema, model: FacetModel, prepared: Prepared, parts: dict[str, Part], config: Config, *, scored: bool
-) -> list[str]:
+    schema: Schema, model: FacetModel, prepared: Prepared, parts: dict[str, Part], config: Config, world: World, *,
+    scored: bool,
+) -> list[str]:  # fmt: skip
     kinds = [attribute.kind for attribute in schema.attributes]
     layout = schema.layout()
     given = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind if kind in kinds)
     weights = sum(parameter.numel() for parameter in model.parameters())
     train = parts["train"]
-    products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device) else ""
+    products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device, world) else ""
     levels = f"{len(prepared.levels)} levels" if len(prepared.levels) > 1 else "1 level"
     return [
         f"items       {', '.join(f'{len(part):,} {side}' for side, part in parts.items())}"
@@ -187,7 +188,7 @@ def run_training(
         _same_environment(folder / "environment.json", report)
         _write_issues(folder / "issues.parquet", prepared)
     scored = has_labels(schema, parts["val"].labels, config.select_by, train=made.train_labels)
-    for line in _summary(schema, model, prepared, parts, config, scored=scored):
+    for line in _summary(schema, model, prepared, parts, config, world, scored=scored):
         report(Event("summary", line))
     if not scored:
         report(Event("notice", _about_score(config, len(parts["val"])), data={"code": "no_score"}))
