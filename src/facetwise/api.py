@@ -272,6 +272,8 @@ def train(
                     report=_overheard(report, said),
                 )  # fmt: skip
             world.same("pictures", prepared.content)
+            # Blocks that are read from disk come in another order, and every rank takes its part of one order.
+            world.same("features_in (auto goes by the machine: set it)", type(prepared.features).__name__)
             about = {
                 "digest": digest,
                 "facts": facts,

@@ -98,3 +98,18 @@ def test_a_long_first_epoch_is_announced_by_its_steps(
     said = [line for line in capsys.readouterr().out.splitlines() if "at most about" in line]
     assert len(said) == 1
     assert "steps at ~25/s" in said[0]
+
+
+def test_work_that_tells_what_is_left_is_announced_at_its_first_word(
+    clock: list[float], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of trainings the first is known by its own seconds, without the pictures that were described before it."""
+    report = Reporter(Screen())
+    report(Event("progress", "trainings", 1, 10, {"left": 540.0}))
+    assert "about 9 min: 9 trainings left\n" in capsys.readouterr().out
+    clock[0] = 61.0
+    report(Event("progress", "trainings", 2, 10, {"left": 500.0}))
+    assert "about" not in capsys.readouterr().out
+    clock[0] = 121.0
+    report(Event("progress", "trainings", 3, 10, {"left": 1500.0}))
+    assert "about 25 min: 7 trainings left\n" in capsys.readouterr().out

@@ -1,11 +1,12 @@
 """Memory and disk are compared with what there is, before the first picture is opened."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from facetwise.errors import UserError
-from facetwise.features._budget import Machine, check_budget, measure_machine
+from facetwise.features._budget import Machine, check_budget, fits_memory, measure_machine
 
 GB = 10**9
 
@@ -46,3 +47,20 @@ def test_this_machine_is_measured(tmp_path: Path) -> None:
     assert found.disk > 0
     if found.memory is not None and found.available is not None:
         assert 0 < found.available <= found.memory
+
+
+def test_every_process_of_a_machine_holds_a_matrix_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torchrun` tells how many there are; a variable that is no number is not its."""
+    assert measure_machine(tmp_path).processes == 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "many")
+    assert measure_machine(tmp_path).processes == 1
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert measure_machine(tmp_path).processes == 8
+    alone, eight = _machine(), replace(_machine(), processes=8)
+    assert fits_memory(200_000, 4192, machine=alone)
+    assert not fits_memory(200_000, 4192, machine=eight)
+    assert fits_memory(25_000, 4192, machine=eight)
+    [memory] = check_budget(100_000, 4192, machine=eight)
+    assert "4 copies in each of 8 processes" in memory
+    with pytest.raises(UserError, match=r"200,000 pictures × 4,192 numbers are 3\.4 GB in each of 8 processes"):
+        check_budget(200_000, 4192, machine=eight)

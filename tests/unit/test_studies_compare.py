@@ -13,9 +13,9 @@ import pytest
 from facetwise import studies
 from facetwise.errors import ConfigError, Interrupted, RunError, UserError
 from facetwise.events import Event
-from facetwise.studies import Comparison, comparison_csv, comparison_page, variants_of
+from facetwise.studies import Comparison, _compare, comparison_csv, comparison_page, variants_of
 from facetwise.studies._variants import split_values
-from facetwise.training import Stopping
+from facetwise.training import Stopping, run_trial
 from made_studies import compared
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -274,3 +274,38 @@ def test_a_stop_ends_the_processes_and_keeps_what_is_done(made: tuple[Path, Path
 def test_a_process_needs_a_whole_number(made: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--jobs 2"):
         compared(made, tmp_path / "out", jobs=0)
+
+
+def test_a_class_alone_can_be_compared(made: tuple[Path, Path], tmp_path: Path) -> None:
+    told = compared(made, tmp_path / "x", metric="colour.per_class.red.f1", seeds=1)
+    assert all(0 <= one.scores[0] <= 1 for one in told.variants)
+    assert told.variants[0].scores[0] > 0
+    # Asked of trainings that are there already, another class is told apart from it.
+    other = compared(made, tmp_path / "x", metric="colour.per_class.green.f1", seeds=1)
+    assert [one.scores for one in other.variants] != [one.scores for one in told.variants]
+
+
+def test_cells_without_what_is_compared_now_are_trained_again(made: tuple[Path, Path], tmp_path: Path) -> None:
+    compared(made, tmp_path / "x", seeds=1)
+    for path in (tmp_path / "x" / "cells").iterdir():  # as an earlier version wrote them
+        data = json.loads(path.read_text(encoding="utf-8"))
+        for metrics in data["evaluation"]["attributes"].values():
+            metrics.pop("per_class", None)
+        path.write_text(json.dumps({**data, "format": 1}), encoding="utf-8")
+    found = compared(made, tmp_path / "x", metric="colour.per_class.red.f1", seeds=1)
+    assert None not in (one.scores[0] for one in found.variants)
+
+
+def test_after_the_first_training_it_is_known_how_long_the_others_take(
+    made: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = iter([10.0, 30.0, 20.0, 20.0])
+    monkeypatch.setattr(
+        _compare, "run_trial", lambda *rows, **more: replace(run_trial(*rows, **more), seconds=next(seconds))
+    )
+    events: list[Event] = []
+    compared(made, tmp_path / "x", report=events.append)
+    told = [event for event in events if event.kind == "progress" and event.message == "trainings"]
+    assert [(event.done, event.data) for event in told] == [
+        (1, {"left": 30.0}), (2, {"left": 40.0}), (3, {"left": 20.0}), (4, {"left": 0.0}),
+    ]  # fmt: skip

@@ -196,3 +196,22 @@ def test_a_trial_is_given_up_below_the_median_of_the_others() -> None:
     courses = [{1: 0.1, 3: 0.2}, {1: 0.2, 3: 0.4}, {3: 0.6}, {3: 0.8}]
     assert hopeless_below(courses, first_whole=4, first_epochs=2) == {3: pytest.approx(0.5)}
     assert hopeless_below(courses[:3], first_whole=4, first_epochs=2) == {}
+
+
+def test_a_class_alone_can_be_selected_by(made: tuple[Path, Path], tmp_path: Path) -> None:
+    found = _sweep(made, tmp_path / "x", trials=1, settings=["select_by=colour.per_class.red.f1"])
+    assert found.validation > 0
+    assert 0 <= found.test <= 1
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_after_the_first_trials_it_is_known_how_long_the_others_take(
+    made: tuple[Path, Path], tmp_path: Path, jobs: int
+) -> None:
+    events: list[Event] = []
+    _sweep(made, tmp_path / "x", report=events.append, jobs=jobs)
+    told = [event for event in events if event.kind == "progress" and event.message == "trials"]
+    left = [event.data["left"] for event in told]
+    assert [event.done for event in told] == ([1, 2, 3] if jobs == 1 else [2, 3])
+    assert all(seconds > 0 for seconds in left[:-1])
+    assert left[-1] == 0.0

@@ -9,6 +9,7 @@ from facetwise.config import load_config
 from facetwise.training import _products
 from facetwise.training._batch_size import LARGE
 from facetwise.training._products import in_bfloat16, matrix_products
+from facetwise.training.together import World
 from made_facets import made_schema
 from made_training import small_config, small_model, stop_after, train_small
 
@@ -75,3 +76,46 @@ def test_what_is_scored_and_compared_stays_float32(
     train_small(tmp_path, config=config, model=model)
     assert seen == {True: expected, False: {False}}
     assert all(parameter.dtype is torch.float32 for parameter in model.parameters())
+
+
+class _Beside(World):
+    """A rank beside others that have a processor of another kind; what it asks them for more than that is its own."""
+
+    def __init__(self, *, others: bool) -> None:
+        super().__init__()
+        self.others, self.asked = others, 0
+
+    def most(self, number: int) -> int:
+        self.asked += 1
+        return max(number, int(not self.others)) if self.asked == 1 else number
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_all_ranks_are_as_exact_as_each_other(
+    own: bool,
+    others: bool,
+    expected: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: ABLE if own else {})
+    world = _Beside(others=others)
+    assert in_bfloat16(load_config(None, ()), LARGE, CPU, world) is expected
+    assert world.asked == 1
+    monkeypatch.setattr(_products, "LARGE", 1)
+    schema, config = made_schema(), small_config(epochs=1)
+    model, seen = small_model(schema, config), set[bool]()
+    model.register_forward_hook(
+        lambda module, *_: seen.add(torch.is_autocast_enabled("cpu")) if module.training else None
+    )
+    train_small(tmp_path, config=config, model=model, world=_Beside(others=others))
+    assert seen == {expected}
+
+
+def test_a_table_that_is_too_small_needs_no_agreement() -> None:
+    """Rows and configuration are the same on every rank, so that either all ask or none."""
+    world = _Beside(others=True)
+    assert not in_bfloat16(load_config(None, ()), LARGE - 1, CPU, world)
+    assert world.asked == 0

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-__all__ = ["Pace", "duration", "rounded"]
+__all__ = ["SECONDS_BEFORE", "Pace", "duration", "rounded"]
 
 # Long enough that the first pictures, which wait for the network to load, do not decide alone.
 SECONDS_BEFORE = 3.0
@@ -43,9 +43,15 @@ class Pace:
         """Seconds until all is done; None while nothing is known."""
         return (total - self._seen[-1][1]) / self.rate if self.rate > 0 and total > 0 else None
 
-    def news(self, total: int, *, after: float = SECONDS_BEFORE) -> float | None:
-        """Seconds left, where they should be said: once after the beginning, and again if they double."""
-        now, left = self._seen[-1][0], self.left(total)
+    def news(self, total: int, *, after: float = SECONDS_BEFORE, told: float | None = None) -> float | None:
+        """Seconds left, where they should be said: once after the beginning, and again if they double.
+
+        Args:
+            total: Pieces in all.
+            after: Seconds before nothing is said.
+            told: Seconds left, where the work knows its own pace.
+        """
+        now, left = self._seen[-1][0], self.left(total) if told is None else told
         if left is None or now - self._began < after or left < WORTH_SAYING:
             return None
         if self._promised is not None and now + left < self._began + 2 * self._promised:

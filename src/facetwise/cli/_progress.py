@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from facetwise.cli._estimate import Pace, duration, rounded
+from facetwise.cli._estimate import SECONDS_BEFORE, Pace, duration, rounded
 from facetwise.cli._screen import Screen, clean
 
 if TYPE_CHECKING:
@@ -22,7 +22,8 @@ class Reporter:
     """Draws the events of `facetwise.api`; use it as a context manager and pass it as `report`.
 
     An event has `kind` (stage, progress, epoch, notice, summary), `message`, `done` and `total`. Work that will take
-    longer than ten seconds is announced with an estimate as soon as its speed is measured.
+    longer than ten seconds is announced with an estimate as soon as its speed is measured; progress whose data tell
+    the seconds that are `left` is believed.
 
     Args:
         screen: Where to.
@@ -90,11 +91,15 @@ class Reporter:
 
     def _announce(self, event: "Event") -> None:
         """Say how long this will take, once the speed is known, and again if it turns out much slower."""
-        seconds = self._pace.news(event.total, after=0.0) if event.kind == "epoch" else self._pace.news(event.total)
+        told = (event.data or {}).get("left")
+        known = event.kind == "epoch" or told is not None
+        seconds = self._pace.news(event.total, after=0.0 if known else SECONDS_BEFORE, told=told)
         if seconds is None:
             return
         left, rate = event.total - event.done, self._pace.rate
-        if event.kind == "epoch":
+        if told is not None:
+            self._screen.say(f"about {rounded(seconds)}: {left:,} {event.message} left")
+        elif event.kind == "epoch":
             more = f"{left} more epochs of ~{1 / rate:.1f} s; it stops early once validation no longer improves"
             self._screen.say(f"at most {rounded(seconds)}: {more}")
         else:

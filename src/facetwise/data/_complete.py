@@ -184,6 +184,7 @@ def complete_schema(
     min_count: int = 5,
     attributes: Collection[str] | None = None,
     exclude: Collection[str] = (),
+    pictures: bool = True,
 ) -> tuple[Schema, list[Notice]]:
     """Fill in what only training rows may tell: classes, `applies_to`, parents.
 
@@ -198,6 +199,7 @@ def complete_schema(
         min_count: Training rows that a class needs.
         attributes: Only these columns; all where None.
         exclude: Without these columns.
+        pictures: Whether they are read: of a table with given features no image column is demanded, declared or not.
 
     Raises:
         ConfigError: An unknown name in `attributes` or `exclude`.
@@ -206,7 +208,9 @@ def complete_schema(
     train_rows = np.asarray(train_rows)
     train_rows = np.flatnonzero(train_rows) if train_rows.dtype == bool else train_rows
     if isinstance(structure, Schema):
-        return check_declared(structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude)
+        return check_declared(
+            structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude, pictures=pictures
+        )
     training = _Training(
         table=table, rows=train_rows, unknown=structure.unknown, not_applicable=structure.not_applicable
     )

@@ -87,6 +87,7 @@ def check_declared(
     min_count: int,
     attributes: Collection[str] | None,
     exclude: Collection[str],
+    pictures: bool,
 ) -> tuple[Schema, list[Notice]]:
     """The declared schema, reduced to the chosen columns, and notices about what is gone and what is hardly carried.
 
@@ -107,7 +108,7 @@ def check_declared(
             found=f"no {name!r}",
             fix=nearest(name, table.columns),
         )
-        for name in [*named, *schema.images]
+        for name in [*named, *(schema.images if pictures else ())]
         if name not in table.cells
     ]
     if complaints:

@@ -24,11 +24,18 @@ class Machine:
         memory: All memory that this process may ever have: installed, or the limit of its container.
         available: Of it what is free now.
         disk: Free room under the cache.
+        processes: Of those that train together how many are on it: each holds a matrix of its own.
     """
 
     memory: int | None
     available: int | None
     disk: int | None
+    processes: int = 1
+
+    @property
+    def sharers(self) -> str:
+        """What to say where there are several processes."""
+        return f" in each of {self.processes} processes" if self.processes > 1 else ""
 
 
 def _number_in(path: str) -> int | None:
@@ -55,6 +62,12 @@ def _available() -> int | None:
     return int(found[0]) * 1024 if found else None
 
 
+def _processes() -> int:
+    """What `torchrun` tells each of them; 1 where this one was started alone."""
+    told = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return max(1, int(told)) if told.isdecimal() else 1
+
+
 def measure_machine(cache: Path) -> Machine:
     """What this machine has; a container's limit counts as its memory."""
     limits = [_installed(), _number_in("/sys/fs/cgroup/memory.max")]
@@ -63,7 +76,8 @@ def measure_machine(cache: Path) -> Machine:
     within = None if used is None or limits[1] is None else limits[1] - used
     available = min((free for free in (_available(), within) if free is not None), default=None)
     folder = next((place for place in (cache, *cache.absolute().parents) if place.is_dir()), None)
-    return Machine(memory=memory, available=available, disk=None if folder is None else shutil.disk_usage(folder).free)
+    disk = None if folder is None else shutil.disk_usage(folder).free
+    return Machine(memory=memory, available=available, disk=disk, processes=_processes())
 
 
 def in_words(size: int) -> str:
@@ -86,21 +100,23 @@ def needs(pictures: int, width: int) -> str:
 
 
 def fits_memory(rows: int, width: int, *, machine: Machine) -> bool:
-    """Whether training may hold a matrix of features in memory: its copies fit into what the machine has.
+    """Whether training may hold a matrix of features in memory: its copies, of every process that trains on this
+    machine, fit into what the machine has.
 
     Of what is free now the answer does not depend: a run that is continued would else see its rows in another order.
 
     >>> fits_memory(10_000_000, 1_280, machine=Machine(memory=64_000_000_000, available=None, disk=None))
     False
     """
-    return machine.memory is None or rows * width * _FLOAT * COPIES <= machine.memory
+    return machine.memory is None or rows * width * _FLOAT * COPIES * machine.processes <= machine.memory
 
 
 def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0, in_memory: bool = True) -> list[str]:
     """Warnings about memory and disk, empty where all is well.
 
-    The matrix has pictures × width × 4 bytes. More than the machine has is certain to fail and refused; what may fail
-    (four copies beyond the free memory; a cache beyond the free disk, unless most pictures are there already) is said.
+    The matrix has pictures × width × 4 bytes, once per process that trains on this machine. More than the machine has
+    is certain to fail and refused; what may fail (four copies beyond the free memory; a cache beyond the free disk,
+    unless most pictures are there already) is said.
 
     Args:
         pictures: Rows of the matrix.
@@ -120,15 +136,16 @@ def check_budget(pictures: int, width: int, *, machine: Machine, cached: int = 0
     """
     matrix = pictures * width * _FLOAT
     size = f"{pictures:,} pictures × {width:,} numbers are {in_words(matrix)}"
-    if in_memory and machine.memory is not None and matrix > machine.memory:
+    if in_memory and machine.memory is not None and matrix * machine.processes > machine.memory:
+        fewer = "fewer processes, " if machine.processes > 1 else ""
         raise UserError(
-            f"the features fit into memory. Found {size}, and {in_words(machine.memory)} of memory. "
-            "Fix: fewer rows, a backbone with fewer numbers, or a machine with more memory"
+            f"the features fit into memory. Found {size}{machine.sharers}, and {in_words(machine.memory)} of memory. "
+            f"Fix: fewer rows, {fewer}a backbone with fewer numbers, or a machine with more memory"
         )
     warnings = []
-    if in_memory and machine.available is not None and matrix * COPIES > machine.available:
+    if in_memory and machine.available is not None and matrix * COPIES * machine.processes > machine.available:
         warnings.append(
-            f"memory may not suffice: {size}, training holds up to {COPIES} copies, "
+            f"memory may not suffice: {size}, training holds up to {COPIES} copies{machine.sharers}, "
             f"and {in_words(machine.available)} are free. `--levels last` needs less"
         )
     needed = max(0, pictures - cached) * width * _FLOAT

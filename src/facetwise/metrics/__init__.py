@@ -14,6 +14,7 @@ from facetwise.metrics._evaluate import evaluate
 from facetwise.metrics._evaluation import AttributeMetrics, Evaluation, Figure
 from facetwise.metrics._floors import RANDOM_DRAWS
 from facetwise.metrics._frequency import COMMON, RARE, training_counts
+from facetwise.metrics._has_labels import has_labels
 from facetwise.metrics._score import SCORE_PRESETS, check_score, score
 from facetwise.metrics._vocabulary import ATTRIBUTE_METRICS, CATEGORY_METRICS, ERRORS, GROUP_METRICS, OVERALL_METRICS
 
@@ -41,6 +42,7 @@ __all__ = [
     "confusion_matrix",
     "error_of_the_calibrated",
     "evaluate",
+    "has_labels",
     "measure_calibration",
     "reliability_curve",
     "risk_coverage_curve",

@@ -20,7 +20,7 @@ Figure = float | int | None
 # Fields of an attribute that are written where they were measured.
 _DETAILS = ("intervals", "reliability", "risk_coverage", "frequency", "confusions", "confusion")
 # The same of a whole evaluation.
-_WHOLE = ("intervals", "tiers", "by_labelled", "seen")
+_WHOLE = ("intervals", "tiers", "by_labelled", "seen", "unreadable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +150,7 @@ class Evaluation:
         by_labelled: By the number of labelled attributes of an item `items`, `cells`, `accuracy`, `exact_match`.
         seen: Of a table that is not a side of the run's own how many rows show what the run was trained on (`train`) or
             tuned by (`val`), and how many of them are `left_out` of `items`; empty where that is not known.
+        unreadable: Of such a table by reason how many rows are not in `items`, having no picture that can be read.
     """
 
     items: int
@@ -162,6 +163,7 @@ class Evaluation:
     tiers: dict[str, dict[str, Figure]] = field(default_factory=dict)
     by_labelled: dict[str, dict[str, Figure]] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
+    unreadable: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data in a fixed order."""
@@ -200,8 +202,8 @@ class Evaluation:
         """One flat row per number, for a table: scope, name, class, given, metric, value, low, high, majority, random.
 
         `scope` is overall, attribute, class, confusion, reliability, risk_coverage, coverage_at, category, group,
-        frequency, tier, labelled or seen; `name` the column, category or group; `class` the class, the band of
-        frequency, the precision of `coverage_at`, or the point of a curve, counted from 1. A row of scope confusion
+        frequency, tier, labelled, seen or unreadable; `name` the column, category or group; `class` the class, the band
+        of frequency, the precision of `coverage_at`, or the point of a curve, counted from 1. A row of scope confusion
         says how many `cells` of the true `class` were `given` which (none: no class); a pair without a row is nowhere.
         """
         return list(records(self.to_dict()))

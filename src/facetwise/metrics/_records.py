@@ -87,4 +87,5 @@ def records(data: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for scope, part in (("tier", "tiers"), ("labelled", "by_labelled")):
         for name, told in data.get(part, {}).items():
             yield from _rows(scope, name, told)
-    yield from _rows("seen", "", data.get("seen", {}))
+    for scope in ("seen", "unreadable"):
+        yield from _rows(scope, "", data.get(scope, {}))

@@ -14,6 +14,7 @@ from facetwise.inference import describe_rows, fetched, read_predictions, root_o
 from facetwise.metrics import Evaluation, evaluate
 from facetwise.runs._seen import choose_rows, seen_rows
 from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
+from facetwise.runs._unreadable import by_reason, tell_unreadable
 from facetwise.schema import Labels
 from facetwise.training import FinishedRun, groups_of
 
@@ -52,17 +53,18 @@ def evaluate_table(
     unseen: bool,
     report: Report,
 ) -> Judged:
-    """A new table whose rows have labels, here or behind an address; how many of them the run has seen is said, and
-    told under `seen`."""
+    """A new table whose rows have labels, here or behind an address; how many of them the run has seen, and how many
+    have no readable picture, is said, and told under `seen` and `unreadable`."""
     table, images = fetched(table, images, report=report)
     read = read_table(table)
     if by is not None:
         check_column(by, read.columns, read.name)
-    _, described = describe_rows(
-        read, root_of(table, images), run.backbone(), schema=run.schema,
-        allow_outside=run.config.allow_outside_root, report=report,
-    )  # fmt: skip
-    good = described.good
+    root = root_of(table, images)
+    names, described = describe_rows(
+        read, root, run.backbone(), schema=run.schema, allow_outside=run.config.allow_outside_root, report=report
+    )
+    good, issues = described.good, described.issues
+    tell_unreadable(issues, names, table=read.name, root=str(root), report=report)
     seen = seen_rows(run, read, good, [described.digests[row] for row in good.tolist()])
     kept = choose_rows(seen, len(good), table=read.name, run=str(run.path), unseen=unseen, report=report)
     truth, notices = encode(run.schema, read.take(good[kept]))
@@ -70,13 +72,19 @@ def evaluate_table(
     features = run.chosen_features(described)
     decisions = run.predictor(checkpoint)(features if kept.all() else features[kept])
     found = _judge(run, read, good[kept], truth, decisions, by, train=_train_labels(run, truth, report))
-    if seen is None:
-        return found
     if isinstance(found, Evaluation):
-        return replace(found, seen=seen.counts(np.ones(len(good), dtype=bool), left_out=unseen))
+        told = {} if seen is None else seen.counts(np.ones(len(good), dtype=bool), left_out=unseen)
+        return replace(found, seen=told, unreadable=by_reason(issues.values()))
     assert by is not None
-    cells = slice_cells(by, read.columns, read.take(good).column(by))
-    return {value: replace(one, seen=seen.counts(cells == value, left_out=unseen)) for value, one in found.items()}
+    cells = slice_cells(by, read.columns, read.column(by))
+    return {
+        value: replace(
+            one,
+            seen={} if seen is None else seen.counts(cells[good] == value, left_out=unseen),
+            unreadable=by_reason(issue for row, issue in issues.items() if cells[row] == value),
+        )
+        for value, one in found.items()
+    }
 
 
 def _train_labels(run: FinishedRun, truth: Labels, report: Report) -> Labels:

@@ -21,8 +21,8 @@ from facetwise.training import LOCK, Prepared, Structure, Trial
 
 __all__ = ["SCRATCH", "Cell", "cell_digest", "claim_study", "facts_of", "read_cell", "write_cell"]
 
-# Of the file of a cell; one of another format is trained again.
-FORMAT = 1
+# Of the file of a cell; one of another format is trained again. Since 2 it tells every class, which a metric may name.
+FORMAT = 2
 # Folder of a study in which trainings keep what is removed when they end.
 SCRATCH = "scratch"
 _DIGITS = 16

@@ -9,6 +9,7 @@ import yaml
 
 from facetwise.data import Split
 from facetwise.schema import Attribute, Schema
+from facetwise.studies._row_keys import row_keys, unpaired
 
 __all__ = ["changes_of_data", "changes_of_schema", "changes_of_settings", "flat", "read_json", "read_yaml"]
 
@@ -56,27 +57,29 @@ def _shown(names: list[str]) -> str:
 
 
 def changes_of_data(first: Split, second: Split) -> list[str]:
-    """Lines about the rows of two runs: added, removed, another picture under the same name, another side."""
+    """Lines about the rows of two runs: added, removed, not to be paired, another picture under the same name, another
+    side."""
     lines = []
     if len(first.side) != len(second.side):
         lines.append(f"rows: {len(first.side):,} → {len(second.side):,}")
-    at_first = {image: place for place, image in enumerate(first.images)}
-    at_second = {image: place for place, image in enumerate(second.images)}
-    gone = [image for image in at_first if image not in at_second]
-    new = [image for image in at_second if image not in at_first]
-    both = [image for image in at_first if image in at_second]
-    for word, names in (("gone", gone), ("new", new)):
-        if names:
-            lines.append(f"pictures {word}: {len(names):,}: {_shown(names)}")
-    digests = [(first.digests[at_first[image]], second.digests[at_second[image]]) for image in both]
-    other = [image for image, (old, fresh) in zip(both, digests, strict=True) if old and fresh and old != fresh]
-    if other:
+    lone = unpaired(first, second)
+    at_first, at_second = row_keys(first, set(lone)), row_keys(second, set(lone))
+    both = [key for key in at_first if key in at_second]
+    found = {
+        "gone": list(dict.fromkeys(image for image, _ in at_first if (image, 0) not in at_second)),
+        "new": list(dict.fromkeys(image for image, _ in at_second if (image, 0) not in at_first)),
+        "in another number of rows, which are not compared": lone,
+    }
+    lines += [f"pictures {word}: {len(names):,}: {_shown(names)}" for word, names in found.items() if names]
+    digests = [(first.digests[at_first[key]], second.digests[at_second[key]]) for key in both]
+    changed = (key for key, (old, fresh) in zip(both, digests, strict=True) if old and fresh and old != fresh)
+    if other := list(dict.fromkeys(image for image, _ in changed)):
         lines.append(f"pictures with another content under the same name: {len(other):,}: {_shown(other)}")
-    moves: dict[tuple[str, str], list[str]] = {}
-    for image in both:
-        sides = str(first.side[at_first[image]]), str(second.side[at_second[image]])
+    moves: dict[tuple[str, str], set[str]] = {}
+    for key in both:
+        sides = str(first.side[at_first[key]]), str(second.side[at_second[key]])
         if sides[0] != sides[1]:
-            moves.setdefault(sides, []).append(image)
+            moves.setdefault(sides, set()).add(key[0])
     for (old, fresh), names in sorted(moves.items()):
         # Scores of the second run on its test rows then flatter it beside the first, and the other way round.
         seen = "; the other run has trained on them" if "test" in (old, fresh) and "train" in (old, fresh) else ""

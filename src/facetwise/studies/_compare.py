@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 import numpy as np
@@ -155,12 +156,16 @@ def _train_all(
         told = {"code": "resumed", "cells": done}
         report(Event("stage", f"{done} of {total} trainings are there already", data=told))
     bench = _CompareBench(data=data, variants=names, files=files, folder=folder, metric=metric)
+    taken: list[float] = []
     try:
         for key, said in _worked(bench, missing, places=places, report=report, stop=stop):
             if said is not None:
                 report(Event("notice", f"{key[0]}, seed {key[1]}: {said}", data={"code": "not_trained"}))
             done += 1
-            report(Event("progress", "trainings", done, total))
+            cell = read_cell(files[key])
+            taken += [] if cell is None or not cell.facts else [cell.facts["seconds"]]
+            told = {"left": fmean(taken) * (total - done) / min(places.jobs, len(missing))} if taken else None
+            report(Event("progress", "trainings", done, total, told))
     except Interrupted as error:
         words = f"stopped; {done} of {total} trainings are kept in {folder}. The same command continues."
         raise Interrupted(words, code=error.code) from error

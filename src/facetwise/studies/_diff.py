@@ -1,5 +1,6 @@
 """Two runs side by side: what was changed, and what became of the answers."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from facetwise.data import Split, read_split
+from facetwise.data import read_split
 from facetwise.errors import RunError
 from facetwise.schema import Kind, Schema, read_schema
 from facetwise.studies._changes import (
@@ -17,6 +18,7 @@ from facetwise.studies._changes import (
     read_json,
     read_yaml,
 )
+from facetwise.studies._row_keys import RowKey, row_keys, unpaired
 
 __all__ = ["AttributeDifference", "Difference", "diff"]
 
@@ -98,19 +100,25 @@ def _require_run(path: Path) -> Path:
     return path
 
 
-def _predictions(path: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Attribute → image → line of the saved test predictions (of validation where there is no test)."""
+def _predictions(path: Path, keys: Mapping[int, RowKey]) -> dict[str, dict[RowKey, dict[str, Any]]]:
+    """Attribute → row → line of the saved test predictions (of validation where there is no test).
+
+    Args:
+        path: The run.
+        keys: Row of the table → what it is called in both runs; others are left out.
+    """
     saved = [path / "predictions" / f"{side}.parquet" for side in ("test", "val")]
     file = next((each for each in saved if each.is_file()), None)
     if file is None:
         return {}
-    names = ["image", "attribute", "truth_state", "truth", "truth_number", "decision_state", "decision",
+    names = ["item", "attribute", "truth_state", "truth", "truth_number", "decision_state", "decision",
              "decision_number"]  # fmt: skip
     columns = pq.read_table(file, columns=names).to_pydict()
-    found: dict[str, dict[str, dict[str, Any]]] = {}
-    for place, (attribute, image) in enumerate(zip(columns["attribute"], columns["image"], strict=True)):
-        line = {name: columns[name][place] for name in names[2:]}
-        found.setdefault(attribute, {})[image] = line
+    found: dict[str, dict[RowKey, dict[str, Any]]] = {}
+    for place, (attribute, item) in enumerate(zip(columns["attribute"], columns["item"], strict=True)):
+        lines = found.setdefault(attribute, {})
+        if item in keys:
+            lines[keys[item]] = {name: columns[name][place] for name in names[2:]}
     return found
 
 
@@ -160,17 +168,17 @@ def _attribute(
     column: str,
     kind: Kind,
     scores: tuple[dict[str, Any], dict[str, Any]],
-    lines: tuple[dict[str, dict[str, Any]], dict[str, dict[str, Any]]],
-    groups: dict[str, str],
+    lines: tuple[dict[RowKey, dict[str, Any]], dict[RowKey, dict[str, Any]]],
+    groups: Mapping[RowKey, str],
 ) -> AttributeDifference:
     metric = "mae" if kind is Kind.NUMERIC else "macro_f1"
     first, second = lines
     # A truth that was mended between the runs says nothing about the models.
-    both = [image for image, line in first.items() if image in second and line["truth_state"] != "unknown"]
-    shared = [image for image in both if _truth(first[image]) == _truth(second[image])]
-    changed = [image for image in shared if _answer(first[image]) != _answer(second[image])]
-    gains = np.array([_gain(_error(kind, first[image]), _error(kind, second[image])) for image in shared])
-    names = np.array([groups.get(image) or image for image in shared])
+    both = [row for row, line in first.items() if row in second and line["truth_state"] != "unknown"]
+    shared = [row for row in both if _truth(first[row]) == _truth(second[row])]
+    changed = [row for row in shared if _answer(first[row]) != _answer(second[row])]
+    gains = np.array([_gain(_error(kind, first[row]), _error(kind, second[row])) for row in shared])
+    names = np.array([groups[row] or row[0] for row in shared])
     return AttributeDifference(
         column=column,
         metric=metric,
@@ -182,19 +190,17 @@ def _attribute(
         broken=int((gains < 0).sum()),
         gain=float(gains.mean()) if shared else None,
         interval=_interval(gains, names) if shared else None,
-        examples=tuple((i, _truth(first[i]), _answer(first[i]), _answer(second[i])) for i in changed[:3]),
+        examples=tuple((i[0], _truth(first[i]), _answer(first[i]), _answer(second[i])) for i in changed[:3]),
     )
-
-
-def _groups(split: Split) -> dict[str, str]:
-    return {str(image): str(group) for image, group in zip(split.images, split.groups, strict=True)}
 
 
 def diff(before: str | Path, after: str | Path) -> Difference:
     """Compare two finished runs; nothing is trained and no picture is read.
 
     The scores are each run's own, on its own test rows. Whether one run answers better is judged on the cells that
-    both answered: the share that became right less the share that became wrong, with an interval over groups.
+    both answered: the share that became right less the share that became wrong, with an interval over groups. Rows are
+    the same whose picture has the same name; several rows of one picture are paired in their order, and `data` names
+    the pictures that have another number of rows in the other run: these are not compared.
 
     Raises:
         RunError: A folder holds no finished run.
@@ -203,7 +209,12 @@ def diff(before: str | Path, after: str | Path) -> Difference:
     schemas: tuple[Schema, Schema] = read_schema(first / "schema.yaml"), read_schema(second / "schema.yaml")
     metrics = tuple(read_json(path / "metrics.json").get("attributes", {}) for path in (first, second))
     splits = read_split(first / "split.csv"), read_split(second / "split.csv")
-    said, groups = (_predictions(first), _predictions(second)), _groups(splits[1])
+    keys = tuple(row_keys(split, set(unpaired(*splits))) for split in splits)
+    said = tuple(
+        _predictions(path, {split.items[place]: key for key, place in own.items()})
+        for path, split, own in zip((first, second), splits, keys, strict=True)
+    )
+    groups = {key: str(splits[1].groups[place]) for key, place in keys[1].items()}
     environment = changes_of_settings(read_json(first / "environment.json"), read_json(second / "environment.json"))
     return Difference(
         before=first,

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Literal
 
 from facetwise.config import Config, config_to_yaml, load_config
@@ -155,6 +157,8 @@ class _Work:
     prepared: Callable[[Config], Prepared]
     tree: Callable[[Sequence[str]], Config]
     _rows: dict[str, Prepared] = field(default_factory=dict)
+    # Of every trial that was trained here, or its part of a round.
+    _seconds: list[float] = field(default_factory=list)
 
     def search(self, trials: int, *, places: Places, bench: SweepBench, device: str) -> Any:
         """The study with so many finished trials."""
@@ -189,7 +193,8 @@ class _Work:
                 except Interrupted as error:
                     words = f"stopped; {done} of {trials} trials are kept in {self.folder}. The same command continues."
                     raise Interrupted(words, code=error.code) from error
-                self.report(Event("progress", "trials", done, trials))
+                left = {"left": fmean(self._seconds) * (trials - done)} if self._seconds else None
+                self.report(Event("progress", "trials", done, trials, left))
         return study
 
     def _round(self, study: Any, asked: Sequence[Any], workers: Crowd) -> None:
@@ -206,7 +211,9 @@ class _Work:
                 _again(study, trial, known)
             else:
                 tasks[trial.number] = SweepTask(number=trial.number, config=self.tree(settings), hopeless=limits)
+        began = time.perf_counter()
         outcomes = {task.number: outcome for task, outcome in workers.run(list(tasks.values()))}
+        self._seconds.extend([(time.perf_counter() - began) / len(asked)] * len(tasks))
         for trial in asked:
             if (outcome := outcomes.get(trial.number)) is None:
                 continue
@@ -260,8 +267,9 @@ class _Work:
 
         try:
             tree = self.tree(settings)
-            with self._scratch() as scratch:
-                found = run_trial(self._of(tree), tree, side="val", scratch=Path(scratch), report=watch, stop=self.stop)
+            rows = self._of(tree)
+            with self._scratch() as scratch, self._timed():
+                found = run_trial(rows, tree, side="val", scratch=Path(scratch), report=watch, stop=self.stop)
             if found.selected is None:
                 raise RunError(f"validation rows measure {tree.select_by}. Found no label for it")
         except _PrunedError:
@@ -275,6 +283,15 @@ class _Work:
         else:
             trial.set_user_attr("finished", True)
             study.tell(trial, found.selected)
+
+    @contextmanager
+    def _timed(self) -> Generator[None]:
+        """Of a training, however it ends."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._seconds.append(time.perf_counter() - began)
 
     def _scratch(self) -> tempfile.TemporaryDirectory[str]:
         (self.folder / SCRATCH).mkdir(exist_ok=True)

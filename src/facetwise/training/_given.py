@@ -102,9 +102,10 @@ def kept_features(described: Described, config: Config, *, left: bool, report: R
 def _tell(rows: StoredRows, config: Config, report: Report) -> None:
     """The rule, and what it costs."""
     matrix = in_words(len(rows) * rows.shape[1] * 4)
-    memory = measure_machine(cache_root()).memory
-    why = "asked for" if config.features_in == "disk" or memory is None else (
-        f"training holds up to four copies of {matrix}, and this machine has {in_words(memory)}"
+    machine = measure_machine(cache_root())
+    why = "asked for" if config.features_in == "disk" or machine.memory is None else (
+        f"training holds up to four copies of {matrix}{machine.sharers}, "
+        f"and this machine has {in_words(machine.memory)}"
     )  # fmt: skip
     blocks = Blocks.of(rows)
     order = "in the order of one whole shuffle"

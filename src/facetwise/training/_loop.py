@@ -201,7 +201,7 @@ def _first_step(
         optimizer=BlockAdamW(parameter_groups(model, schema, config)),
         clip=config.clip,
         world=world,
-        bfloat16=in_bfloat16(config, len(train), train.features.device),
+        bfloat16=in_bfloat16(config, len(train), train.features.device, world),
     )
     step.check()
     check_together(model, config, world)

@@ -293,7 +293,7 @@ def prepare(
     report(Event("stage", f"split: {split.how}"))
     schema, notices = complete_schema(
         structure, kept, split.rows("train"),
-        min_count=config.min_count, attributes=config.attributes, exclude=config.exclude,
+        min_count=config.min_count, attributes=config.attributes, exclude=config.exclude, pictures=features is None,
     )  # fmt: skip
     tell(notices, report)
     check_score(schema, config.select_by)

@@ -9,6 +9,7 @@ from facetwise.config import Config
 from facetwise.objectives import BALANCERS
 from facetwise.training._batch_size import LARGE
 from facetwise.training.finetuning import FINETUNING
+from facetwise.training.together import ALONE, World
 
 __all__ = ["has_quick_bfloat16", "in_bfloat16", "matrix_products"]
 
@@ -40,7 +41,7 @@ def has_quick_bfloat16() -> bool:
     return any(able.get(name, False) for name in _QUICK)
 
 
-def in_bfloat16(config: Config, rows: int, device: torch.device) -> bool:
+def in_bfloat16(config: Config, rows: int, device: torch.device, world: World = ALONE) -> bool:
     """Whether the model's forward pass in training runs under autocast to bfloat16, and its products back with it.
 
     PyTorch's `medium` leaves that to the library that multiplies, which does it on few processors; where AVX-512 or
@@ -55,8 +56,11 @@ def in_bfloat16(config: Config, rows: int, device: torch.device) -> bool:
         config: What is trained.
         rows: Training rows.
         device: Where. A GPU has TF32 for `medium`, and its steps wait for something else.
+        world: The processes that train together: each asks, and all compute alike, in float32 if one of their
+            processors is not quick.
     """
     small = rows < LARGE or FINETUNING[config.finetune.name].tunes
     if small or config.matmul_precision != "medium" or BALANCERS[config.balancing.name].needs != "losses":
         return False
-    return device.type == "cpu" and has_quick_bfloat16()
+    able = device.type == "cpu" and has_quick_bfloat16()
+    return not world.most(int(not able))

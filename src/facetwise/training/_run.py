@@ -19,6 +19,7 @@ from facetwise.config import Config
 from facetwise.data import write_split
 from facetwise.events import Event, Report
 from facetwise.inference import lists_of, numbers, texts, write_bytes, write_json, write_text, writing
+from facetwise.metrics import has_labels
 from facetwise.models import FacetModel
 from facetwise.objectives import plain_objective
 from facetwise.schema import Kind, Schema, schema_to_yaml
@@ -77,14 +78,15 @@ def environment() -> dict[str, Any]:
 
 
 def _summary(
-    schema: Schema, model: FacetModel, prepared: Prepared, parts: dict[str, Part], config: Config
-) -> list[str]:
+    schema: Schema, model: FacetModel, prepared: Prepared, parts: dict[str, Part], config: Config, world: World, *,
+    scored: bool,
+) -> list[str]:  # fmt: skip
     kinds = [attribute.kind for attribute in schema.attributes]
     layout = schema.layout()
     given = ", ".join(f"{kinds.count(kind)} {kind}" for kind in Kind if kind in kinds)
     weights = sum(parameter.numel() for parameter in model.parameters())
     train = parts["train"]
-    products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device) else ""
+    products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device, world) else ""
     levels = f"{len(prepared.levels)} levels" if len(prepared.levels) > 1 else "1 level"
     return [
         f"items       {', '.join(f'{len(part):,} {side}' for side, part in parts.items())}"
@@ -97,8 +99,15 @@ def _summary(
         + f": {weights:,} parameters, {layout.num_logits:,} logits in one product",
         f"training    {config.epochs} epochs at most, batch {in_batches(config, len(train)).batch_size}{products}, "
         f"{config.balancing.name} balancing, {config.reweighting.name} class weights, "
-        f"best {config.select_by} on validation",
+        f"{f'best {config.select_by}' if scored else 'lowest loss'} on validation",
     ]
+
+
+def _about_score(config: Config, rows: int) -> str:
+    return (
+        f"select_by {config.select_by!r} is measured on validation, and no label of its {rows:,} rows measures it: the "
+        "epoch with the lowest validation loss is kept in its place. Fix: another select_by, or label such rows"
+    )
 
 
 def _write_issues(path: Path, prepared: Prepared) -> None:
@@ -178,8 +187,11 @@ def run_training(
             write_split(prepared.split, folder / "split.csv")
         _same_environment(folder / "environment.json", report)
         _write_issues(folder / "issues.parquet", prepared)
-    for line in _summary(schema, model, prepared, parts, config):
+    scored = has_labels(schema, parts["val"].labels, config.select_by, train=made.train_labels)
+    for line in _summary(schema, model, prepared, parts, config, world, scored=scored):
         report(Event("summary", line))
+    if not scored:
+        report(Event("notice", _about_score(config, len(parts["val"])), data={"code": "no_score"}))
     if (said := about_lone_groups(schema, model)) is not None:
         report(Event("notice", said, data={"code": "lone-groups"}))
     report(Event("stage", "training"))

@@ -95,7 +95,7 @@ def run_trial(
         predictor, scored = fit_decisions(trained, prepared, made.sides, config, report=silent)
         decisions = predictor.decide(*scored) if side == "val" else predictor(prepared.features[made.sides[side]])
         truth = made.parts[side].labels
-        evaluation = evaluate(schema, truth, decisions, train=made.train_labels, floors=False, per_class=False)
+        evaluation = evaluate(schema, truth, decisions, train=made.train_labels, floors=False)
     return Trial(
         evaluation=evaluation,
         right=_right_share(schema, truth, decisions),
