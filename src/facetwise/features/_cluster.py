@@ -140,6 +140,13 @@ class Cluster:
         """GPUs of the cluster, or its cores."""
         return int(self.ray.cluster_resources().get("GPU" if cards else "CPU", 1))
 
+    def cores_each(self, actors: int, *, cards: bool) -> int:
+        """Of so many actors, spread over the machines that have a GPU or cores: what the smallest machine has for one."""
+        own = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        own = [has for has in own if has.get("GPU" if cards else "CPU", 0) >= 1]
+        here = -(-actors // max(1, len(own)))
+        return max(1, int(min((has.get("CPU", 0) for has in own), default=1)) // here)
+
     def most_cores(self) -> int:
         """Of the machine that has most."""
         own = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
