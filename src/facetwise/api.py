@@ -313,7 +313,7 @@ def _in_shards(
         return None
     return Sharded(
         backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard.parse(shard),
-        processes=processes, engine=engine, address=address,
+        processes=processes, engine=engine, address=address, in_memory=to is not None,
     )  # fmt: skip
 
 

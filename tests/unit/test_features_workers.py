@@ -1,15 +1,21 @@
-"""What the marker of a shard stands for, and what it costs to do one: never a read that failed for the moment."""
+"""What a marker stands for, what a shard may cost, and what actors are given: cores, and files that they see."""
 
 import shutil
+from collections import Counter
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from facetwise.errors import ImageError
-from facetwise.features import _pipeline, _worker
-from facetwise.features._shards import cut_into_tasks
-from facetwise.features._worker import ShardWorker, WorkerPlan
+from facetwise.errors import ImageError, UserError
+from facetwise.features import Shard, Sharded, _extract, _pipeline, _ray, _sharded, _worker
+from facetwise.features._budget import Machine
+from facetwise.features._cluster import Cluster
+from facetwise.features._shards import ShardTask, cut_into_tasks
+from facetwise.features._worker import ShardWorker, TunedWeights, WorkerPlan
 from pictures import photographs
 from tiny_backbone import TinyBackbone
 from tiny_graphs import tiny_graphs
@@ -57,3 +63,110 @@ def test_a_picture_that_could_not_be_read_for_the_moment_is_tried_again(
     assert list(second.problems) == [4]
     # Bytes that are no picture stay none: that is known for good.
     assert made.worker().run(task).before
+
+
+def _machine(**own: int) -> Machine:
+    return Machine(**{"memory": 10**12, "available": 10**12, "disk": 10**12, **own})
+
+
+def test_a_shard_holds_nothing_in_memory_and_its_disk_is_spoken_of_once(
+    made: _Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four pictures are 576 bytes."""
+    small = _machine(memory=100, available=100, disk=100)
+    for module in (_extract, _sharded):
+        monkeypatch.setattr(module, "measure_machine", lambda _: small)
+    said: list[str] = []
+
+    def extracted(**own: object) -> int:
+        told = {"progress": lambda *_: None, "warn": said.append}
+        sharded = Sharded(backbone="tiny", **own)
+        return sharded(made.paths, backbone=TinyBackbone(), cache=made.cache, device="cpu", workers=1, **told).computed
+
+    computed = extracted(shard=Shard(1, 2), in_memory=False)
+    assert computed == 3
+    [warning] = said
+    assert warning.startswith("the disk of the cache may not suffice")
+    # Who is going to hold all rows is told before the first one is computed.
+    with pytest.raises(UserError, match="the features fit into memory"):
+        extracted(shard=Shard(2, 2))
+
+
+def _asked_of_ray(
+    patch: pytest.MonkeyPatch, nodes: list[dict[str, int]], tasks: list[ShardTask], plan: WorkerPlan, actors: int
+) -> tuple[WorkerPlan, dict[str, Any]]:
+    """What a crew is made with."""
+    ray = SimpleNamespace(
+        nodes=lambda: [{"Alive": True, "Resources": node} for node in nodes],
+        cluster_resources=lambda: dict(sum((Counter(node) for node in nodes), Counter())),
+    )
+    met: list[tuple[WorkerPlan, dict[str, Any]]] = []
+
+    class Stopped(Exception):
+        pass
+
+    def crew(_: object, __: object, plan: WorkerPlan, **given: Any) -> None:
+        met.append((plan, given))
+        raise Stopped
+
+    patch.setattr(_ray, "joined_cluster", lambda _: nullcontext(Cluster(ray=ray, heed=lambda: None)))
+    patch.setattr(_ray, "Crew", crew)
+    with pytest.raises(Stopped):
+        _ray.run_in_ray(tasks, plan, address=None, actors=actors, told=print, warn=print)
+    return met[0]
+
+
+_CORES, _CARDS = [{"CPU": 64}, {"CPU": 64}, {}], [{"CPU": 96, "GPU": 8}, {"CPU": 96, "GPU": 8}, {"CPU": 4}]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "device", "actors", "workers", "places", "threads"),
+    [
+        (_CORES, "cpu", 0, 0, 128, 1),
+        (_CORES, "cpu", 4, 0, 4, 32),
+        (_CORES, "cpu", 3, 0, 3, 32),
+        (_CORES, "cpu", 0, 4, 32, 4),
+        (_CARDS, "auto", 0, 0, 16, 12),
+        (_CARDS, "auto", 2, 0, 2, 96),
+        ([{"CPU": 64}, {"CPU": 8}], "cpu", 2, 0, 2, 8),
+    ],
+)
+def test_actors_share_out_the_cores_of_their_machines(
+    monkeypatch: pytest.MonkeyPatch, nodes: list[dict[str, int]], device: str, actors: int, workers: int, places: int,
+    threads: int,
+) -> None:  # fmt: skip
+    plan = WorkerPlan(backbone="tiny", cache="cache", device=device, threads=workers)
+    found, given = _asked_of_ray(monkeypatch, nodes, [], plan, actors)
+    assert (given["places"], found.threads, given["cores"]) == (places, threads, threads)
+
+
+def test_nothing_is_decided_for_a_cluster_by_the_cores_of_this_machine(
+    made: _Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(Exception):
+        pass
+
+    def run(_: object, plan: WorkerPlan, **__: object) -> None:
+        raise Stopped(plan.threads)
+
+    monkeypatch.setattr(_sharded, "run_in_ray", run)
+    told = {"progress": lambda *_: None, "warn": print}
+    with pytest.raises(Stopped, match="^0$"):
+        Sharded(backbone="tiny", engine="ray")(made.paths, backbone=TinyBackbone(), cache=made.cache, **told)
+
+
+def test_every_node_is_asked_for_pictures_and_weights(
+    made: _Made, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    paths = [tmp_path / "nowhere" / "0.jpg", other / "missing.jpg", *made.paths, *photographs(other, 2)]
+    tuned = TunedWeights(file=str(tmp_path / "backbone.safetensors"), sha256="5" * 64, licence="CC0-1.0")
+    plan = WorkerPlan(backbone="tiny", cache=str(made.cache), tuned=tuned)
+    _, given = _asked_of_ray(monkeypatch, _CORES, cut_into_tasks(paths, None, shards=3), plan, 2)
+    assert given["read"] == [Path(tuned.file), made.paths[0], other / "00000.jpg"]
+    assert given["written"] == [made.cache]
+    # A node that sees neither weights nor cache says so, in place of dying over them or of making a cache of its own.
+    blind = ShardWorker(WorkerPlan(backbone="tiny", cache=str(tmp_path / "blind"), tuned=tuned))
+    assert blind.sees([tuned.file, str(made.paths[0])]) == [tuned.file]
+    assert not (tmp_path / "blind").exists()
