@@ -138,9 +138,9 @@ def extract(
         UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
     tree = load_config(None, [f"backbone={backbone}", *settings], weights=weights)
-    source, images = fetched(source, images, report=report)
-    model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
+    source, images = fetched(source, images, cache=where, report=report)
+    model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     sharded = _in_shards(tree, shard, processes, engine, address, to=to)
     # Rows that nobody wants in one array stay in the cache, however many they are.
     options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
