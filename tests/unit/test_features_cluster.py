@@ -55,9 +55,9 @@ def _head(mode: str) -> Iterator[tuple[str, str]]:
     port, proxy = _free_ports(host, 2)
     folder = Path(tempfile.mkdtemp(prefix="fw-"))  # of a longer name Ray can make no socket
     words = [
-        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1", "--node-ip-address", host,
-        "--port", str(port), "--ray-client-server-port", str(proxy), "--include-dashboard", "false",
-        "--temp-dir", str(folder),
+        sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block", "--num-cpus", "1",
+        "--node-ip-address", host, "--port", str(port), "--ray-client-server-port", str(proxy),
+        "--include-dashboard", "false", "--temp-dir", str(folder),
     ]  # fmt: skip
     own = {"RAY_AUTH_MODE": mode, "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
     with (folder / "said").open("w") as said:

@@ -102,16 +102,16 @@ def _asked_of_ray(
     )
     met: list[tuple[WorkerPlan, dict[str, Any]]] = []
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def crew(_: object, __: object, plan: WorkerPlan, **given: Any) -> None:
         met.append((plan, given))
-        raise Stopped
+        raise StoppedError
 
     patch.setattr(_ray, "joined_cluster", lambda _: nullcontext(Cluster(ray=ray, heed=lambda: None)))
     patch.setattr(_ray, "Crew", crew)
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         _ray.run_in_ray(tasks, plan, address=None, actors=actors, told=print, warn=print)
     return met[0]
 
@@ -143,15 +143,15 @@ def test_actors_share_out_the_cores_of_their_machines(
 def test_nothing_is_decided_for_a_cluster_by_the_cores_of_this_machine(
     made: _Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def run(_: object, plan: WorkerPlan, **__: object) -> None:
-        raise Stopped(plan.threads)
+        raise StoppedError(plan.threads)
 
     monkeypatch.setattr(_sharded, "run_in_ray", run)
     told = {"progress": lambda *_: None, "warn": print}
-    with pytest.raises(Stopped, match="^0$"):
+    with pytest.raises(StoppedError, match=r"^0$"):
         Sharded(backbone="tiny", engine="ray")(made.paths, backbone=TinyBackbone(), cache=made.cache, **told)
 
 

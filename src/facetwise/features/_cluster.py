@@ -141,7 +141,7 @@ class Cluster:
         return int(self.ray.cluster_resources().get("GPU" if cards else "CPU", 1))
 
     def cores_each(self, actors: int, *, cards: bool) -> int:
-        """Of so many actors, spread over the machines that have a GPU or cores: what the smallest machine has for one."""
+        """Of so many actors, spread over the machines that have GPUs or cores: what the smallest one has for each."""
         own = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         own = [has for has in own if has.get("GPU" if cards else "CPU", 0) >= 1]
         here = -(-actors // max(1, len(own)))
