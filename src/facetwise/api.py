@@ -87,7 +87,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionSummary:
-    """What `extract` did: pictures, how many were computed now, which could not be read, time, where features went."""
+    """What `extract` did: pictures, how many were computed now, which could not be read, time, where features went.
+
+    Of a shard, its own pictures.
+    """
 
     images: int
     computed: int
@@ -156,8 +159,12 @@ def extract(
         whole = np.full((len(names), chosen.shape[1]), np.nan, dtype=np.float32)
         whole[described.good] = chosen
         write_bytes(path, features_to_bytes(whole, path.suffix))
-    problems = [(names[position], *issue) for position, issue in sorted(described.issues.items())]
-    asked = sum(one.images for one in sharded.done) if sharded is not None and shard is not None else len(names)
+    problems, asked = [(names[position], *issue) for position, issue in sorted(described.issues.items())], len(names)
+    if sharded is not None and shard is not None:
+        # A row without a picture is in no shard; the notices of the table name it.
+        asked = sum(one.images for one in sharded.done)
+        own = {problem for one in sharded.done for problem in one.problems.values()}
+        problems = [(name, *issue) for name, *issue in problems if tuple(issue) in own]
     return ExtractionSummary(
         images=asked,
         computed=described.computed,
