@@ -87,7 +87,10 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractionSummary:
-    """What `extract` did: pictures, how many were computed now, which could not be read, time, where features went."""
+    """What `extract` did: pictures, how many were computed now, which could not be read, time, where features went.
+
+    Of a shard, its own pictures.
+    """
 
     images: int
     computed: int
@@ -138,9 +141,9 @@ def extract(
         UserError: A shard that is none, or with `processes` or `engine`; a cluster that anybody may use.
     """
     tree = load_config(None, [f"backbone={backbone}", *settings], weights=weights)
-    source, images = fetched(source, images, report=report)
-    model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     where = None if cache is None else Path(cache)
+    source, images = fetched(source, images, cache=where, report=report)
+    model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     sharded = _in_shards(tree, shard, processes, engine, address, to=to)
     # Rows that nobody wants in one array stay in the cache, however many they are.
     options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
@@ -156,8 +159,12 @@ def extract(
         whole = np.full((len(names), chosen.shape[1]), np.nan, dtype=np.float32)
         whole[described.good] = chosen
         write_bytes(path, features_to_bytes(whole, path.suffix))
-    problems = [(names[position], *issue) for position, issue in sorted(described.issues.items())]
-    asked = sum(one.images for one in sharded.done) if sharded is not None and shard is not None else len(names)
+    problems, asked = [(names[position], *issue) for position, issue in sorted(described.issues.items())], len(names)
+    if sharded is not None and shard is not None:
+        # A row without a picture is in no shard; the notices of the table name it.
+        asked = sum(one.images for one in sharded.done)
+        own = {problem for one in sharded.done for problem in one.problems.values()}
+        problems = [(name, *issue) for name, *issue in problems if tuple(issue) in own]
     return ExtractionSummary(
         images=asked,
         computed=described.computed,
@@ -315,7 +322,7 @@ def _in_shards(
         return None
     return Sharded(
         backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard.parse(shard),
-        processes=processes, engine=engine, address=address,
+        processes=processes, engine=engine, address=address, in_memory=to is not None,
     )  # fmt: skip
 
 

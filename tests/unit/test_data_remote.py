@@ -14,7 +14,9 @@ from facetwise.cli import run as run_command
 from facetwise.data import Table, address_of, fetch_file, fetch_pictures, read_table, resolve_images
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
+from facetwise.features import Shard
 from facetwise.inference import root_of
+from facetwise.runs import Run, predict_shard, shard_file
 from facetwise.studies import _audit
 from made_table import TINY, write_table
 from tiny_backbone import stand_in
@@ -92,6 +94,29 @@ def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path
     )
     assert counted == []
     assert not (folder.parent / "f.png").exists()
+
+
+def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: Path) -> None:
+    """Of the same size, too; one that did not change stays as it is, and a copy is the same wherever it is made."""
+    for name in ("a", "b"):
+        store.pipe(f"/shop/photos/{name}.png", b"AAAA")
+    copied: list[tuple[int, int]] = []
+
+    def fetch(below: Path) -> dict[str, tuple[bytes, int]]:
+        copied.clear()
+        folder = fetch_pictures("memory://shop/photos", below, table=None, told=lambda *one: copied.append(one))
+        return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+    first = fetch(tmp_path)
+    store.pipe("/shop/photos/a.png", b"BBBB")
+    second = fetch(tmp_path)
+    assert copied == [(2, 2)]
+    assert second["a.png"][0] == b"BBBB"
+    assert second["a.png"][1] != first["a.png"][1], "a shard that was done is no longer that one"
+    assert second["b.png"] == first["b.png"]
+    assert fetch(tmp_path) == second
+    assert copied == []
+    assert fetch(tmp_path / "elsewhere") == second
 
 
 def test_names_that_begin_with_a_point_are_fetched(store: object, tmp_path: Path) -> None:
@@ -185,6 +210,20 @@ def _photos_there(store: object) -> list[str]:
     return shade
 
 
+def _predicted_in_shards(run: Run, folder: Path) -> None:
+    """By table and pictures, and by the pictures alone; done again, nothing is done."""
+    for source, images in (("memory://shop/gaps.csv", "memory://shop/photos"), ("memory://shop/photos", None)):
+        whole = run.predict(source, images=images).write(folder / "whole.csv").read_text(encoding="utf-8").splitlines()
+        out, rows = folder / f"{Path(source).stem}.csv", []
+        for number in (1, 2):
+            words = ["predict", str(run.path), source, "--shard", f"{number}/2", "--out", str(out)]
+            assert run_command([*words, *(["--images", images] if images else [])]) == 0
+            rows += shard_file(out, Shard(number, 2)).read_text(encoding="utf-8").splitlines()[1:]
+        assert rows == whole[1:]
+        told = {"images": images, "given": (), "sets": False, "checkpoint": "best_score"}
+        assert predict_shard(run, Path(source), Shard(1, 2), out, **told) is None
+
+
 def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, tmp_path / "cache", api)
     _photos_there(store)
@@ -200,6 +239,7 @@ def test_a_table_behind_an_address_is_filled(store: object, tmp_path: Path, monk
                         "--out", str(out)]) == 0  # fmt: skip
     cells = [line.split(",")[1] for line in out.read_text(encoding="utf-8").splitlines()[1:]]
     assert cells[1] == "green"
+    _predicted_in_shards(run, tmp_path)
     assert {cells[0], cells[2]} <= {"red", "blue"}
 
 
@@ -276,6 +316,11 @@ def test_pictures_behind_an_address_are_described(
     summary = api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu")
     assert (summary.images, summary.computed) == (3, 2)
     assert [name for name, *_ in summary.problems] == ["no.png"]
+    # Who works elsewhere sees the cache that was named, and no other.
+    api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu", cache=tmp_path / "own")
+    copies = [path.relative_to(tmp_path / "own").parts for path in (tmp_path / "own").rglob("*.png")]
+    assert {(parts[0], parts[-1]) for parts in copies} == {("remote", "0.png"), ("remote", "2.png")}
+    assert list((tmp_path / "own" / "remote").rglob("t.csv"))
 
 
 def test_an_address_in_a_cell_stays_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

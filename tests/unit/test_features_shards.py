@@ -247,4 +247,4 @@ def test_a_worker_describes_with_the_weights_that_a_run_changed(
     store = ShardWorker(plan).opened.store
     np.testing.assert_array_equal(store.read(store.digests()), expected.store.read(expected.store.digests()))
     with pytest.raises(UnavailableError, match="share"):
-        ShardWorker(replace(plan, tuned=TunedWeights(file=str(tmp_path / "none"), **told)))
+        ShardWorker(replace(plan, tuned=TunedWeights(file=str(tmp_path / "none"), **told))).run(task)

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
+from uuid import uuid4
 
 from facetwise.data._listed import listed
 from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
@@ -25,6 +26,15 @@ _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].
 # Small files wait for the other side, not for this one.
 _AT_ONCE = 16
 _DIGITS = 16
+# What file systems call that which changes when a file does.
+_VERSION = frozenset(
+    {
+        "content-md5", "crc32c", "created", "etag", "generation", "last-modified", "last_modified", "lastmodified",
+        "md5hash", "modified", "mtime", "updated", "version_id", "versionid",
+    }
+)  # fmt: skip
+# Copies are dated from 2001 to 2018, in whole, even seconds: every file system keeps these.
+_FIRST_DATE, _DATES = 1_000_000_000, 1 << 28
 
 
 def address_of(source: object) -> str | None:
@@ -102,12 +112,14 @@ def fetch_file(address: str, below: Path) -> Path:
     return target
 
 
-def _copy(system: Any, path: str, target: Path) -> None:
-    """Copy a file; it gets its name when it is whole."""
+def _copy(system: Any, path: str, target: Path, date: int | None = None) -> None:
+    """Copy a file; it gets its name when it is whole, and dated."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    part = target.with_name(f"{target.name}.{uuid4().hex}.part")  # no other machine's
     try:
         system.get_file(path, str(part))
+        if date is not None:
+            os.utime(part, (date, date))
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
@@ -118,7 +130,8 @@ def fetch_pictures(
 ) -> Path:
     """The pictures below an address that a table names, or all of them, in a folder of this machine.
 
-    Those that are there with the same size are not copied again.
+    What is there already is not copied again, unless its size or version there is another one by now. A copy's date is
+    that of no clock: it says of which version it is, and so is the same wherever and however often it is copied.
 
     Args:
         address: Of the folder of pictures.
@@ -136,25 +149,28 @@ def fetch_pictures(
     system, root = _opened(address.rstrip("/"))
     folder = below / hashlib.sha256(address.rstrip("/").encode()).hexdigest()[:_DIGITS] / PurePosixPath(root).name
     try:
+        system.invalidate_cache()  # a listing of some minutes ago knows no change since
         found: Mapping[str, Mapping[str, Any]] = system.find(root, detail=True)
-        names = {_below(path, root): int(about.get("size") or 0) for path, about in found.items()}
+        names = {_below(path, root): (int(about.get("size") or 0), _date(about)) for path, about in found.items()}
     except OSError as error:
         raise _failed(address, error) from error
     # A key of an object store may be anything; one that would leave the folder is nobody's picture.
-    names = {name: size for name, size in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
+    names = {name: about for name, about in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
     if table is not None:
         wanted = _named(table)
-        names = {name: size for name, size in names.items() if any(key in wanted for key in _keys(name))}
+        names = {name: about for name, about in names.items() if any(key in wanted for key in _keys(name))}
     if not names:
         raise UserError(
             f"an address of images has the pictures that the table names. Found none below {address}. "
             "Fix: check the address, and the paths in the table"
         )
     folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name, size in names.items() if not _is_copy(folder / name, size)]
+    missing = [name for name, about in names.items() if not _is_copy(folder / name, *about)]
     done = len(names) - len(missing)
     with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="facetwise-remote") as pool:
-        work = [pool.submit(_copy, system, f"{root.rstrip('/')}/{name}", folder / name) for name in missing]
+        work = [
+            pool.submit(_copy, system, f"{root.rstrip('/')}/{name}", folder / name, names[name][1]) for name in missing
+        ]
         try:
             for one in work:
                 one.result()
@@ -177,8 +193,18 @@ def _is_tame(name: str) -> bool:
     return "\\" not in name and "\0" not in name and ".." not in PurePosixPath(name).parts
 
 
-def _is_copy(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def _is_copy(path: Path, size: int, date: int) -> bool:
+    return path.is_file() and path.stat().st_size == size and int(path.stat().st_mtime) == date
+
+
+def _date(about: Mapping[str, Any]) -> int:
+    """The date of a copy, in seconds: made of what a listing says of the version, nothing where it says nothing.
+
+    >>> _date({"size": 4, "ETag": "a"}) == _date({"size": 4, "ETag": "b"})
+    False
+    """
+    said = sorted(f"{key}={value}" for key, value in about.items() if key.casefold() in _VERSION)
+    return _FIRST_DATE + 2 * (int(hashlib.sha256("\0".join(said).encode()).hexdigest(), 16) % _DATES)
 
 
 def _keys(name: str) -> Iterable[str]:

@@ -4,25 +4,33 @@ import importlib
 import ipaddress
 import logging
 import os
+import secrets
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
 from facetwise.errors import UnavailableError, UserError, nearest
+from facetwise.features._knock import LET_IN, PROGRAM, TURNED_AWAY
 
 __all__ = ["Cluster", "check_address", "check_engine", "joined_cluster"]
 
 ENGINES = ("local", "ray")
+# Where nobody is, Ray gives up after 40.
+SECONDS_TO_ANSWER = 90
 
 
 def check_address(address: str | None, environment: Mapping[str, str] = os.environ) -> str:
-    """The address of a cluster that may be used: this machine's own, or one that asks who is calling.
+    """The address of a cluster that may be used: this machine's own, or one where this process has a token to show.
 
-    Whoever reaches a Ray cluster runs code on it, and may send code back.
+    Whoever reaches a Ray cluster runs code on it, and may send code back. Whether the cluster looks at the token is
+    known when it is joined.
 
     Args:
         address: `host:port`, `ray://host:port`, or nothing for a cluster of this process's own.
@@ -38,8 +46,7 @@ def check_address(address: str | None, environment: Mapping[str, str] = os.envir
         return "local"
     if address == "auto":
         raise UserError("a cluster is named by its address. Found 'auto'. Fix: --address HOST:PORT")
-    host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    if _is_loopback(host) or environment.get("RAY_AUTH_MODE", "").lower() == "token":
+    if not _is_beyond(address) or environment.get("RAY_AUTH_MODE", "").lower() == "token":
         return address
     raise UserError(
         f"a cluster beyond this machine asks for a token. Found {address!r} without one: whoever reaches it runs code "
@@ -47,12 +54,50 @@ def check_address(address: str | None, environment: Mapping[str, str] = os.envir
     )
 
 
-def _is_loopback(host: str) -> bool:
+def _is_beyond(address: str) -> bool:
+    """Whether others than this machine may answer there."""
+    host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
     if host == "localhost":
-        return True
+        return False
     with suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
+        return not ipaddress.ip_address(host).is_loopback
+    return True
+
+
+def _refuse_open(address: str) -> None:
+    """Nothing, but for a cluster that does not turn away a wrong token: a child process brings one.
+
+    What this process is told about tokens says nothing about the cluster, which may let in whoever brings any.
+
+    Args:
+        address: `host:port` or `ray://host:port`.
+
+    Raises:
+        UserError: It let the caller in; or nobody answers there.
+    """
+    own = {name: value for name, value in os.environ.items() if name != "RAY_AUTH_TOKEN_PATH"}
+    child = [sys.executable, "-P", PROGRAM, address]
+    try:
+        ended = subprocess.run(  # noqa: S603 -- a file of ours, by this Python
+            child, env={**own, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
+            capture_output=True, text=True, timeout=SECONDS_TO_ANSWER, stdin=subprocess.DEVNULL, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        code, said = None, [f"silence for {SECONDS_TO_ANSWER} s"]
+    else:
+        code, said = ended.returncode, ended.stderr.strip().splitlines() or [f"exit code {ended.returncode}"]
+    if code == TURNED_AWAY:
+        return
+    if code == LET_IN:
+        raise UserError(
+            f"a cluster beyond this machine asks for a token. Found {address!r}, which let in a caller with a wrong "
+            "one: whoever reaches it runs code there. Fix: set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN (or "
+            "RAY_AUTH_TOKEN_PATH) on every node, and start the cluster again"
+        )
+    raise UserError(
+        f"a Ray cluster at {address} turns away a wrong token before it is joined. Found: {said[-1]}. "
+        "Fix: check --address; the cluster's Ray is 2.52 or newer, and every node of it has RAY_AUTH_MODE=token"
+    )
 
 
 def check_engine(engine: str, address: str | None) -> None:
@@ -95,6 +140,13 @@ class Cluster:
         """GPUs of the cluster, or its cores."""
         return int(self.ray.cluster_resources().get("GPU" if cards else "CPU", 1))
 
+    def cores_each(self, actors: int, *, cards: bool) -> int:
+        """Of so many actors, spread over the machines that have GPUs or cores: what the smallest one has for each."""
+        own = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        own = [has for has in own if has.get("GPU" if cards else "CPU", 0) >= 1]
+        here = -(-actors // max(1, len(own)))
+        return max(1, int(min((has.get("CPU", 0) for has in own), default=1)) // here)
+
     def most_cores(self) -> int:
         """Of the machine that has most."""
         own = [node["Resources"].get("CPU", 0) for node in self.ray.nodes() if node["Alive"]]
@@ -107,9 +159,11 @@ def joined_cluster(address: str | None) -> Generator[Cluster]:
 
     Raises:
         UnavailableError: Ray is not installed.
-        UserError: The address may not be used, or nobody answers there.
+        UserError: The address may not be used, or nobody answers there; a cluster that lets in whoever calls.
     """
     where = check_address(address)
+    if where != "local" and _is_beyond(where) and find_spec("ray") is not None:
+        _refuse_open(where)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     with _signals_kept() as kept:
         try:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from facetwise.features._budget import check_budget, measure_machine
 from facetwise.features._cluster import check_engine
 from facetwise.features._engine import available_cores
 from facetwise.features._extract import open_features
@@ -31,6 +32,7 @@ class Sharded:
         engine: `local` or `ray`.
         address: Of a Ray cluster; None starts one for this extraction.
         tuned: Weights that a run has changed, in the place of the backbone's own.
+        in_memory: Whether somebody is going to hold all rows in memory; as of `extract`.
         done: In the end, what became of each shard.
 
     Raises:
@@ -44,6 +46,7 @@ class Sharded:
     engine: str = "local"
     address: str | None = None
     tuned: TunedWeights | None = None
+    in_memory: bool = True
     done: list[ShardDone] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -63,7 +66,9 @@ class Sharded:
     ) -> Extraction:
         """The rows of a list of pictures; arguments as of `extract`."""
         several = self.shard is None and (self.engine == "ray" or self.processes > 1)
-        threads = workers or (max(1, available_cores() // max(1, self.processes)) if several else 0)
+        threads = workers
+        if several and self.engine == "local" and not threads:  # of a cluster's machines, `run_in_ray` knows
+            threads = max(1, available_cores() // self.processes)
         plan = WorkerPlan(
             backbone=self.backbone, options=dict(self.options), cache=str(cache.resolve()), device=device,
             threads=threads, tuned=self.tuned,
@@ -72,6 +77,12 @@ class Sharded:
         if self.shard is not None:
             tasks = [tasks[self.shard.number - 1]]
         total, seen = sum(len(task.paths) for task in tasks), 0
+        opened = open_features(backbone, cache=cache, device=device)
+        budget = check_budget(
+            total, backbone.width, machine=measure_machine(cache), cached=len(opened.store), in_memory=self.in_memory
+        )
+        for warning in budget:
+            warn(warning)
 
         def told(one: ShardDone) -> None:
             nonlocal seen
@@ -87,7 +98,7 @@ class Sharded:
             for task in tasks:
                 self.done.append(worker.run(task))
                 told(self.done[-1])
-        opened = open_features(backbone, cache=cache, device=device)
+        opened.store.refresh()
         digests: list[str | None] = [None] * len(paths)
         keys: list[str | None] = [None] * len(paths)
         problems: dict[int, ImageProblem] = {}

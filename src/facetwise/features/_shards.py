@@ -24,6 +24,9 @@ __all__ = ["Ledger", "Shard", "ShardDone", "ShardTask", "cut_into_tasks", "read_
 
 # What a worker loses when it dies, and what a marker is about: with lite0 some 10 s of work on two cores.
 PICTURES_PER_SHARD = 1024
+# Reasons of a moment (rights, a disk, a network): a picture with one of them is tried again. Of what its bytes are
+# found to be nothing changes while the name, size and time of the file stay.
+PASSING = frozenset({"missing", "permission", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -139,7 +142,11 @@ def _marker(store: FeatureStore, digest: str) -> Path:
 
 
 def read_marker(store: FeatureStore, task: ShardTask, digest: str) -> ShardDone | None:
-    """What the marker of a task says; None where there is none, or where rows that it promises are gone."""
+    """What the marker of a task says.
+
+    None where there is none, where rows that it promises are gone, or where a picture could not be read for the moment:
+    the task is done again, and its other rows are there.
+    """
     try:
         told: dict[str, Any] = json.loads(_marker(store, digest).read_text(encoding="utf-8"))
         keys, digests = tuple(told["keys"]), tuple(told["digests"])
@@ -147,7 +154,7 @@ def read_marker(store: FeatureStore, task: ShardTask, digest: str) -> ShardDone 
         problems = {int(place): (reason, message) for place, reason, message in told["problems"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    if not whole:
+    if not whole or any(reason in PASSING for reason, _ in problems.values()):
         return None
     return ShardDone(
         shard=task.shard, images=len(keys), computed=0, problems=problems, first=task.first, digests=digests, keys=keys,

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from facetwise.errors import UnavailableError
-from facetwise.features._extract import extract, open_features
+from facetwise.features._extract import OpenFeatures, extract, open_features
 from facetwise.features._shards import ShardDone, ShardTask, read_marker, write_marker
 from facetwise.models.backbones import Backbone, TunedBackbone, create_backbone, network_of
 
@@ -59,8 +60,17 @@ class ShardWorker:
 
     def __init__(self, plan: WorkerPlan) -> None:
         self.plan = plan
-        self.backbone = _backbone_of(plan)
-        self.opened = open_features(self.backbone, cache=Path(plan.cache), device=plan.device)
+
+    # Neither before it is needed: a worker that sees no weights and no cache is still there to say so.
+    @cached_property
+    def backbone(self) -> Backbone:
+        """What describes pictures."""
+        return _backbone_of(self.plan)
+
+    @cached_property
+    def opened(self) -> OpenFeatures:
+        """The rows that are known, and the engine."""
+        return open_features(self.backbone, cache=Path(self.plan.cache), device=self.plan.device)
 
     def sees(self, paths: Sequence[str]) -> list[str]:
         """Those that are not there, as seen from this worker's machine."""
@@ -81,6 +91,7 @@ class ShardWorker:
             device=self.plan.device,
             workers=self.plan.threads,
             opened=self.opened,
+            in_memory=False,
         )
         problems = {task.first + place: (one.reason, one.message) for place, one in found.problems.items()}
         done = ShardDone(

@@ -11,8 +11,13 @@ from facetwise.inference._sources import is_table
 __all__ = ["fetched", "fetched_beside", "fetched_file", "fetched_rows"]
 
 
-def fetched_file(source: str | Path, *, report: Report) -> Path:
+def fetched_file(source: str | Path, *, cache: Path | None = None, report: Report) -> Path:
     """A file on this machine: the one that is named, or a copy of what is behind its address.
+
+    Args:
+        source: The file; its address.
+        cache: Folder whose `remote` keeps copies; that of all caches if not given.
+        report: Told about copies.
 
     Raises:
         UserError: Nothing there.
@@ -21,13 +26,13 @@ def fetched_file(source: str | Path, *, report: Report) -> Path:
     address = address_of(source)
     if address is None:
         return Path(source)
-    found = fetch_file(address, _copies())
+    found = fetch_file(address, _copies(cache))
     report(Event("notice", f"{address} is read from {found}", data={"code": "fetched"}))
     return found
 
 
 def fetched(
-    source: Any, images: str | Path | None, *, pictures: bool = True, report: Report
+    source: Any, images: str | Path | None, *, pictures: bool = True, cache: Path | None = None, report: Report
 ) -> tuple[Any, str | Path | None]:
     """A source and its folder of pictures, both on this machine; what is no address is given back as it is.
 
@@ -36,6 +41,7 @@ def fetched(
         images: Folder that a table's paths are relative to; its address. Without one it is the table's own, wherever
             the table is.
         pictures: Whether pictures are wanted at all.
+        cache: Folder whose `remote` keeps copies; that of all caches if not given.
         report: Told about copies.
 
     Raises:
@@ -44,13 +50,13 @@ def fetched(
     """
     address, folder = address_of(source), address_of(images)
     if address is not None and is_table(address):
-        source = fetched_file(address, report=report)
+        source = fetched_file(address, cache=cache, report=report)
         if images is None:
             folder = address.rpartition("/")[0]
     elif address is not None:
-        return _pictures(address, None, report), images
+        return _pictures(address, None, cache, report), images
     if folder is not None and pictures:
-        images = _pictures(folder, source, report)
+        images = _pictures(folder, source, cache, report)
     return source, images
 
 
@@ -91,20 +97,20 @@ def fetched_beside(other: Any, table: Any, images: str | Path | None, *, picture
     if address_of(other) is not None:
         other = fetched_file(other, report=report)
     if folder is not None and pictures:
-        _pictures(folder, other, report)
+        _pictures(folder, other, None, report)
     return other
 
 
-def _pictures(address: str, source: Any, report: Report) -> Path:
+def _pictures(address: str, source: Any, cache: Path | None, report: Report) -> Path:
     """A folder of pictures: all of them, or those that a table names."""
 
     def told(done: int, total: int) -> None:
         report(Event("progress", f"pictures copied from {address}", done, total))
 
-    found = fetch_pictures(address, _copies(), table=None if source is None else read_table(source), told=told)
+    found = fetch_pictures(address, _copies(cache), table=None if source is None else read_table(source), told=told)
     report(Event("notice", f"the pictures of {address} are read from {found}", data={"code": "fetched"}))
     return found
 
 
-def _copies() -> Path:
-    return cache_root() / "remote"
+def _copies(cache: Path | None) -> Path:
+    return (cache or cache_root()) / "remote"

@@ -12,6 +12,7 @@ from facetwise.events import Report, silent
 from facetwise.features import Shard, ShardTask
 from facetwise.inference import (
     Answers,
+    fetched,
     is_table,
     listed_pictures,
     part_of,
@@ -55,10 +56,10 @@ def predict_shard(
 
     Args:
         run: The run.
-        source: As for `Run.predict`.
+        source: As for `Run.predict`; of an address all pictures are copied, those of other shards too.
         shard: Which part.
         out: The file that the whole would have: .csv, .parquet or .jsonl.
-        images: Folder that a table's paths are relative to.
+        images: Folder that a table's paths are relative to; its address.
         overwrite: Do it again, whatever is there.
         report: Told about progress.
         options: As for `Run.predict`.
@@ -66,6 +67,7 @@ def predict_shard(
     Raises:
         RunError: The file holds answers of something else, or is none that we wrote.
     """
+    source, images = fetched(source, images, report=report)
     path = shard_file(out, shard)
     marker, begun = (path.with_name(f"{path.name}.{state}") for state in ("done", "begun"))
     part, root = part_of(source, images, shard)
