@@ -213,16 +213,16 @@ def _continued_at(said: str) -> tuple[int, int] | None:
 
 
 def forgotten(kills: list[Kill], end: tuple[int, int]) -> list[Kill]:
-    """Those after which less was there than had been saved.
+    """Those after which less was there than had been saved, or the run went on from elsewhere.
 
-    A run that was killed again before it could say where it continues has at least lost nothing.
+    One that was killed again before it had saved anything more may have said nothing.
     """
-    after = [*(kill.saved for kill in kills[1:]), end]
-    return [
-        kill for number, (kill, then) in enumerate(zip(kills, after, strict=True))
-        if then < kill.saved or (kill.continued != kill.saved and kill.saved != NOTHING
-                                 and not (kill.continued is None and number + 1 < len(kills)))
-    ]  # fmt: skip
+    lost = []
+    for kill, then in zip(kills, [*(kill.saved for kill in kills[1:]), end], strict=True):
+        silent = kill.continued is None and kill is not kills[-1] and then == kill.saved
+        if kill.saved != NOTHING and (then < kill.saved or not (silent or kill.continued == kill.saved)):
+            lost.append(kill)
+    return lost
 
 
 def kill_until_it_finishes(
