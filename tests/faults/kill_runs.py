@@ -203,7 +203,7 @@ def saved_at(out: Path) -> tuple[int, int]:
     return progress["epoch"], progress["step"]
 
 
-def _continued_at(said: str) -> tuple[int, int] | None:
+def continued_at(said: str) -> tuple[int, int] | None:
     """The same, as a run says it that continues; None where it says nothing."""
     if found := re.search(r"continuing after epoch (\d+)", said):
         return int(found[1]), 0
@@ -242,7 +242,7 @@ def kill_until_it_finishes(
         said = log.read_bytes()[begins:].decode(errors="replace")
         if kills:
             finished = "already holds this finished run" in said
-            kills[-1].continued = kills[-1].saved if finished else _continued_at(said)
+            kills[-1].continued = kills[-1].saved if finished else continued_at(said)
         if code == 0 and kills:
             return kills
         if code == 0:  # it was quicker than the moment that was drawn: from the beginning, and somewhat earlier
