@@ -1,6 +1,8 @@
 """`torchrun -m facetwise train`: one run from several processes; deaths, silence and a SIGTERM in the middle of it."""
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +13,10 @@ import pytest
 
 from processes import NAMED_WITHIN, death_of_the_second, endings, epochs_of, ranks_of, wait_for_epochs
 
-PLAIN = ["--set", "input_dropout=0", "--set", "trunk.dropout=0", "--set", "batch_size=16", "--quiet"]
+PLAIN = ["--set", "input_dropout=0", "--set", "trunk.dropout=0", "--set", "batch_size=16"]
 LONG = [*PLAIN, "--epochs", "20000", "--patience", "20000"]
+# Every step is saved: the epochs here are over long before a training of that length would be saved for the first time.
+SAVING = [str(Path(__file__).resolve().parents[1] / "faults" / "saving_command.py")]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
 
 
@@ -32,9 +36,9 @@ def _told(table: Path, **more: str) -> dict[str, str]:
     return {**os.environ, "FACETWISE_CACHE": str(table.parent / "cache"), "OMP_NUM_THREADS": "1", **more}
 
 
-def _train(table: Path, out: Path, options: list[str]) -> list[str]:
+def _train(table: Path, out: Path, options: list[str], command: list[str] = SAVING) -> list[str]:
     features = str(table.with_name("features.npy"))
-    return ["-m", "facetwise", "train", str(table), "--features", features, "--out", str(out), *options]
+    return [*command, "train", str(table), "--features", features, "--out", str(out), *options]
 
 
 def _ranks(table: Path, out: Path, options: list[str]) -> list[subprocess.Popen[str]]:
@@ -44,9 +48,9 @@ def _ranks(table: Path, out: Path, options: list[str]) -> list[subprocess.Popen[
 
 @pytest.mark.slow
 def test_torchrun_trains_one_run(catalogue: Path, tmp_path: Path) -> None:
-    short = [*PLAIN, "--epochs", "2"]
-    subprocess.run([*TORCHRUN, *_train(catalogue, tmp_path / "two", short)], env=_told(catalogue), check=True)
-    subprocess.run([sys.executable, *_train(catalogue, tmp_path / "one", short)], env=_told(catalogue), check=True)
+    short, plain = [*PLAIN, "--quiet", "--epochs", "2"], ["-m", "facetwise"]
+    for start, name in ((TORCHRUN, "two"), ([sys.executable], "one")):
+        subprocess.run([*start, *_train(catalogue, tmp_path / name, short, plain)], env=_told(catalogue), check=True)
     two, one = epochs_of(tmp_path / "two"), epochs_of(tmp_path / "one")
     assert [line["epoch"] for line in two] == [1, 2]
     for a, b in zip(two, one, strict=True):
@@ -56,12 +60,60 @@ def test_torchrun_trains_one_run(catalogue: Path, tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
+def _continues_alone(table: Path, out: Path) -> None:
+    """One process goes on where the last checkpoint is, and leaves what was logged before it as it was.
+
+    The log has times, so an epoch that was trained again would differ.
+    """
+    saved = json.loads((out / "checkpoints/last/metrics.json").read_text(encoding="utf-8"))["progress"]
+    before = epochs_of(out)[: saved["epoch"]]
+    assert len(before) == saved["epoch"] > 0
+    again = subprocess.Popen(
+        [sys.executable, *_train(table, out, LONG)], env=_told(table), stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    try:
+        wait_for_epochs(out, len(before) + 2, [again])
+        again.send_signal(signal.SIGTERM)
+        said, _ = again.communicate(timeout=NAMED_WITHIN)
+    finally:
+        again.kill()
+    assert again.returncode == 143
+    where = (
+        f"in epoch {saved['epoch'] + 1}, after step {saved['step']}" if saved["step"] else f"after epoch {len(before)}"
+    )
+    assert f"continuing {where}\n" in said
+    after = epochs_of(out)
+    assert after[: len(before)] == before
+    assert [line["epoch"] for line in after] == list(range(1, len(after) + 1))
+
+
 @pytest.mark.slow
 def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) -> None:
     said = death_of_the_second(_ranks(catalogue, tmp_path / "run", LONG), tmp_path / "run")
     assert "has died" in said
     assert "the same command continues" in said
     assert not list((tmp_path / "run").rglob("*.part"))
+    _continues_alone(catalogue, tmp_path / "run")
+
+
+@pytest.mark.slow
+def test_rank_0_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) -> None:
+    """The one that writes and that the others meet at; it may die in the middle of writing."""
+    work = _ranks(catalogue, tmp_path / "run", LONG)
+    try:
+        wait_for_epochs(tmp_path / "run", 2, work)
+        work[0].send_signal(signal.SIGKILL)
+        _, said = work[1].communicate(timeout=NAMED_WITHIN)
+    finally:
+        for one in work:
+            one.kill()
+            one.communicate()
+    assert work[1].returncode == 2, said
+    assert "rank 0" in said
+    assert "Traceback" not in said
+    assert "the same command continues" in said
+    _continues_alone(catalogue, tmp_path / "run")
 
 
 @pytest.mark.slow
@@ -76,19 +128,7 @@ def test_sigterm_stops_all_and_another_number_continues(catalogue: Path, tmp_pat
             one.kill()
     assert [one.returncode for one in work] == [143, 143], said
     assert "saved in" in said[0]
-    before = len(epochs_of(tmp_path / "run"))
-    again = subprocess.Popen(
-        [sys.executable, *_train(catalogue, tmp_path / "run", LONG)], env=_told(catalogue), stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    try:
-        wait_for_epochs(tmp_path / "run", before + 2, [again])
-        again.send_signal(signal.SIGTERM)
-        again.communicate(timeout=NAMED_WITHIN)
-    finally:
-        again.kill()
-    assert again.returncode == 143
-    assert [line["epoch"] for line in epochs_of(tmp_path / "run")][: before + 2] == list(range(1, before + 3))
+    _continues_alone(catalogue, tmp_path / "run")
 
 
 def _rank_one_of(torchrun: subprocess.Popen[str]) -> int:
@@ -103,7 +143,7 @@ def _rank_one_of(torchrun: subprocess.Popen[str]) -> int:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the ranks are found in /proc")
 def test_torchrun_starts_all_again_after_a_death(catalogue: Path, tmp_path: Path) -> None:
     """The ranks of the second attempt find each other, and continue."""
-    epochs, out = 150, tmp_path / "run"
+    epochs, out = 60, tmp_path / "run"
     options = [*PLAIN, "--epochs", str(epochs), "--patience", str(epochs)]
     work = subprocess.Popen(
         [*TORCHRUN, "--max-restarts", "1", *_train(catalogue, out, options)], env=_told(catalogue),
@@ -112,14 +152,17 @@ def test_torchrun_starts_all_again_after_a_death(catalogue: Path, tmp_path: Path
     try:
         wait_for_epochs(out, 2, [work])
         os.kill(_rank_one_of(work), signal.SIGKILL)
-        before = len(epochs_of(out))
+        *before, _ = epochs_of(out)  # of the last one nobody knows whether it was saved
         [(code, said)] = endings([work])
     finally:
         work.kill()
-    assert before < epochs
+    assert 0 < len(before) < epochs - 1
     assert code == 0, said
-    assert "rank 1 of 2" in said
-    assert [line["epoch"] for line in epochs_of(out)] == list(range(1, epochs + 1))
+    # torchrun's own words: it may end rank 0 before that has spoken.
+    assert re.search(r"exitcode: -9\).* local_rank: 1 ", said)
+    after = epochs_of(out)
+    assert after[: len(before)] == before, "the log has times: an epoch that was trained again would differ"
+    assert [line["epoch"] for line in after] == list(range(1, epochs + 1))
     assert (out / "bundle").exists()
 
 

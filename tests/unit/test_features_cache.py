@@ -1,10 +1,13 @@
 """The feature store: rows by content, whole shards or none, any number of writers."""
 
+import errno
 import json
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -168,6 +171,25 @@ def test_a_place_that_cannot_be_written_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CacheError, match="can be written"):
         store_in(tmp_path / "file")
+
+
+def test_a_full_disk_is_told_in_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was there before stays readable, and nothing half written lies beside it."""
+    store = store_in(tmp_path)
+    store.write(names(1, 2), rows_of(1, 2))
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        patch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1234))
+        with pytest.raises(CacheError, match=r"\d\d bytes needed, 1,234 bytes are free.*No space left"):
+            store.write(names(3), rows_of(3))
+        with pytest.raises(CacheError, match=r"1,234 bytes are free.*No space left"):
+            store_in(tmp_path / "another")
+    assert not list(tmp_path.rglob("*.part"))
+    np.testing.assert_array_equal(store_in(tmp_path).read(names(1, 2)), rows_of(1, 2))
 
 
 def test_what_a_dead_process_left_is_swept_after_a_day(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ several have written, the first by name of index part counts.
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -34,6 +35,14 @@ def _damaged(path: Path, why: object) -> CacheError:
     return CacheError(
         f"a shard of the feature cache is damaged: {str(path)!r}: {why}. Fix: remove this file and run again"
     )
+
+
+def _free(folder: Path) -> str:
+    """What is left on the disk of a folder, where the system says so."""
+    try:
+        return f", {shutil.disk_usage(folder).free:,} bytes are free"
+    except OSError:
+        return ""
 
 
 def cache_folder(cache: Path, key: Mapping[str, object]) -> Path:
@@ -69,7 +78,7 @@ class FeatureStore:
             sweep_unlisted(self.folder / "shards", self.folder / "index")
         except OSError as error:
             raise CacheError(
-                f"a feature cache is a folder that can be written. Found {str(self.folder)!r}: {error}. "
+                f"a feature cache is a folder that can be written. Found {str(self.folder)!r}{_free(cache)}: {error}. "
                 "Fix: name another folder, or make room"
             ) from error
         self.refresh()
@@ -122,7 +131,8 @@ class FeatureStore:
                 ).write_parquet(part)
         except OSError as error:
             raise CacheError(
-                f"features could not be written to {str(self.folder)!r}: {error}. Fix: make room, then run again"
+                f"features could not be written to {str(self.folder)!r} ({len(content):,} bytes needed"
+                f"{_free(self.folder)}): {error}. Fix: make room, then run again"
             ) from error
         self.refresh()
 
