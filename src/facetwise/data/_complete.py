@@ -9,7 +9,7 @@ from facetwise.data._applicability import ENOUGH_ROWS, emptiness
 from facetwise.data._cells import ClassFinder, count_classes
 from facetwise.data._choose import chosen_columns
 from facetwise.data._declared import check_declared
-from facetwise.data._notices import Notice
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._parents import CodedAttribute, find_parents
 from facetwise.data._readings import ColumnReading, Inference, Role
 from facetwise.data._spelling import parse_number
@@ -41,6 +41,9 @@ class _Training:
     def counts(self, column: str) -> np.ndarray:
         coded = self.table.coded(column)
         return np.bincount(coded.codes[self.rows], minlength=len(coded.values))
+
+    def denials(self, column: str) -> int:
+        return int(self.table.coded(column).among(self.not_applicable)[self.rows].sum())
 
     def present(self, column: str) -> np.ndarray:
         return ~self.table.coded(column).among(self.silent)[self.rows]
@@ -110,14 +113,16 @@ def _in_order(kept: list[str], reading: ColumnReading) -> tuple[str, ...]:
 
 
 def _with_applicability(
-    attributes: list[Attribute], category: str | None, training: _Training
+    attributes: list[Attribute], category: str | None, training: _Training, min_count: int
 ) -> tuple[list[Attribute], list[Notice]]:
-    """`applies_to` and `undecided` where the category explains which cells are empty."""
-    texts = {
-        a.column: bool(training.table.coded(a.column).among(training.not_applicable)[training.rows].any())
+    """`applies_to` and `undecided` where the category explains which cells are empty.
+
+    Elsewhere an attribute decides for itself whether it applies, if enough training rows say that it does not.
+    """
+    own = [
+        replace(a, own_applicability=a.column != category and training.denials(a.column) >= min_count)
         for a in attributes
-    }
-    own = [replace(a, own_applicability=texts[a.column] and a.column != category) for a in attributes]
+    ]
     above = next((a for a in attributes if a.column == category), None)
     if above is None:
         return own, []
@@ -145,6 +150,29 @@ def _with_applicability(
         f"or more have no value at all: {_listed(mined)}."
     )
     return result, [Notice(code="applies-to", message=message, column=category)]
+
+
+def _few_denials(
+    attributes: list[Attribute], category: str | None, training: _Training, min_count: int
+) -> list[Notice]:
+    """Attributes that so few cells call not applicable that they apply to every item."""
+    notices = []
+    for attribute in attributes:
+        coded = training.table.coded(attribute.column)
+        rows = np.flatnonzero(coded.among(training.not_applicable))
+        everywhere = attribute.applies_to is None and not attribute.own_applicability
+        if not len(rows) or not everywhere or attribute.column == category:
+            continue
+        texts = ", ".join(sorted({repr(coded.values[code]) for code in coded.codes[rows].tolist()}))
+        says, them = ("says", "it is") if len(rows) == 1 else ("say", "they are")
+        message = (
+            f"{counted(len(rows), 'cell')} {says} 'not applicable' ({texts}); fewer than {min_count} training rows do, "
+            f"so {them} unknown, and the attribute applies to every item. If it does not, write own_applicability: "
+            "true."
+        )
+        numbers = training.table.row_numbers(rows, count=ROWS_SHOWN)
+        notices.append(Notice(code="few-not-applicable", message=message, column=attribute.column, rows=numbers))
+    return notices
 
 
 def _class_index(attribute: Attribute, training: _Training) -> np.ndarray:
@@ -188,14 +216,15 @@ def complete_schema(
     """Fill in what only training rows may tell: classes, `applies_to`, parents.
 
     Of an inference: classes with fewer than `min_count` training rows are unknown; attributes with fewer than two
-    classes left, or fewer than ten labelled rows of a number, are left out; both are noticed. Of a schema that the
-    user declared everything is kept, and classes with few or no training rows are noticed.
+    classes left, or fewer than ten labelled rows of a number, are left out; so few rows that say "not
+    applicable" where no category explains it are unknown. All of it is noticed. Of a schema that the user declared
+    everything is kept, and classes with few or no training rows are noticed.
 
     Args:
         structure: From `infer`, or the user's own schema.
         table: The whole table.
         train_rows: Places of the training rows.
-        min_count: Training rows that a class needs.
+        min_count: Training rows that a class needs, and "not applicable" without a category as well.
         attributes: Only these columns; all where None.
         exclude: Without these columns.
 
@@ -221,8 +250,8 @@ def complete_schema(
         why = [str(notice) for notice in notices] or ["none"]
         raise TableError([Complaint(place=table.name, rule=rule, found=text, fix="label more rows") for text in why])
     category = structure.category if any(a.column == structure.category for a in found) else None
-    found, said = _with_applicability(found, category, training)
-    notices += said
+    found, said = _with_applicability(found, category, training, min_count)
+    notices += said + _few_denials(found, category, training, min_count)
     found, said = _with_parents(found, training)
     schema = Schema(
         images=structure.images or ("image",),

@@ -6,7 +6,7 @@ import numpy as np
 
 from facetwise.data._cells import ClassFinder
 from facetwise.data._coded import Coded
-from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._spelling import parse_number, pieces
 from facetwise.data._table import Table
 from facetwise.decisions import NumberScale
@@ -110,6 +110,20 @@ class _Coding:
         if wrong.any():
             self.outside(attribute, sorted({coded.values[code] for code in np.unique(codes[wrong])}), wrong)
 
+    def deny(self, place: int, attribute: Attribute, lacking: np.ndarray) -> None:
+        """Cells that say 'not applicable': unknown where the schema lets the attribute apply to every item."""
+        category = attribute.column == self.schema.category
+        if not category and (attribute.own_applicability or attribute.applies_to is not None):
+            self.state[lacking, place] = NOT_APPLICABLE
+        elif lacking.any():
+            several = int(lacking.sum()) > 1
+            message = (
+                f"{counted(int(lacking.sum()), 'cell')} {'say' if several else 'says'} 'not applicable', but by the "
+                f"schema this attribute applies to every item, so {'these are' if several else 'it is'} unknown."
+            )
+            wish = "" if category else " If it does not, write own_applicability: true."
+            self.notice("denied-where-it-applies", message + wish, attribute.column, lacking)
+
     def derive_parents(self) -> None:
         """A known class implies its parent's class where that cell is empty; finest first, so that chains fill up."""
         by_column = self.schema.index
@@ -187,9 +201,10 @@ def encode(
 
     A cell with a value is `VALUE`, even where the schema says that the attribute does not apply (noticed); a class
     that the schema does not know is `UNKNOWN` (noticed with counts); an empty cell is `NOT_APPLICABLE` where the row's
-    category is known and does not have the attribute, else `UNKNOWN`. An empty parent is filled in from a known child,
-    because the schema implies it (noticed). Of a multilabel cell the known classes are kept. "1.0" and "1" are one
-    class, and so are "Yes" and "yes" of a binary attribute.
+    category is known and does not have the attribute, else `UNKNOWN`. A cell that says "not applicable" of an attribute
+    that applies to every item is `UNKNOWN` (noticed), since no answer could ever agree with it. An empty parent is
+    filled in from a known child, because the schema implies it (noticed). Of a multilabel cell the known classes are
+    kept. "1.0" and "1" are one class, and so are "Yes" and "yes" of a binary attribute.
 
     Args:
         schema: The vocabulary.
@@ -241,7 +256,7 @@ def encode(
         coded = table.coded(attribute.column)
         empty, lacking = coded.among(schema.unknown)[rows], coded.among(schema.not_applicable)[rows]
         coding.empty[:, place] = empty
-        coding.state[lacking, place] = NOT_APPLICABLE
+        coding.deny(place, attribute, lacking)
         readers.get(attribute.kind, coding.read_one)(place, attribute, coded, ~empty & ~lacking)
     if coding.complaints:
         raise TableError(coding.complaints)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from facetwise.events import Event, Report
 
-__all__ = ["ROWS_SHOWN", "Notice", "tell"]
+__all__ = ["ROWS_SHOWN", "Notice", "counted", "tell"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +34,15 @@ class Notice:
 
 # Enough to find the place in the table; a notice is a pointer, not a list.
 ROWS_SHOWN = 5
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its word.
+
+    >>> counted(1, "class", "classes"), counted(1200, "cell")
+    ('1 class', '1,200 cells')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def tell(notices: Iterable[Notice], report: Report) -> None:
