@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facetwise.data._applicability import ENOUGH_ROWS, emptiness
-from facetwise.data._cells import ClassFinder, count_classes
+from facetwise.data._cells import ClassFinder, class_places, count_classes
 from facetwise.data._choose import chosen_columns
 from facetwise.data._declared import check_declared
+from facetwise.data._hardly_any import about_hardly_any
 from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._parents import CodedAttribute, find_parents
 from facetwise.data._readings import ColumnReading, Inference, Role
@@ -176,10 +177,7 @@ def _few_denials(
 
 
 def _class_index(attribute: Attribute, training: _Training) -> np.ndarray:
-    coded = training.table.coded(attribute.column)
-    finder = ClassFinder.of(attribute.classes, attribute.kind)
-    places = [-1 if text in training.silent else finder.place(text) for text in coded.values]
-    return np.array(places, dtype=np.int64)[coded.codes[training.rows]]
+    return class_places(attribute, training.table.coded(attribute.column), training.silent)[training.rows]
 
 
 def _with_parents(attributes: list[Attribute], training: _Training) -> tuple[list[Attribute], list[Notice]]:
@@ -235,7 +233,10 @@ def complete_schema(
     train_rows = np.asarray(train_rows)
     train_rows = np.flatnonzero(train_rows) if train_rows.dtype == bool else train_rows
     if isinstance(structure, Schema):
-        return check_declared(structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude)
+        schema, notices = check_declared(
+            structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude
+        )
+        return schema, notices + about_hardly_any(schema, table, train_rows)
     training = _Training(
         table=table, rows=train_rows, unknown=structure.unknown, not_applicable=structure.not_applicable
     )
@@ -263,7 +264,7 @@ def complete_schema(
         weight=structure.weight,
         box=structure.box,
     )
-    return schema, notices + said
+    return schema, notices + said + about_hardly_any(schema, table, train_rows)
 
 
 def _nothing(name: str) -> Complaint:
