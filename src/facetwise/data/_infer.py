@@ -9,7 +9,7 @@ import numpy as np
 
 from facetwise.data._boxes import box_reading
 from facetwise.data._category import find_category
-from facetwise.data._columns import NUMBER_NOTATION, ColumnFacts, read_column
+from facetwise.data._columns import NUMBER_NOTATIONS, ColumnFacts, read_column
 from facetwise.data._notices import Notice
 from facetwise.data._readings import ColumnReading, Inference, Role, quoted
 from facetwise.data._roles import choose_group, image_readings, split_reading
@@ -136,7 +136,9 @@ def infer(
                 only[reading.role] = column
         readings[column] = reading if reading is not None else _with_hint(read_column(facts[column]))
     split = only.get(Role.SPLIT)
-    notices += [_about_notation(reading) for reading in readings.values() if NUMBER_NOTATION in reading.reason]
+    notices += [
+        _about_notation(reading) for reading in readings.values() if reading.reason.startswith(NUMBER_NOTATIONS)
+    ]
     ordered = [readings[column] for column in table.columns]
     largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
     group, group_reason = choose_group(ordered, largest, len(table))
