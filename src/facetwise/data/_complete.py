@@ -10,10 +10,11 @@ from facetwise.data._cells import ClassFinder, class_places, count_classes
 from facetwise.data._choose import chosen_columns
 from facetwise.data._declared import check_declared
 from facetwise.data._hardly_any import about_hardly_any
+from facetwise.data._misspelt import shown_classes
 from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._parents import CodedAttribute, find_parents
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._spelling import parse_number
+from facetwise.data._spelling import parse_number, pieces
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, TableError
 from facetwise.schema import Attribute, Kind, Schema
@@ -87,22 +88,39 @@ def _with_classes(
         return attribute, []
     found = count_classes(coded, counts, kind, separator=reading.separator, silent=training.silent)
     kept = [name for name, count in found.items() if count >= min_count]
-    rare = {name: count for name, count in found.items() if count < min_count}
-    notices = []
     if len(kept) < 2:
         why = (
-            f"{len(kept)} of its {len(found)} classes have {min_count} training rows or more, and two are needed"
+            f"{len(kept)} of its {counted(len(found), 'class', 'classes')} {'has' if len(kept) == 1 else 'have'} "
+            f"{min_count} training rows or more, and two are needed"
             if found
             else "no training row has a value"
         )
         return None, [_left_out(column, why)]
-    if rare:
-        message = (
-            f"{len(rare)} of {len(found)} classes have fewer than {min_count} training rows and are unknown "
-            f"({sum(rare.values())} training rows): {_listed(rare)}."
-        )
-        notices.append(Notice(code="rare-classes", message=message, column=column))
+    notices = _rare_classes(attribute, kept, training, min_count)
     return replace(attribute, classes=_in_order(kept, reading)), notices
+
+
+def _rare_classes(attribute: Attribute, kept: list[str], training: _Training, min_count: int) -> list[Notice]:
+    """The classes that so few training rows carry, in the whole table: nothing else need be said of their cells."""
+    kind, separator, coded = attribute.kind, attribute.separator, training.table.coded(attribute.column)
+    finder = ClassFinder.of(kept, kind)
+    everything = count_classes(coded, coded.counts, kind, separator=separator, silent=training.silent)
+    rare = [name for name in everything if finder.place(name) < 0]
+    if not rare:
+        return []
+    holds = [
+        text not in training.silent
+        and any(finder.place(piece) < 0 for piece in (pieces(text, separator) if kind is Kind.MULTILABEL else (text,)))
+        for text in coded.values
+    ]
+    rows = np.flatnonzero(np.array(holds, dtype=bool)[coded.codes])
+    have, are = ("has", "is") if len(rare) == 1 else ("have", "are")
+    message = (
+        f"{len(rare):,} of {len(everything):,} classes {have} fewer than {min_count} training rows and {are} unknown "
+        f"({counted(len(rows), 'cell')}): {shown_classes(rare, kept, _NAMES_SHOWN)}."
+    )
+    numbers = training.table.row_numbers(rows, count=ROWS_SHOWN)
+    return [Notice(code="rare-classes", message=message, column=attribute.column, rows=numbers)]
 
 
 def _in_order(kept: list[str], reading: ColumnReading) -> tuple[str, ...]:
@@ -165,11 +183,11 @@ def _few_denials(
         if not len(rows) or not everywhere or attribute.column == category:
             continue
         texts = ", ".join(sorted({repr(coded.values[code]) for code in coded.codes[rows].tolist()}))
-        says, them = ("says", "it is") if len(rows) == 1 else ("say", "they are")
+        them = "it is" if len(rows) == 1 else "they are"
         message = (
-            f"{counted(len(rows), 'cell')} {says} 'not applicable' ({texts}); fewer than {min_count} training rows do, "
-            f"so {them} unknown, and the attribute applies to every item. If it does not, write own_applicability: "
-            "true."
+            f"{counted(len(rows), 'cell says', 'cells say')} 'not applicable' ({texts}); fewer than {min_count} "
+            f"training rows do, so {them} unknown, and the attribute applies to every item. If it does not, write "
+            "own_applicability: true."
         )
         numbers = training.table.row_numbers(rows, count=ROWS_SHOWN)
         notices.append(Notice(code="few-not-applicable", message=message, column=attribute.column, rows=numbers))
