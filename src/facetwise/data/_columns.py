@@ -26,11 +26,14 @@ from facetwise.data._spelling import (
 )
 from facetwise.schema import Kind, Transform
 
-__all__ = ["MULTILABEL_SEPARATORS", "NUMBER_NOTATIONS", "ColumnFacts", "read_column"]
+__all__ = ["BY_NAME", "MULTILABEL_SEPARATORS", "NUMBER_NOTATIONS", "ColumnFacts", "read_column"]
 
 # How the reason begins for numbers that are left out because of how they are written: worth a notice of its own.
 _NOTATION, _UNIT = "numbers in a notation that is not the same everywhere", "numbers with their unit in the cells"
 NUMBER_NOTATIONS = (_NOTATION, _UNIT)
+
+# How the reason begins for a column whose name says that its values name things.
+BY_NAME = "an identifier by its name"
 
 # Tried in this order; the comma last, because it also stands in prose and in numbers.
 MULTILABEL_SEPARATORS = ("|", ";", ",")
@@ -151,9 +154,7 @@ def _about_identity(facts: ColumnFacts, *, numbers: bool) -> ColumnReading | Non
         return facts.left_out(f"one value per row ({distinct:,} values in {filled:,} rows): it names the row")
     thing = named and _named(facts, _THING_NAMES) and distinct > _COMES_BACK
     if named and (per_value < _ROWS_PER_THING or thing) and distinct > 2:
-        return facts.left_out(
-            f"an identifier by its name, {distinct:,} values with {per_value:.1f} rows each", keeps_together=True
-        )
+        return facts.left_out(f"{BY_NAME}, {distinct:,} values with {per_value:.1f} rows each", keeps_together=True)
     return None
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from facetwise.data._boxes import box_reading
 from facetwise.data._category import find_category
 from facetwise.data._columns import NUMBER_NOTATIONS, ColumnFacts, read_column
+from facetwise.data._ids_twice import about_ids_twice
 from facetwise.data._notices import Notice
 from facetwise.data._readings import ColumnReading, Inference, Role, quoted
 from facetwise.data._roles import choose_group, image_readings, split_reading
@@ -139,6 +140,8 @@ def infer(
     notices += [
         _about_notation(reading) for reading in readings.values() if reading.reason.startswith(NUMBER_NOTATIONS)
     ]
+    twice = (about_ids_twice(table, readings[column], facts[column]) for column in table.columns)
+    notices += [notice for notice in twice if notice is not None]
     ordered = [readings[column] for column in table.columns]
     largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
     group, group_reason = choose_group(ordered, largest, len(table))
