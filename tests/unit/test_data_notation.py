@@ -107,3 +107,56 @@ def test_two_classes_that_are_no_yes_and_no_stay_apart() -> None:
     labels, notices = encode(Schema(images=("image",), attributes=(sex,)), Table.of({"sex": ["F", "m", "no", "0"]}))
     assert labels.index[:, 0].tolist() == [0, 1, -1, -1]
     assert [notice.code for notice in notices] == ["unknown-class"]
+
+
+@pytest.mark.parametrize(
+    ("values", "unit"),
+    [
+        ([f"{n}.0 cm" for n in range(40)], "cm"),
+        ([f"{n}.00 INR" if n % 5 else f"Rs. {n}" for n in range(40)], "INR"),
+        ([f"Rs. {n},500.00" for n in range(1, 40)], "Rs."),
+        ([f"{n}kg" for n in range(40)], "kg"),
+        ([f"{n},5 Zoll" for n in range(40)], "Zoll"),
+        ([f'{n}"' for n in range(40)], '"'),
+        ([f"US$ {n}.99" for n in range(40)], "US$"),
+        ([*(f"{n} cm" for n in range(60)), "61 cn"], "cm"),
+    ],
+)
+def test_numbers_with_their_unit_are_named_and_keep_nothing_together(values: list[str], unit: str) -> None:
+    found = read(values)
+    reading = found.reading("x")
+    assert reading.role is Role.LEFT_OUT
+    assert not reading.keeps_together
+    assert found.group is None
+    [notice] = [notice for notice in found.notices if notice.code == "number-notation"]
+    assert f"({unit!r}" in notice.message
+    assert "write 1299.5 alone" in notice.message
+    assert f"x ({unit})" in notice.message
+
+
+def test_a_unit_that_the_name_has_is_not_asked_for() -> None:
+    cells = [f"{row % 40} kg" for row in range(ROWS)]
+    found = infer(Table.of({"image": [f"{row}.jpg" for row in range(ROWS)], "weight (kg)": cells}))
+    [notice] = [notice for notice in found.notices if notice.code == "number-notation"]
+    assert "(kg) (kg)" not in notice.message
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"size {n}" for n in range(1, 21)],
+        [f"{n} {'buttons' if n % 2 else 'pockets'}" for n in range(20)],
+        [f"{n} {'buttons' if n % 2 else 'pockets'}" if n else "€ 5" for n in range(20)],
+        [f"{n}XL" for n in range(2, 22)],
+        ["1 inch", "2 inches", "3 inches"],
+        ["26 cm", "27 cm", "28 cm"],
+    ],
+)
+def test_words_beside_numbers_are_classes_all_the_same(values: list[str]) -> None:
+    assert read(values).reading("x").kind is Kind.CATEGORICAL
+
+
+def test_one_unit_among_plain_numbers_is_a_slip() -> None:
+    found = read([*(f"{n}.5" for n in range(39)), "40 cm"])
+    assert found.reading("x").kind is Kind.NUMERIC
+    assert "'40 cm'" in found.reading("x").reason

@@ -137,3 +137,33 @@ def test_list_folder(root: Path) -> None:
     ]
     with pytest.raises(UserError):
         list_folder(root / "1.jpg")
+
+
+@pytest.mark.parametrize("base", ["photos", "."])
+def test_a_hint_names_the_whole_path(root: Path, monkeypatch: pytest.MonkeyPatch, base: str) -> None:
+    monkeypatch.chdir(root.parent if base == "photos" else root)
+    (root / "sub" / "summer.jpg").write_bytes(b"x")
+    (root / "winter.jpg").write_bytes(b"x")
+    hints = [
+        resolve_images(Table.of({"image": [cell]}), "image", Path(base))[1][0].message
+        for cell in ("sub/sumer.jpg", "wintr.jpg")
+    ]
+    assert "Nearest: for 'sub/sumer.jpg' 'sub/summer.jpg'" in hints[0]
+    assert "Nearest: for 'wintr.jpg' 'winter.jpg'" in hints[1]
+
+
+def test_capitals_are_forgiven_below_the_folder_where_one_stands(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    path, codes = resolve(Path(), "SUB/2.png")
+    assert (path, codes) == (Path("sub/2.PNG"), ["image-by-spelling"])
+
+
+@pytest.mark.parametrize("cell", ["53720.jpg", "img_12.jpg"])
+def test_another_number_is_no_slip_of_the_pen(root: Path, cell: str) -> None:
+    for name in ("15306.jpg", "53721.jpg", "img_13.jpg"):
+        (root / name).write_bytes(b"x")
+    [notice] = resolve_images(Table.of({"image": [cell]}), "image", root)[1]
+    assert "Nearest" not in notice.message
+    (root / "img_0012.jpg").write_bytes(b"x")
+    [notice] = resolve_images(Table.of({"image": ["img_12.jpg"]}), "image", root)[1]
+    assert "'img_0012.jpg'" in notice.message, "the same number, spelled otherwise"

@@ -35,7 +35,7 @@ def test_unseen_values_are_unknown_and_counted() -> None:
     found = {notice.column: notice for notice in notices if notice.code == "unknown-class"}
     assert "'wedge'" in found["heel"].message
     assert found["heel"].rows == (ROWS + 1,)
-    assert "2 cells hold 1 classes" in found["tags"].message
+    assert "2 cells hold 1 class that" in found["tags"].message
 
 
 def test_an_unseen_category_assumes_nothing() -> None:
@@ -68,4 +68,4 @@ def test_a_class_of_validation_alone_is_no_class_of_the_model() -> None:
     assert set(schema.attribute("heel").classes) == {"flat", "high"}
     labels, notices = encode(schema, data)
     assert (labels.state[ROWS:, schema.index["heel"]] == UNKNOWN).all()
-    assert any("30 cells hold 1 classes" in notice.message for notice in notices)
+    assert any("30 cells hold 1 class that" in notice.message for notice in notices)

@@ -155,6 +155,5 @@ def _show_rules(screen: Screen, found: "Inspection") -> None:
     if (more := len(excepted) - RULES_SHOWN) > 0:
         screen.say(f"... and {more:,} more that nearly all rows keep (--json has the first {RULES_TOLD}).")
     if kept:
-        screen.say(
-            f"{kept:,} more are kept by every row that they are about: `train --set rules=mined` holds answers to them."
-        )
+        one = "is kept by every row that it is" if kept == 1 else "are kept by every row that they are"
+        screen.say(f"{kept:,} more {one} about: `train --set rules=mined` holds answers to such rules.")

@@ -11,7 +11,7 @@ from facetwise.data._follow import PreviousSplit
 from facetwise.data._groups import group_cells
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
-from facetwise.data._notices import ROWS_SHOWN, Notice, tell
+from facetwise.data._notices import ROWS_SHOWN, Notice, tell, unsaid
 from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
@@ -72,5 +72,6 @@ __all__ = [
     "rules_kept",
     "split_rows",
     "tell",
+    "unsaid",
     "write_split",
 ]

@@ -7,9 +7,9 @@ import numpy as np
 
 from facetwise.data._coded import Coded
 from facetwise.data._spelling import class_order, meaning, pieces, yes_or_no
-from facetwise.schema import Kind
+from facetwise.schema import Attribute, Kind
 
-__all__ = ["ClassFinder", "count_classes"]
+__all__ = ["ClassFinder", "class_places", "count_classes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +49,13 @@ class ClassFinder:
             return found
         word = yes_or_no(text) if self.yes_no else None
         return self.same.get(word or meaning(text, binary=self.binary), -1)
+
+
+def class_places(attribute: Attribute, coded: Coded, silent: frozenset[str]) -> np.ndarray:
+    """(row,) int64: place of each row's class, -1 where it has none or its text is no value."""
+    finder = ClassFinder.of(attribute.classes, attribute.kind)
+    places = [-1 if text in silent else finder.place(text) for text in coded.values]
+    return np.array(places, dtype=np.int64)[coded.codes]
 
 
 def count_classes(

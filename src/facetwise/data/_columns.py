@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from facetwise.data._notation import is_date, only_a_sign, other_number
+from facetwise.data._notation import is_date, only_a_sign, other_number, unit_beside, units_beside
 from facetwise.data._readings import ColumnReading, Role, quoted, yaml_line
 from facetwise.data._spelling import (
     binary_pair,
@@ -26,10 +26,14 @@ from facetwise.data._spelling import (
 )
 from facetwise.schema import Kind, Transform
 
-__all__ = ["MULTILABEL_SEPARATORS", "NUMBER_NOTATION", "ColumnFacts", "read_column"]
+__all__ = ["BY_NAME", "MULTILABEL_SEPARATORS", "NUMBER_NOTATIONS", "ColumnFacts", "read_column"]
 
 # How the reason begins for numbers that are left out because of how they are written: worth a notice of its own.
-NUMBER_NOTATION = "numbers in a notation that is not the same everywhere"
+_NOTATION, _UNIT = "numbers in a notation that is not the same everywhere", "numbers with their unit in the cells"
+NUMBER_NOTATIONS = (_NOTATION, _UNIT)
+
+# How the reason begins for a column whose name says that its values name things.
+BY_NAME = "an identifier by its name"
 
 # Tried in this order; the comma last, because it also stands in prose and in numbers.
 MULTILABEL_SEPARATORS = ("|", ";", ",")
@@ -150,9 +154,7 @@ def _about_identity(facts: ColumnFacts, *, numbers: bool) -> ColumnReading | Non
         return facts.left_out(f"one value per row ({distinct:,} values in {filled:,} rows): it names the row")
     thing = named and _named(facts, _THING_NAMES) and distinct > _COMES_BACK
     if named and (per_value < _ROWS_PER_THING or thing) and distinct > 2:
-        return facts.left_out(
-            f"an identifier by its name, {distinct:,} values with {per_value:.1f} rows each", keeps_together=True
-        )
+        return facts.left_out(f"{BY_NAME}, {distinct:,} values with {per_value:.1f} rows each", keeps_together=True)
     return None
 
 
@@ -272,17 +274,45 @@ def _about_notation(facts: ColumnFacts) -> ColumnReading | None:
     """Dates, and numbers in a notation that means different things in different countries."""
     if facts.mostly(is_date, _NUMBERS_SHARE):
         return facts.left_out(f"dates or times, such as {facts.values[0]!r}: no picture shows them")
-    if not facts.mostly(lambda value: parse_number(value) is not None or other_number(value), _NUMBERS_SHARE):
+
+    def noted(value: str) -> bool:
+        return other_number(value) or unit_beside(value) is not None
+
+    if not facts.mostly(lambda value: parse_number(value) is not None or noted(value), _NUMBERS_SHARE):
         return None
+    units = units_beside(value for value in facts.values if not other_number(value))
     example = next((value for value in facts.values if other_number(value)), None)
-    if example is None:
+    # One unit among plain numbers is a slip of the pen, and words that differ are no units at all.
+    if example is None and facts.mostly(lambda value: parse_number(value) is not None, _NUMBERS_SHARE):
+        return None
+    if not facts.mostly(
+        lambda value: parse_number(value) is not None or other_number(value) or value in units, _NUMBERS_SHARE
+    ):
         return None
     # A few sizes such as "50 %" are classes as good as any; many of them are measurements.
-    if len(facts.values) <= _MOST_STEPS and all(only_a_sign(value) for value in facts.values if other_number(value)):
+    if len(facts.values) <= _MOST_STEPS and all(
+        value in units or only_a_sign(value) for value in facts.values if noted(value)
+    ):
         return None
+    if units:
+        return facts.left_out(_unit_reason(facts, units))
     return facts.left_out(
-        f"{NUMBER_NOTATION}, such as {example!r}; write 1299.5, with a point for "
+        f"{_NOTATION}, such as {example!r}; write 1299.5, with a point for "
         "the fraction and nothing else, and it becomes a number"
+    )
+
+
+def _unit_reason(facts: ColumnFacts, units: dict[str, str]) -> str:
+    rows = Counter[str]()
+    for value, count in zip(facts.values, facts.counts.tolist(), strict=True):
+        if value in units:
+            rows[units[value]] += count
+    often = [unit for unit, _ in rows.most_common(3)]
+    example = next(value for value, unit in units.items() if unit == often[0])
+    named = "" if unit_of(facts.column) else f" and the unit into the column's name, {facts.column} ({often[0]}),"
+    return (
+        f"{_UNIT} ({', '.join(map(repr, often))}), such as {example!r}; write 1299.5 alone, with a point for the "
+        f"fraction and all in one unit,{named} and it becomes a number"
     )
 
 

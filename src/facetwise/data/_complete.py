@@ -6,13 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from facetwise.data._applicability import ENOUGH_ROWS, emptiness
-from facetwise.data._cells import ClassFinder, count_classes
+from facetwise.data._cells import ClassFinder, class_places, count_classes
 from facetwise.data._choose import chosen_columns
 from facetwise.data._declared import check_declared
-from facetwise.data._notices import Notice
+from facetwise.data._hardly_any import about_hardly_any
+from facetwise.data._misspelt import shown_classes
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._parents import CodedAttribute, find_parents
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._spelling import parse_number
+from facetwise.data._spelling import parse_number, pieces
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, TableError
 from facetwise.schema import Attribute, Kind, Schema
@@ -41,6 +43,9 @@ class _Training:
     def counts(self, column: str) -> np.ndarray:
         coded = self.table.coded(column)
         return np.bincount(coded.codes[self.rows], minlength=len(coded.values))
+
+    def denials(self, column: str) -> int:
+        return int(self.table.coded(column).among(self.not_applicable)[self.rows].sum())
 
     def present(self, column: str) -> np.ndarray:
         return ~self.table.coded(column).among(self.silent)[self.rows]
@@ -83,22 +88,39 @@ def _with_classes(
         return attribute, []
     found = count_classes(coded, counts, kind, separator=reading.separator, silent=training.silent)
     kept = [name for name, count in found.items() if count >= min_count]
-    rare = {name: count for name, count in found.items() if count < min_count}
-    notices = []
     if len(kept) < 2:
         why = (
-            f"{len(kept)} of its {len(found)} classes have {min_count} training rows or more, and two are needed"
+            f"{len(kept)} of its {counted(len(found), 'class', 'classes')} {'has' if len(kept) == 1 else 'have'} "
+            f"{min_count} training rows or more, and two are needed"
             if found
             else "no training row has a value"
         )
         return None, [_left_out(column, why)]
-    if rare:
-        message = (
-            f"{len(rare)} of {len(found)} classes have fewer than {min_count} training rows and are unknown "
-            f"({sum(rare.values())} training rows): {_listed(rare)}."
-        )
-        notices.append(Notice(code="rare-classes", message=message, column=column))
+    notices = _rare_classes(attribute, kept, training, min_count)
     return replace(attribute, classes=_in_order(kept, reading)), notices
+
+
+def _rare_classes(attribute: Attribute, kept: list[str], training: _Training, min_count: int) -> list[Notice]:
+    """The classes that so few training rows carry, in the whole table: nothing else need be said of their cells."""
+    kind, separator, coded = attribute.kind, attribute.separator, training.table.coded(attribute.column)
+    finder = ClassFinder.of(kept, kind)
+    everything = count_classes(coded, coded.counts, kind, separator=separator, silent=training.silent)
+    rare = [name for name in everything if finder.place(name) < 0]
+    if not rare:
+        return []
+    holds = [
+        text not in training.silent
+        and any(finder.place(piece) < 0 for piece in (pieces(text, separator) if kind is Kind.MULTILABEL else (text,)))
+        for text in coded.values
+    ]
+    rows = np.flatnonzero(np.array(holds, dtype=bool)[coded.codes])
+    have, are = ("has", "is") if len(rare) == 1 else ("have", "are")
+    message = (
+        f"{len(rare):,} of {len(everything):,} classes {have} fewer than {min_count} training rows and {are} unknown "
+        f"({counted(len(rows), 'cell')}): {shown_classes(rare, kept, _NAMES_SHOWN)}."
+    )
+    numbers = training.table.row_numbers(rows, count=ROWS_SHOWN)
+    return [Notice(code="rare-classes", message=message, column=attribute.column, rows=numbers)]
 
 
 def _in_order(kept: list[str], reading: ColumnReading) -> tuple[str, ...]:
@@ -110,14 +132,16 @@ def _in_order(kept: list[str], reading: ColumnReading) -> tuple[str, ...]:
 
 
 def _with_applicability(
-    attributes: list[Attribute], category: str | None, training: _Training
+    attributes: list[Attribute], category: str | None, training: _Training, min_count: int
 ) -> tuple[list[Attribute], list[Notice]]:
-    """`applies_to` and `undecided` where the category explains which cells are empty."""
-    texts = {
-        a.column: bool(training.table.coded(a.column).among(training.not_applicable)[training.rows].any())
+    """`applies_to` and `undecided` where the category explains which cells are empty.
+
+    Elsewhere an attribute decides for itself whether it applies, if enough training rows say that it does not.
+    """
+    own = [
+        replace(a, own_applicability=a.column != category and training.denials(a.column) >= min_count)
         for a in attributes
-    }
-    own = [replace(a, own_applicability=texts[a.column] and a.column != category) for a in attributes]
+    ]
     above = next((a for a in attributes if a.column == category), None)
     if above is None:
         return own, []
@@ -147,11 +171,31 @@ def _with_applicability(
     return result, [Notice(code="applies-to", message=message, column=category)]
 
 
+def _few_denials(
+    attributes: list[Attribute], category: str | None, training: _Training, min_count: int
+) -> list[Notice]:
+    """Attributes that so few cells call not applicable that they apply to every item."""
+    notices = []
+    for attribute in attributes:
+        coded = training.table.coded(attribute.column)
+        rows = np.flatnonzero(coded.among(training.not_applicable))
+        everywhere = attribute.applies_to is None and not attribute.own_applicability
+        if not len(rows) or not everywhere or attribute.column == category:
+            continue
+        texts = ", ".join(sorted({repr(coded.values[code]) for code in coded.codes[rows].tolist()}))
+        them = "it is" if len(rows) == 1 else "they are"
+        message = (
+            f"{counted(len(rows), 'cell says', 'cells say')} 'not applicable' ({texts}); fewer than {min_count} "
+            f"training rows do, so {them} unknown, and the attribute applies to every item. If it does not, write "
+            "own_applicability: true."
+        )
+        numbers = training.table.row_numbers(rows, count=ROWS_SHOWN)
+        notices.append(Notice(code="few-not-applicable", message=message, column=attribute.column, rows=numbers))
+    return notices
+
+
 def _class_index(attribute: Attribute, training: _Training) -> np.ndarray:
-    coded = training.table.coded(attribute.column)
-    finder = ClassFinder.of(attribute.classes, attribute.kind)
-    places = [-1 if text in training.silent else finder.place(text) for text in coded.values]
-    return np.array(places, dtype=np.int64)[coded.codes[training.rows]]
+    return class_places(attribute, training.table.coded(attribute.column), training.silent)[training.rows]
 
 
 def _with_parents(attributes: list[Attribute], training: _Training) -> tuple[list[Attribute], list[Notice]]:
@@ -189,14 +233,15 @@ def complete_schema(
     """Fill in what only training rows may tell: classes, `applies_to`, parents.
 
     Of an inference: classes with fewer than `min_count` training rows are unknown; attributes with fewer than two
-    classes left, or fewer than ten labelled rows of a number, are left out; both are noticed. Of a schema that the
-    user declared everything is kept, and classes with few or no training rows are noticed.
+    classes left, or fewer than ten labelled rows of a number, are left out; so few rows that say "not
+    applicable" where no category explains it are unknown. All of it is noticed. Of a schema that the user declared
+    everything is kept, and classes with few or no training rows are noticed.
 
     Args:
         structure: From `infer`, or the user's own schema.
         table: The whole table.
         train_rows: Places of the training rows.
-        min_count: Training rows that a class needs.
+        min_count: Training rows that a class needs, and "not applicable" without a category as well.
         attributes: Only these columns; all where None.
         exclude: Without these columns.
         pictures: Whether they are read: of a table with given features no image column is demanded, declared or not.
@@ -208,9 +253,10 @@ def complete_schema(
     train_rows = np.asarray(train_rows)
     train_rows = np.flatnonzero(train_rows) if train_rows.dtype == bool else train_rows
     if isinstance(structure, Schema):
-        return check_declared(
+        schema, notices = check_declared(
             structure, table, train_rows, min_count=min_count, attributes=attributes, exclude=exclude, pictures=pictures
         )
+        return schema, notices + about_hardly_any(schema, table, train_rows)
     training = _Training(
         table=table, rows=train_rows, unknown=structure.unknown, not_applicable=structure.not_applicable
     )
@@ -225,8 +271,8 @@ def complete_schema(
         why = [str(notice) for notice in notices] or ["none"]
         raise TableError([Complaint(place=table.name, rule=rule, found=text, fix="label more rows") for text in why])
     category = structure.category if any(a.column == structure.category for a in found) else None
-    found, said = _with_applicability(found, category, training)
-    notices += said
+    found, said = _with_applicability(found, category, training, min_count)
+    notices += said + _few_denials(found, category, training, min_count)
     found, said = _with_parents(found, training)
     schema = Schema(
         images=structure.images or ("image",),
@@ -238,7 +284,7 @@ def complete_schema(
         weight=structure.weight,
         box=structure.box,
     )
-    return schema, notices + said
+    return schema, notices + said + about_hardly_any(schema, table, train_rows)
 
 
 def _nothing(name: str) -> Complaint:

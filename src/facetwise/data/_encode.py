@@ -7,7 +7,8 @@ import numpy as np
 
 from facetwise.data._cells import ClassFinder
 from facetwise.data._coded import Coded
-from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._misspelt import shown_classes
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._spelling import parse_number, pieces
 from facetwise.data._table import Table
 from facetwise.decisions import NumberScale
@@ -59,7 +60,9 @@ class _Coding:
         if self.forgiving:
             unread = says & (np.isnan(numbers) | low | far)
             if unread.any():
-                message = f"{int(unread.sum()):,} cells are no numbers that can be read, so these are unknown."
+                message = (
+                    f"{counted(int(unread.sum()), 'cell is', 'cells are')} no number that can be read, so unknown."
+                )
                 self.notice("unreadable-number", message, attribute.column, unread)
             says, low, far = says & ~unread, low & False, far & False
             numbers = np.where(unread, np.nan, numbers)
@@ -97,13 +100,15 @@ class _Coding:
         wrong = says & np.isin(codes, list(strange))
         if wrong.any():
             names = sorted({piece for code in np.unique(codes[wrong]) for piece in strange[code]})
-            self.outside(attribute, names, wrong, f"; {int((says & ~value).sum())} cells have no other class")
+            self.outside(
+                attribute, names, wrong, f"; {counted(int((says & ~value).sum()), 'cell has', 'cells have')} no other"
+            )
 
     def outside(self, attribute: Attribute, names: list[str], wrong: np.ndarray, more: str = "") -> None:
-        shown = ", ".join(map(repr, names[:_NAMES_SHOWN])) + (", ..." if len(names) > _NAMES_SHOWN else "")
+        cells, those = int(wrong.sum()), "it is" if len(names) == 1 else "these are"
         message = (
-            f"{int(wrong.sum()):,} cells hold {len(names)} classes that the schema does not know, so these are "
-            f"unknown: {shown}{more}."
+            f"{counted(cells, 'cell holds', 'cells hold')} {counted(len(names), 'class', 'classes')} that the schema "
+            f"does not know, so {those} unknown: {shown_classes(names, attribute.classes, _NAMES_SHOWN)}{more}."
         )
         self.notice("unknown-class", message, attribute.column, wrong)
 
@@ -117,6 +122,20 @@ class _Coding:
         wrong = says & (index < 0)
         if wrong.any():
             self.outside(attribute, sorted({coded.values[code] for code in np.unique(codes[wrong])}), wrong)
+
+    def deny(self, place: int, attribute: Attribute, lacking: np.ndarray) -> None:
+        """Cells that say 'not applicable': unknown where the schema lets the attribute apply to every item."""
+        category = attribute.column == self.schema.category
+        if not category and (attribute.own_applicability or attribute.applies_to is not None):
+            self.state[lacking, place] = NOT_APPLICABLE
+        elif lacking.any():
+            cells = int(lacking.sum())
+            message = (
+                f"{counted(cells, 'cell says', 'cells say')} 'not applicable', but by the schema this attribute "
+                f"applies to every item, so {'it is' if cells == 1 else 'these are'} unknown."
+            )
+            wish = "" if category else " If it does not, write own_applicability: true."
+            self.notice("denied-where-it-applies", message + wish, attribute.column, lacking)
 
     def derive_parents(self) -> None:
         """A known class implies its parent's class where that cell is empty; finest first, so that chains fill up."""
@@ -138,14 +157,13 @@ class _Coding:
             against = known & (self.state[:, above] == VALUE) & (self.index[:, above] != implied)
             self.index[derived, above], self.state[derived, above] = implied[derived], VALUE
             if derived.any():
-                message = (
-                    f"{int(derived.sum()):,} empty cells follow from {attribute.column!r}, each class of which "
-                    "belongs to one class here."
-                )
+                cells = counted(int(derived.sum()), "empty cell follows", "empty cells follow")
+                message = f"{cells} from {attribute.column!r}, each class of which belongs to one class here."
                 self.notice("implied-by-child", message, attribute.parent.column, derived)
             if against.any():
+                cells = counted(int(against.sum()), "cell contradicts", "cells contradict")
                 message = (
-                    f"{int(against.sum()):,} cells contradict {attribute.column!r}, whose class belongs to another "
+                    f"{cells} {attribute.column!r}, whose class belongs to another "
                     "class here; both are kept as the table says."
                 )
                 self.notice("parent-contradiction", message, attribute.parent.column, against)
@@ -165,8 +183,9 @@ class _Coding:
             against = absent & (self.state[:, place] == VALUE)
             if against.any():
                 names = sorted({category.classes[code] for code in np.unique(own[against])})
+                cells = counted(int(against.sum()), "cell has", "cells have")
                 message = (
-                    f"{int(against.sum()):,} cells have a value although the schema says that it does not apply to "
+                    f"{cells} a value although the schema says that it does not apply to "
                     f"{', '.join(map(repr, names[:_NAMES_SHOWN]))}; the values are kept."
                 )
                 self.notice("value-not-applicable", message, attribute.column, against)
@@ -195,10 +214,11 @@ def encode(
 
     A cell with a value is `VALUE`, even where the schema says that the attribute does not apply (noticed); a class
     that the schema does not know is `UNKNOWN` (noticed with counts); an empty cell is `NOT_APPLICABLE` where the row's
-    category is known and does not have the attribute, else `UNKNOWN`. An empty parent is filled in from a known child,
-    because the schema implies it (noticed). Of a multilabel cell the known classes are kept. "1.0" and "1" are one
-    class, and so are "Yes" and "yes" of a binary attribute, and words that only the code of an accented letter tells
-    apart.
+    category is known and does not have the attribute, else `UNKNOWN`. A cell that says "not applicable" of an attribute
+    that applies to every item is `UNKNOWN` (noticed), since no answer could ever agree with it. An empty parent is
+    filled in from a known child, because the schema implies it (noticed). Of a multilabel cell the known classes are
+    kept. "1.0" and "1" are one class, and so are "Yes" and "yes" of a binary attribute, and words that only the code of
+    an accented letter tells apart.
 
     Args:
         schema: The vocabulary.
@@ -250,7 +270,7 @@ def encode(
         coded = table.coded(attribute.column)
         empty, lacking = coded.among(schema.unknown)[rows], coded.among(schema.not_applicable)[rows]
         coding.empty[:, place] = empty
-        coding.state[lacking, place] = NOT_APPLICABLE
+        coding.deny(place, attribute, lacking)
         readers.get(attribute.kind, coding.read_one)(place, attribute, coded, ~empty & ~lacking)
     if coding.complaints:
         raise TableError(coding.complaints)

@@ -9,7 +9,8 @@ import numpy as np
 
 from facetwise.data._boxes import box_reading
 from facetwise.data._category import find_category
-from facetwise.data._columns import NUMBER_NOTATION, ColumnFacts, read_column
+from facetwise.data._columns import NUMBER_NOTATIONS, ColumnFacts, read_column
+from facetwise.data._ids_twice import about_ids_twice
 from facetwise.data._notices import Notice
 from facetwise.data._readings import ColumnReading, Inference, Role, quoted
 from facetwise.data._roles import choose_group, image_readings, split_reading
@@ -138,7 +139,9 @@ def infer(
         readings[column] = reading if reading is not None else _with_hint(read_column(facts[column]))
     split = only.get(Role.SPLIT)
     ordered = [readings[column] for column in table.columns]
-    notices += [_about_notation(reading) for reading in ordered if NUMBER_NOTATION in reading.reason]
+    notices += [_about_notation(reading) for reading in ordered if reading.reason.startswith(NUMBER_NOTATIONS)]
+    twice = (about_ids_twice(table, readings[column], facts[column]) for column in table.columns)
+    notices += [notice for notice in twice if notice is not None]
     largest = {column: int(facts[column].counts.max(initial=0)) for column in table.columns}
     group, group_reason = choose_group(ordered, largest, len(table))
     ordered = [_as_group(reading, group_reason) if reading.column == group else reading for reading in ordered]

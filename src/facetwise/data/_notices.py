@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from facetwise.events import Event, Report
 
-__all__ = ["ROWS_SHOWN", "Notice", "tell"]
+__all__ = ["ROWS_SHOWN", "Notice", "counted", "tell", "unsaid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +27,8 @@ class Notice:
 
     def __str__(self) -> str:
         where = f"column {self.column!r}: " if self.column is not None else ""
-        rows = f" Rows {', '.join(map(str, self.rows))}{', ...' if len(self.rows) >= ROWS_SHOWN else ''}." * bool(
+        word = "Row" if len(self.rows) == 1 else "Rows"
+        rows = f" {word} {', '.join(map(str, self.rows))}{', ...' if len(self.rows) >= ROWS_SHOWN else ''}." * bool(
             self.rows
         )
         return f"{where}{self.message}{rows}"
@@ -37,7 +38,26 @@ class Notice:
 ROWS_SHOWN = 5
 
 
+def counted(number: int, one: str, several: str = "") -> str:
+    """A number with its word.
+
+    >>> counted(1, "class", "classes"), counted(1200, "cell")
+    ('1 class', '1,200 cells')
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
 def tell(notices: Iterable[Notice], report: Report) -> None:
     """Pass notices on to whoever watches the work."""
     for notice in notices:
         report(Event("notice", str(notice), data={"code": notice.code, "column": notice.column}))
+
+
+# What is said of a column's classes, and so need not be said again of the cells that hold them.
+_SAID = {"rare-classes": "unknown-class", "few-not-applicable": "denied-where-it-applies"}
+
+
+def unsaid(notices: Iterable[Notice], before: Iterable[Notice]) -> list[Notice]:
+    """Notices about cells without those whose cause has been said of the whole column."""
+    said = {(_SAID.get(notice.code), notice.column) for notice in before}
+    return [notice for notice in notices if (notice.code, notice.column) not in said]

@@ -14,6 +14,7 @@ from facetwise.errors import UserError
 __all__ = ["Finder", "FolderIndex", "Located", "folder_index", "list_folder", "locate"]
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/.*|\\\\.*|//.*", re.DOTALL)
+_DIGITS = re.compile(r"\d+")
 # Comparing a name with more names than this takes longer than the hint is worth.
 _MOST_COMPARED = 5_000
 # Longer texts are no file name on any system, and comparing them is slow.
@@ -67,8 +68,13 @@ class FolderIndex:
     def _paths(self) -> list[Path]:
         return list_folder(self.root) if self.root.is_dir() else []
 
+    @cached_property
+    def _prefix(self) -> str:
+        # The folder where one stands is "." and is no part of its files' paths.
+        return "" if self.root == Path() else os.path.join(self.root, "")  # noqa: PTH118 (with the separator)
+
     def _below(self, path: Path) -> str:
-        return str(path)[len(str(self.root)) :].replace(os.sep, "/").lstrip("/")
+        return str(path).removeprefix(self._prefix).replace(os.sep, "/")
 
     def _once(self, key: Callable[[Path], str]) -> dict[str, Path]:
         found: dict[str, Path | None] = {}
@@ -85,9 +91,21 @@ class FolderIndex:
         beside = [path for path in paths if path.rpartition("/")[0] == folder]
         for pool in (beside, paths):
             by_name = {path.rpartition("/")[2]: path for path in reversed(pool[:_MOST_COMPARED])}
-            if close := get_close_matches(name[:200], by_name, n=1, cutoff=0.6):
+            close = get_close_matches(name[:200], by_name, n=1, cutoff=0.6)
+            if close and not _numbered_apart(name, close[0]):
                 return by_name[close[0]]
         return None
+
+
+def _numbered_apart(one: str, other: str) -> bool:
+    """Whether two names differ in their numbers alone: those are two pictures, and no slip of the pen.
+
+    >>> _numbered_apart("12.jpg", "13.jpg"), _numbered_apart("12.jpg", "0012.jpg"), _numbered_apart("a.jpg", "b.jpg")
+    (True, False, False)
+    """
+    if _DIGITS.sub("0", one) != _DIGITS.sub("0", other):
+        return False
+    return [text.lstrip("0") for text in _DIGITS.findall(one)] != [text.lstrip("0") for text in _DIGITS.findall(other)]
 
 
 def _without_suffix(path: str) -> str:

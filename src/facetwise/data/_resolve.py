@@ -7,7 +7,7 @@ import numpy as np
 
 from facetwise.data._coded import Coded
 from facetwise.data._listed import listed
-from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._paths import Finder, Located, folder_index
 from facetwise.data._table import Table
 from facetwise.errors import UserError
@@ -68,18 +68,22 @@ def _column(
         if len(rows):
             such = list(dict.fromkeys(first[code] for code in coded.codes[rows[:100]]))
             shown = f", such as {such[0][:200]!r}" if such[0] else ""
-            message = f"{len(rows):,} of {len(table):,} rows have no picture: {why}{shown}."
+            message = (
+                f"{len(rows):,} of {len(table):,} rows {'has' if len(rows) == 1 else 'have'} no picture: {why}{shown}."
+            )
             notice(f"image-{problem}", message + (_hint(finder, such) if problem == "missing" else ""), rows)
     rows = rows_of([item.by_name for item in located])
     if len(rows):
-        message = f"{len(rows):,} pictures were found by file name in another folder below {str(finder.root)!r}."
+        pictures = counted(len(rows), "picture was", "pictures were")
+        message = f"{pictures} found by file name in another folder below {str(finder.root)!r}."
         notice("image-by-name", message, rows)
     rows = rows_of([item.by_spelling for item in located])
     if len(rows):
         code = coded.codes[rows[0]]
         path = located[code].path
+        pictures = counted(len(rows), "picture was", "pictures were")
         message = (
-            f"{len(rows):,} pictures were found although capitals or the ending differ, such as "
+            f"{pictures} found although capitals or the ending differ, such as "
             f"{path.name if path else ''!r} for {first[code]!r}."
         )
         notice("image-by-spelling", message, rows)
@@ -185,7 +189,9 @@ def resolve_pictures(
         if len(rows):
             such = list(dict.fromkeys(lacks[row] for row in rows[:100] if lacks[row]))
             shown = f", such as {such[0][:200]!r}" if such else ""
-            message = f"{len(rows):,} of {len(table):,} rows have no picture: {why}{shown}."
+            message = (
+                f"{len(rows):,} of {len(table):,} rows {'has' if len(rows) == 1 else 'have'} no picture: {why}{shown}."
+            )
             message += _hint(finder, such) if problem == "missing" else ""
             numbers = table.row_numbers(rows, count=ROWS_SHOWN)
             notices.append(Notice(code=f"image-{problem}", message=message, column=primary, rows=numbers))

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 __all__ = [
+    "UNITS",
     "binary_pair",
     "canonical",
     "class_order",
@@ -74,7 +75,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-_UNITS = words(
+UNITS = words(
     "mm cm m km in inch inches ft mg g kg lb lbs oz ml cl l litre litres s sec seconds min minutes ms h hours days "
     "weeks months years usd eur gbp inr rs jpy cny chf dollars euros percent pct deg degrees celsius c px pixels "
     "kcal cal watt w v hz khz mhz gb mb kb"
@@ -208,7 +209,7 @@ def unit_of(name: str) -> str:
     if bracketed:
         return bracketed.group(1)
     tokens = name_tokens(name)
-    return tokens[-1] if len(tokens) > 1 and tokens[-1] in _UNITS else ""
+    return tokens[-1] if len(tokens) > 1 and tokens[-1] in UNITS else ""
 
 
 def pieces(text: str, separator: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import numpy as np
 from facetwise.data._doubles import about_doubles
 from facetwise.data._follow import PreviousSplit, follow
 from facetwise.data._groups import columns_of, connected, group_cells
-from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._numbered import Numbered
 from facetwise.data._readings import Inference
 from facetwise.data._sides import SIDES, declared_sides
@@ -79,9 +79,10 @@ def _crossing(table: Table, column: str, member: np.ndarray, side: np.ndarray) -
     rows = np.flatnonzero((test & other)[member] & (side != SIDES.index("test")))
     if not len(rows):
         return []
+    crossing = counted(int((test & other).sum()), "group or identical picture is", "groups or identical pictures are")
     message = (
-        f"{int((test & other).sum()):,} groups or identical pictures are on the test side and on another one as well "
-        f"({len(rows):,} rows outside the test side); kept as declared, so scores on test are too good for these."
+        f"{crossing} on the test side and on another one as well ({counted(len(rows), 'row')} outside the test side); "
+        "kept as declared, so scores on test are too good for these."
     )
     numbers = table.row_numbers(rows, count=ROWS_SHOWN)
     return [Notice(code="split-crossing", message=message, column=column, rows=numbers)]
@@ -137,7 +138,7 @@ def split_rows(
     fixed_rows = np.full(len(table), -1, dtype=np.int64)
     fixed_groups = np.full(len(names), -1, dtype=np.int64)
     notices = [] if alone else about_doubles(table, structure, images, known_digests)
-    how = [f"{len(names):,} groups of {len(table):,} rows"]
+    how = [f"{counted(len(names), 'group')} of {counted(len(table), 'row')}"]
     how[0] += f" (by {structure.group!r} and identical pictures)" if structure.group else " (by identical pictures)"
     ratios = np.array([1 - val_ratio - test_ratio, val_ratio, test_ratio])
     if split_column is not None:

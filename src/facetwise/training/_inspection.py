@@ -16,6 +16,7 @@ from facetwise.data import (
     resolve_pictures,
     rules_kept,
     split_rows,
+    unsaid,
 )
 from facetwise.events import silent
 from facetwise.inference import fetched, root_of
@@ -91,7 +92,7 @@ def inspect(
         table=read.name,
         items=len(read),
         readings=structure.readings,
-        notices=(*structure.notices, *split.notices, *notices, *odd, *paths),
+        notices=(*structure.notices, *split.notices, *notices, *unsaid(odd, notices), *paths),
         schema=found,
         coverage=coverage,
         split=split.how,

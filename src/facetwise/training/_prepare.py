@@ -29,6 +29,7 @@ from facetwise.data import (
     row_weights,
     split_rows,
     tell,
+    unsaid,
 )
 from facetwise.decisions import check_goals
 from facetwise.errors import Complaint, ConfigError, TableError, nearest
@@ -298,8 +299,8 @@ def prepare(
     tell(notices, report)
     check_score(schema, config.select_by)
     check_goals(schema, config.goal, config.goals)
-    labels, notices = encode(schema, kept)
-    tell([*notices, *broken_rules(schema, kept, labels)], report)
+    labels, odd = encode(schema, kept)
+    tell([*unsaid(odd, notices), *broken_rules(schema, kept, labels)], report)
     chosen, kept_levels = choose_levels(array, levels, config.levels)
     return Prepared(
         table=table, schema=schema, split=split, rows=rows, labels=labels, features=chosen, levels=kept_levels,
