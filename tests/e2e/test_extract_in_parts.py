@@ -1,4 +1,4 @@
-"""`facetwise extract` by shards, processes and actors: the rows of one process, each once, and a summary that adds up."""
+"""`facetwise extract` by shards, processes and actors: the rows of one process, each once, a summary that adds up."""
 
 import json
 import shutil
