@@ -10,7 +10,7 @@ from facetwise.data._encode import encode, fit_scales
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
-from facetwise.data._notices import ROWS_SHOWN, Notice, tell, unsaid
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted, tell, unsaid
 from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
@@ -49,6 +49,7 @@ __all__ = [
     "broken_rules",
     "complete_schema",
     "correct",
+    "counted",
     "encode",
     "fetch_file",
     "fetch_pictures",
