@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facetwise.data import Notice, Table, complete_schema, encode, infer, unsaid
+from facetwise.data import Notice, Split, Table, complete_schema, correct, encode, infer, unsaid
 from facetwise.schema import Attribute, Kind, Schema
 from facetwise.training import inspect
+from facetwise.training._alike import about_alike
 
 ROWS = 120
 
@@ -86,3 +87,15 @@ def test_one_class_of_several_has_too_few() -> None:
     _, said = complete_schema(infer(table), table, np.arange(ROWS))
     [notice] = [notice for notice in said if notice.code == "left-out"]
     assert "because 1 of its 2 classes has 5 training rows or more, and two are needed" in notice.message
+
+
+def test_one_correction_and_one_group() -> None:
+    table = Table.of({"image": ["a.jpg", "b.jpg"], "flag": ["a", "b"]})
+    wish = Table.of({"row": ["1"], "attribute": ["flag"], "old": ["a"], "new": ["b"]}, name="wishes.csv")
+    [notice] = correct(table, wish, images="image")[1]
+    assert notice.message == "1 cell is corrected by wishes.csv."
+    sides = Split(
+        side=np.array(["train", "test"]), images=["a.jpg", "b.jpg"], groups=["a.jpg", "b.jpg"], digests=("", ""), how=""
+    )
+    [notice] = about_alike([np.array([0, 1])], sides, table, together=False)
+    assert notice.message.startswith("1 group of pictures that look the same, 2 rows in all. 1 of them lies on several")

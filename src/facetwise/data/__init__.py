@@ -11,7 +11,7 @@ from facetwise.data._follow import PreviousSplit
 from facetwise.data._groups import group_cells
 from facetwise.data._infer import infer
 from facetwise.data._listed import image_paths
-from facetwise.data._notices import ROWS_SHOWN, Notice, tell, unsaid
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted, tell, unsaid
 from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
@@ -50,6 +50,7 @@ __all__ = [
     "broken_rules",
     "complete_schema",
     "correct",
+    "counted",
     "declared_sides",
     "encode",
     "fetch_file",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from facetwise.data._coded import code_texts
-from facetwise.data._notices import ROWS_SHOWN, Notice
+from facetwise.data._notices import ROWS_SHOWN, Notice, counted
 from facetwise.data._spelling import yes_or_no
 from facetwise.data._table import Table
 from facetwise.errors import Complaint, TableError, nearest
@@ -161,7 +161,7 @@ def _said(
     notices = []
     for column in sorted({column for column, _ in wanted}):
         rows = np.array(sorted(row for name, row in wanted if name == column))
-        message = f"{len(rows):,} cells are corrected by {corrections.name}."
+        message = f"{counted(len(rows), 'cell is', 'cells are')} corrected by {corrections.name}."
         numbers = table.row_numbers(rows, count=ROWS_SHOWN)
         notices.append(Notice(code="corrected", message=message, column=column, rows=numbers))
     if left_out or not wanted:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facetwise.data import ROWS_SHOWN, Notice, Split, Table
+from facetwise.data import ROWS_SHOWN, Notice, Split, Table, counted
 
 __all__ = ["about_alike", "kept_groups"]
 
@@ -33,12 +33,14 @@ def about_alike(groups: Sequence[np.ndarray], split: Split, table: Table, *, tog
         return []
     side = np.asarray(split.side)
     torn = [group for group in groups if len(set(side[group])) > 1]
-    message = f"{len(groups):,} groups of pictures look the same, {sum(map(len, groups)):,} rows in all."
+    number = counted(len(groups), "group")
+    message = f"{number} of pictures that look the same, {sum(map(len, groups)):,} rows in all."
     if torn:
         fix = "the table's own split, or an earlier run, has put them there" if together else (
             "--set group_near_duplicates=true keeps them together"
         )  # fmt: skip
-        message += f" {len(torn):,} of them lie on several sides of the split, which flatters the scores: {fix}."
+        lie = "lies" if len(torn) == 1 else "lie"
+        message += f" {len(torn):,} of them {lie} on several sides of the split, which flatters the scores: {fix}."
     elif not together:
         message += " None of them lies on several sides of the split."
     shown = (torn or groups)[0]
