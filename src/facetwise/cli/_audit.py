@@ -92,6 +92,10 @@ def audit(
     about = {"table": address_of(source) or source, "images": address_of(images) or images}
     about = api.load(source).source() if is_run else about
     table = [about["table"], *(["--images", about["images"]] if about["images"] else [])]
+    if found.queue:
+        screen.say(
+            "Go through queue.csv first and write yes under accept where you agree: lines without it change nothing."
+        )
     screen.next(["facetwise", "train", *table, "--corrections", folder / "queue.csv", "--out", "runs/corrected"])
     screen.document(
         {
