@@ -72,6 +72,19 @@ def test_a_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2/2  validation loss 0.500  score 0.250 *" in lines[1]
 
 
+def test_a_wink_has_no_speed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with Reporter(Screen()) as report:
+        for name, seconds in (("cached", 0.01), ("computed", 4.0)):
+            report(Event("progress", name, 1, 600))
+            clock[0] += seconds
+            report(Event("progress", name, 600, 600))
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [
+        "600/600 cached", "600/600 computed  (150.0/s)"
+    ]  # fmt: skip
+
+
 def test_answers_keep_three_states_apart() -> None:
     row = {
         "issue": None,
