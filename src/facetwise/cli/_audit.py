@@ -36,7 +36,7 @@ def audit(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Rank the labels, texts and pictures of a table that look wrong."""
+    """Rank labels, texts and pictures of a table that look wrong."""
     is_run = (source / "run.json").is_file()
     from facetwise.data import address_of
 

@@ -42,7 +42,7 @@ def inspect(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Read a table, say why it is read so, write schema.yaml; or hold the table against a schema that is there."""
+    """Read a table, say why it is read so, write schema.yaml. Or hold the table against a schema that is there."""
     if out is None and schema is None:
         out = Path("schema.yaml")
     if out is not None and out.exists() and not overwrite:
