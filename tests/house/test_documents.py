@@ -36,6 +36,13 @@ def test_commands_and_options_exist(document: str, line: str) -> None:
     assert [word for word in words if word.startswith("--") and word not in known] == []
 
 
+def test_training_reads_the_schema_that_inspect_has_written() -> None:
+    lines = [line for document, line in LINES if document == "README.md"]
+    told = next(place for place, line in enumerate(lines) if line.startswith("facetwise inspect products.csv"))
+    assert lines[told + 1].startswith("facetwise train products.csv")
+    assert "--schema schema.yaml" in lines[told + 1]
+
+
 @pytest.mark.parametrize(("document", "line"), [entry for entry in LINES if entry[1].startswith("make ")])
 def test_targets_exist(document: str, line: str) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")

@@ -72,6 +72,30 @@ def test_a_log_gets_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert "2/2  validation loss 0.500  score 0.250 *" in lines[1]
 
 
+def test_every_command_is_described_in_one_whole_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["--help"]) == 0
+    lines = capsys.readouterr().out.split("Commands:")[1].splitlines()[1:]
+    told = lines[: lines.index("")]
+    assert len(told) > 20
+    assert [line for line in told if not line.endswith(".") or line.endswith("...") or len(line) > 80] == []
+
+
+def test_a_wink_has_no_speed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: clock[0])
+    with Reporter(Screen()) as report:
+        for name, seconds in (("cached", 0.01), ("computed", 4.0)):
+            report(Event("progress", name, 1, 600))
+            clock[0] += seconds
+            report(Event("progress", name, 600, 600))
+    assert [line.strip() for line in capsys.readouterr().out.splitlines()] == [
+        "600/600 cached", "600/600 computed  (150.0/s)"
+    ]  # fmt: skip
+
+
 def test_answers_keep_three_states_apart() -> None:
     row = {
         "issue": None,

@@ -69,6 +69,21 @@ def test_kinds(values: list[str], kind: Kind) -> None:
     assert read(values).reading("x").kind is kind
 
 
+@pytest.mark.parametrize(
+    ("values", "line"),
+    [
+        (("Boys", "Girls", "Men", "unknown", "Women"), 'exclude: ["x"]'),
+        (
+            ("3 inches", "1 inch", "10 inches"),
+            '- {column: "x", kind: ordinal, classes: ["1 inch", "3 inches", "10 inches"]}',
+        ),
+    ],
+)
+def test_an_order_is_proposed_where_the_texts_have_one(values: tuple[str, ...], line: str) -> None:
+    reading = read(cycle(*values)).reading("x")
+    assert (reading.kind, reading.overrule) == (Kind.CATEGORICAL, line)
+
+
 def test_ordered_words_are_put_in_order() -> None:
     assert read(cycle("L", "S", "XL", "M")).reading("x").classes == ("S", "M", "L", "XL")
 

@@ -257,6 +257,8 @@ def test_a_run_is_judged_and_data_compared_behind_an_address(
         words = [command, str(run.path), "memory://shop/new.csv", "--images", "memory://shop/photos", "--json"]
         assert run_command(words) == 0
         assert json.loads(capsys.readouterr().out)["run"] == str(run.path)
+    assert run_command(words[:-1]) == 0
+    assert "cells of unseen classes" in " ".join(capsys.readouterr().out.split())
 
 
 def test_what_lies_behind_an_address_is_audited(
@@ -273,7 +275,10 @@ def test_what_lies_behind_an_address_is_audited(
     assert [(one.row, one.attribute, one.old) for one in found.queue if one.kind == "number"] == [(0, "size", "12,9O")]
     words = ["audit", "memory://shop/t.csv", "--images", "memory://shop/photos", "--no-pictures"]
     assert run_command(words) == 0
-    assert "facetwise train memory://shop/t.csv --images memory://shop/photos" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert said.index("write yes under accept") < said.index(
+        "facetwise train memory://shop/t.csv --images memory://shop/photos"
+    )
     assert (tmp_path / "t_audit" / "queue.csv").is_file()
     assert not (tmp_path / "memory:").exists()
 

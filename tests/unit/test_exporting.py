@@ -1,6 +1,7 @@
 """One file that carries its meaning: graph, numpy and torch decide the same; what differs is found and refused."""
 
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,11 @@ def test_every_head_does(head: str) -> None:
 
 @SLOW
 @pytest.mark.parametrize("options", [{"neighbours": False}, {"l2_normalize": True}, {"depth": False}], ids=str)
-def test_with_and_without_each_part(options: dict[str, Any]) -> None:
+def test_with_and_without_each_part(options: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
     predictor, features = made_predictor(**options)
     found = _verified(predictor, features, _file(predictor))
+    loud = [one.getMessage() for one in caplog.records if one.levelno >= logging.WARNING]
+    assert [text for text in loud if "constant folding" in text] == [], "the exporter speaks of its own insides"
     assert found.holds, found.complaints
 
 

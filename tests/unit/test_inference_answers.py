@@ -75,6 +75,16 @@ def test_files_say_the_same(tmp_path: Path, suffix: str) -> None:
             assert float(line["price"]) == pytest.approx(row["price"])
 
 
+def test_confidences_of_a_csv_have_six_digits(tmp_path: Path) -> None:
+    answers, _ = _answers()
+    frame = pl.read_csv(answers.write(tmp_path / "filled.csv"), infer_schema=False)
+    told = [text for column in frame.columns if column.endswith(":confidence") for text in frame[column] if text]
+    assert any(len(text) == len("0.") + 6 for text in told)
+    assert [text for text in told if len(text.split("e")[0].replace(".", "").lstrip("0")) > 6] == []
+    whole = pl.read_parquet(answers.write(tmp_path / "filled.parquet"))
+    assert whole["colour:confidence"].to_list() == [row["colour:confidence"] for row in answers.flat()]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
 def test_nothing_readable_can_be_written(tmp_path: Path, suffix: str) -> None:
     nothing = _decisions().take(np.array([], dtype=np.int64))

@@ -69,6 +69,22 @@ def test_counts_add_up_to_all_cells() -> None:
     assert sum(result.counts.values()) == len(result) * len(SCHEMA.attributes)
 
 
+def test_how_sure_the_new_cells_are_is_told_by_column() -> None:
+    result = filled()
+    origins = [json.loads(text) for text in result.cells[PROVENANCE]]
+    for attribute in SCHEMA.attributes:
+        own = [one[attribute.column] for one in origins if isinstance(one.get(attribute.column), float)]
+        if not own:
+            assert attribute.column not in result.sureness, "numbers have no confidence"
+            continue
+        sure = result.sureness[attribute.column]
+        assert sure.cells == len(own)
+        assert sure.expected == pytest.approx(sum(own), abs=1e-3)
+        assert sure.doubtful == sum(one < 0.5 for one in own)
+    assert sum(one.doubtful for one in result.sureness.values()) > 0
+    assert all(one.doubtful == 0 for one in filled(min_confidence=0.5).sureness.values())
+
+
 def test_what_is_less_sure_than_asked_stays_empty() -> None:
     sure = filled(min_confidence=1.0)
     classes = [a.column for a in SCHEMA.attributes if a.kind is not Kind.NUMERIC and a.column in COLUMNS]

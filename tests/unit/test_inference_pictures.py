@@ -51,6 +51,17 @@ def test_one_picture_per_item_is_one_row_per_item(tmp_path: Path, options: dict[
     np.testing.assert_array_equal(found.features, rows_of(paths[:3], options))
 
 
+def test_what_was_there_is_told(tmp_path: Path, options: dict[str, Any]) -> None:
+    told: list[Event] = []
+    paths = photographs(tmp_path / "photos", 3)
+    shutil.copy(paths[0], tmp_path / "photos" / "again.png")  # the same picture twice is computed once
+    for asked in (paths[:2], [*paths, tmp_path / "photos" / "again.png"], paths):
+        describe(asked, **{**options, "report": told.append})
+    assert [event.message.strip() for event in told if event.kind == "summary"] == [
+        "2 of 3 were there", "all were there"
+    ]  # fmt: skip
+
+
 def test_several_pictures_of_an_item_stay_together_and_a_bad_one_is_left_out(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:

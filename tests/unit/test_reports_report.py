@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,16 @@ from facetwise import api
 from facetwise.errors import UserError
 from facetwise.inference import Answers, Cell
 from facetwise.metrics import evaluate
-from facetwise.reports import Reported, Thumbnail, Unsure, choose_shown, gallery_page, gallery_png, report_page
+from facetwise.reports import (
+    Reported,
+    Thumbnail,
+    Unreadable,
+    Unsure,
+    choose_shown,
+    gallery_page,
+    gallery_png,
+    report_page,
+)
 from facetwise.schema import VALUE, Attribute, Kind, Schema
 from made_table import TINY, write_table
 
@@ -126,9 +136,45 @@ def test_a_run_without_details_still_has_a_report() -> None:
     for one in metrics["attributes"].values():
         for name in ("intervals", "reliability", "risk_coverage", "frequency", "confusions", "calibration"):
             one.pop(name, None)
-    from dataclasses import replace
-
     assert "attributes</h2>" in report_page(replace(told, metrics=metrics, unsure=None, draw=None, log=(), depth={}))
+
+
+def test_the_attributes_come_before_what_takes_explaining() -> None:
+    told = _told(3, tuple("abcde"))
+    tiers = {name: {"cells": 9 - place, "accuracy": 0.5} for place, name in enumerate(
+        ("all_cells", "applicable", "value_given_applicable"))}  # fmt: skip
+    html = report_page(replace(told, metrics={**told.metrics, "tiers": tiers}))
+    words = (
+        "macro-F1</div>", "nested in categories", "3 attributes</h2>", "By category</h2>", "Three readings",
+        "Attribute by",
+    )  # fmt: skip
+    places = [html.index(one) for one in words]
+    assert places == sorted(places)
+    assert html.index("whole item right") < places[1]
+    head = re.search(r"<th[^>]*>items</th>.*?</tr>", html, flags=re.DOTALL)
+    assert head is not None
+    headings = re.findall(r"<th[^>]*>([^<]*)</th>", head[0])
+    (row, *_) = re.findall(r'<tr><td class="name">a</td>.*?</tr>', html[places[3] :], flags=re.DOTALL)
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", row, flags=re.DOTALL)[1:]
+    assert len(cells) == len(headings)
+    drawn = next(place for place, cell in enumerate(cells) if "range" in cell)
+    assert headings[drawn - 1] == "harmonic mean", "a bar stands beside its number"
+
+
+def test_what_cannot_be_read_and_what_is_left_out_is_named() -> None:
+    bad = [Unreadable(4, HOSTILE[0], "not_an_image", HOSTILE[1]), Unreadable(9, "", "missing", "no name")]
+    told = replace(
+        _told(3), issues={"ok": 40, "not_an_image": 11, "missing": 1}, unreadable=bad,
+        left_out=[(HOSTILE[3], "free text"), ("sku", HOSTILE[0])],
+    )  # fmt: skip
+    html = report_page(told)
+    said = " ".join(" ".join(_read(html).said).split())
+    assert "row 4: <script>alert(1)</script> not_an_image" in said
+    assert "row 9: no name missing, no name" in said
+    assert "10 more, all in issues.parquet" in said
+    assert "sku <script>alert(1)</script>" in said
+    assert "<script" not in html
+    assert "left out" not in report_page(replace(told, left_out=()))
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +190,8 @@ def test_training_leaves_a_report_and_flat_numbers(run: api.Run) -> None:
     html = (run.path / "report.html").read_text(encoding="utf-8")
     for attribute in run.schema.attributes:
         assert f'id="{attribute.id}"' in html
+    said = " ".join(" ".join(_read(html).said).split())
+    assert "Columns of the table that are left out shop not in the schema: excluded" in said
     flat = pl.read_parquet(run.path / "evaluation.parquet")
     own = flat.filter(
         (pl.col("scope") == "attribute") & (pl.col("name") == "colour") & (pl.col("metric") == "macro_f1")

@@ -156,6 +156,19 @@ def test_inspect_tells_rows_that_break_a_declared_rule(made: tuple[Path, Path, P
     assert "Schema written" not in told
 
 
+def test_inspect_shows_what_is_left_out_where_it_shows_the_kind(tmp_path: Path) -> None:
+    lines = [
+        f"{n}.png,{'red' if n % 2 else 'blue'},{('1 inch', '2 inches')[n % 2] if n < 4 else ''}" for n in range(60)
+    ]
+    (tmp_path / "t.csv").write_text("\n".join(["image,colour,heel", *lines]), encoding="utf-8")
+    told = _say("inspect", tmp_path / "t.csv", "--out", tmp_path / "s.yaml").splitlines()
+    (heel,) = [line for line in told if line.startswith("heel")]
+    (colour,) = [line for line in told if line.startswith("colour")]
+    assert "left out" in heel
+    assert "left out" not in colour
+    assert any("'heel': It is left out" in line for line in told)
+
+
 def test_predict_tells_what_was_repaired(made: tuple[Path, Path, Path]) -> None:
     table, features, schema = made
     trained = fw.train(table, features=features, schema=schema, out=table.parent / "run", settings=TINY)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from facetwise.errors import TableError
 from facetwise.events import silent
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Kind, Schema, Transform
 from facetwise.studies import Audit, audit_page, queue_csv
+from facetwise.studies._audit import _ranked
 from facetwise.studies._contradictions import contradiction_findings, groups_of_keys
 from facetwise.studies._findings import Finding
 from facetwise.studies._picture_faults import alike_pictures, fault_findings, measure_pictures
@@ -62,6 +64,22 @@ def test_slips_of_the_pen() -> None:
         for one in text_findings(SCHEMA, table, images, labels, spellings_of(SCHEMA, table))
     }
     assert found == {"crimsom": ("spelling", "crimson"), "Blue": ("spelling", "blue"), "zinc": ("vocabulary", "")}
+
+
+def test_what_is_merely_rare_has_no_chance_and_comes_after_all_that_has_one() -> None:
+    table, images = _audited(["crimson"] * 20 + ["blue"] * 20 + ["zinc", "crimsom", "teal", "zinc"])
+    labels, _ = encode(SCHEMA, table)
+    told = text_findings(SCHEMA, table, images, labels, spellings_of(SCHEMA, table))
+    doubtful = Finding(kind="label", row=3, image="3.png", attribute="colour", old="crimson", new="blue", chance=0.1)
+    ranked = _ranked([Finding(kind="dark", row=0, image="0.png"), *told, doubtful])
+    assert [(one.kind, one.old, one.row, one.chance) for one in ranked] == [
+        ("spelling", "crimsom", 41, 0.9), ("label", "crimson", 3, 0.1), ("vocabulary", "teal", 42, None),
+        ("vocabulary", "zinc", 40, None), ("vocabulary", "zinc", 43, None), ("dark", "", 0, None),
+    ]  # fmt: skip
+    found = Audit(
+        table=table, schema=SCHEMA, queue=ranked, attributes=[], skipped={}, rows=np.zeros(0, int), folder=Path()
+    )
+    assert re.findall(r'class="old">([^<]*)<', audit_page(found)) == ["crimsom", "crimson"], "teal and zinc stay"
 
 
 def test_slips_within_cells_of_several_classes() -> None:

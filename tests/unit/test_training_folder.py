@@ -170,7 +170,9 @@ def test_another_table_cannot_be_continued(made: Path, tmp_path: Path) -> None:
     table = pl.read_csv(made / "table.csv").with_columns(size=pl.col("size").replace("large", "big"))
     table.write_csv(tmp_path / "table.csv")
     for resume in (False, True):
-        with pytest.raises(RunError, match=r"the table.*--out.*--overwrite") as caught:
+        with pytest.raises(
+            RunError, match=r"another run, begun with another table than now\. Fix: --out.*--overwrite"
+        ) as caught:
             fw.train(
                 tmp_path / "table.csv", images=made, features=made / "features.npy", out=tmp_path / "run",
                 resume=resume, **QUICK,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from PIL import Image
 
 import facetwise as fw
 from facetwise import api, studies
+from facetwise.cli import run as run_command
 from facetwise.data import SIDES
 from facetwise.events import Event
-from facetwise.inference import PROVENANCE
+from facetwise.inference import PROVENANCE, Sureness
 from facetwise.training import _prepare
 from tiny_backbone import TinyBackbone, stand_in
 
@@ -80,6 +82,33 @@ def test_a_filled_file_differs_in_its_empty_cells_alone(shop: Path, run: fw.Run,
     assert again.cells["colour"] == [row[2] for row in found[1:]]
 
 
+def test_fill_says_how_sure_it_was(
+    shop: Path, run: fw.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gaps.csv").write_text("image,colour,price\n01.png,,\n02.png,,\n03.png,red,11\n", encoding="utf-8")
+    trained = run.fill(tmp_path / "gaps.csv", images=shop / "photos")
+    doubtful = replace(trained, sureness={"colour": Sureness(cells=2, expected=1.26, doubtful=1),
+                                          "brand": Sureness(cells=8, expected=0.8, doubtful=7)})  # fmt: skip
+    words = [
+        "fill",
+        str(tmp_path / "gaps.csv"),
+        "--images",
+        str(shop / "photos"),
+        "--run",
+        str(run.path),
+        "--overwrite",
+    ]
+    assert run_command([*words, "--out", str(tmp_path / "whole.csv"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)["sureness"]["colour"]
+    assert told["cells"] == 2
+    assert told["expected_right"] == pytest.approx(trained.sureness["colour"].share)
+    monkeypatch.setattr(type(run), "fill", lambda *_, **__: doubtful)
+    assert run_command([*words, "--out", str(tmp_path / "whole.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "right by their own confidence: 21 %; 8 are below 0.5, --min-confidence 0.5 leaves them empty" in said
+    assert "least sure: brand 10 % of 8, colour 63 % of 2" in said
+
+
 def test_a_frame_is_filled_as_before(shop: Path, run: fw.Run, tmp_path: Path) -> None:
     filled = run.fill(pl.DataFrame({"image": ["01.png"], "colour": [None], "price": [12]}), images=shop / "photos")
     assert (
@@ -93,6 +122,20 @@ def test_a_path_that_leaves_the_folder_is_refused_and_not_missing(shop: Path, ru
     (tmp_path / "new.csv").write_text("image\n../outside.png\ngone.png\n01.png\n")
     answers = run.predict(tmp_path / "new.csv", images=shop / "photos")
     assert [row["issue"] for row in answers.rows] == ["refused", "missing", None]
+
+
+def test_training_names_what_it_cannot_read(shop: Path, tmp_path: Path) -> None:
+    told: list[Event] = []
+    text = (shop / "table.csv").read_text(encoding="utf-8").replace(",red,", ",blue,", 1)
+    lines = [line for line in text.splitlines() if not line.startswith("../outside.png")]
+    for place, name in ((5, "gone.png"), (9, ""), (12, "also.png"), (20, "lost.png")):
+        lines[place] = name + lines[place][lines[place].index(",") :]
+    (tmp_path / "table.csv").write_text("\n".join(lines), encoding="utf-8")
+    fw.train(tmp_path / "table.csv", images=shop / "photos", out=tmp_path / "run", report=told.append, **OPTIONS)
+    (said,) = [event.message for event in told if event.message.startswith("items ")]
+    assert said.endswith("; 4 unreadable (gone.png, row 9, also.png, ...)")
+    html = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert "row 20: lost.png" in html
 
 
 def test_a_run_that_may_leave_the_folder_may_do_so_later(shop: Path, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def add_attribute(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Teach a run a new attribute in seconds; every old answer stays the same, and that is proved."""
+    """Teach a run a new attribute in seconds. Every old answer stays the same, and that is proved."""
     check_run(run)
     from facetwise import api
 

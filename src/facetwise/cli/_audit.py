@@ -36,7 +36,7 @@ def audit(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Rank the labels, texts and pictures of a table that look wrong."""
+    """Rank labels, texts and pictures of a table that look wrong."""
     is_run = (source / "run.json").is_file()
     from facetwise.data import address_of
 
@@ -92,6 +92,10 @@ def audit(
     about = {"table": address_of(source) or source, "images": address_of(images) or images}
     about = api.load(source).source() if is_run else about
     table = [about["table"], *(["--images", about["images"]] if about["images"] else [])]
+    if found.queue:
+        screen.say(
+            "Go through queue.csv first and write yes under accept where you agree: lines without it change nothing."
+        )
     screen.next(["facetwise", "train", *table, "--corrections", folder / "queue.csv", "--out", "runs/corrected"])
     screen.document(
         {

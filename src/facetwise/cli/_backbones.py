@@ -20,7 +20,7 @@ def backbones(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """List the networks that describe pictures, or fetch the weights of one."""
+    """List the networks that describe pictures, or fetch weights."""
     screen = Screen(quiet=quiet, machine=machine)
     room: Any = import_module("facetwise.models.backbones")
     if fetch is not None:

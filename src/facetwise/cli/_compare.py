@@ -94,7 +94,7 @@ def compare(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Compare configurations on the same splits, seeds and budget: better, worse, or no significant difference."""
+    """Compare configurations on the same splits and seeds. Better, worse, or no significant difference."""
     from facetwise import studies
     from facetwise.training import stopping_on_signals
 

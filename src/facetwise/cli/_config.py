@@ -31,7 +31,7 @@ def config(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Show every option of train, its value, and where it comes from."""
+    """Show every option of train, its value and its origin."""
     from facetwise.config import commented_config, config_json_schema, data_json_schema, resolve_config
 
     screen = Screen(quiet=quiet, machine=machine)

@@ -19,7 +19,7 @@ def diff(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Say what changed between two runs: data, schema, configuration, scores, answers."""
+    """Say what changed between two runs. Data, schema, configuration, scores, answers."""
     check_run(before)
     check_run(after)
     from facetwise import studies

@@ -45,7 +45,7 @@ def distill(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Train a small run on the answers of large ones, and say what it lost and saved."""
+    """Train a small run on the answers of large ones. Say what it lost and saved."""
     for run in runs:
         check_run(run)
     from facetwise import studies

@@ -45,8 +45,10 @@ def drift(
          "n/a" if each.confidence is None else " → ".join(map(number, each.confidence))]
         for each in found.attributes
     ]  # fmt: skip
-    screen.table(["attribute", "verdict", "labels", "answers", "unseen classes", "filled", "confidence"], rows,
-                 right=(2, 3))  # fmt: skip
+    screen.table(
+        ["attribute", "verdict", "labels", "answers", "cells of unseen classes", "filled", "confidence"], rows,
+        right=(2, 3),
+    )  # fmt: skip
     screen.say()
     screen.say(
         "labels, answers: stability index of the table's values against the training rows, and of the model's answers "

@@ -39,7 +39,7 @@ def export(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Write a run as one file, and prove that it decides the same."""
+    """Write a run as one file, proved to decide the same."""
     if out.exists() and not overwrite:
         raise UserError(f"{out} is there already. Name another with --out FILE, or add --overwrite.")
     if triton is not None and format != "onnx":

@@ -1,17 +1,23 @@
 """`facetwise fill`: the same table, its empty cells filled, and beside them where each new value came from."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from facetwise.cli._options import Checkpoint, Images, Json, Quiet
 from facetwise.cli._progress import Reporter
 from facetwise.cli._runs import check_out, check_run
-from facetwise.cli._screen import Screen
+from facetwise.cli._screen import Screen, percent
 from facetwise.errors import UserError
 
+if TYPE_CHECKING:
+    from facetwise.inference import Filled
+
 __all__ = ["fill"]
+
+# Columns that are named because their new cells are the least sure.
+_LEAST_SURE = 3
 
 
 def fill(
@@ -49,6 +55,7 @@ def fill(
     empty = sum(counts.values()) - counts["kept"]
     share = f" ({counts['filled'] / empty:.0%})" if empty else ""
     screen.result(f"{len(filled):,} rows: {counts['filled']:,} of {empty:,} empty cells filled{share}.")
+    _show_sureness(screen, filled)
     words = {
         "not_applicable": "do not apply",
         "unsure": f"are less sure than {min_confidence:g}",
@@ -62,5 +69,24 @@ def fill(
     screen.result(f"Written to {out}; the column {filled.provenance!r} says where each new cell came from.")
     screen.document(
         {"run": str(trained.path), "out": str(out), "rows": len(filled), "cells": dict(counts),
-         "provenance": filled.provenance}
+         "provenance": filled.provenance,
+         "sureness": {
+             column: {"cells": one.cells, "expected_right": one.share, "below_half": one.doubtful}
+             for column, one in filled.sureness.items()
+         }}
     )  # fmt: skip
+
+
+def _show_sureness(screen: Screen, filled: "Filled") -> None:
+    """How many of the new cells are probably right, and where the doubtful ones are; numbers have no confidence."""
+    from facetwise.inference import Sureness
+
+    whole = sum(filled.sureness.values(), Sureness())
+    if whole.share is None:
+        return
+    doubt = f"; {whole.doubtful:,} are below 0.5, --min-confidence 0.5 leaves them empty" if whole.doubtful else ""
+    screen.result(f"  expected right by their own confidence: {percent(whole.share)}{doubt}")
+    worst = sorted(filled.sureness.items(), key=lambda item: item[1].expected / item[1].cells)[:_LEAST_SURE]
+    if len(filled.sureness) > 1:
+        named = ", ".join(f"{column} {percent(one.share)} of {one.cells:,}" for column, one in worst)
+        screen.result(f"  least sure: {named}")

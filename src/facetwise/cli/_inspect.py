@@ -42,7 +42,7 @@ def inspect(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Read a table, say why it is read so, write schema.yaml; or hold the table against a schema that is there."""
+    """Read a table, say why it is read so, write schema.yaml. Or hold the table against a schema that is there."""
     if out is None and schema is None:
         out = Path("schema.yaml")
     if out is not None and out.exists() and not overwrite:
@@ -110,10 +110,12 @@ def inspect(
 def _show(screen: Screen, found: "Inspection") -> None:
     screen.say(f"{found.table}: {found.items:,} rows, {len(found.readings)} columns", style="bold")
     screen.say()
-    rows = []
+    rows, dropped = [], _dropped(found)
     for reading in found.readings:
         role = str(reading.role).replace("_", " ")
         meaning = str(reading.kind) if reading.kind and role == "attribute" else role
+        if reading.column in dropped:
+            meaning += ", left out"
         line = f"{reading.reason}\n  {reading.overrule}" if reading.overrule else reading.reason
         filled = found.coverage.get(reading.column)
         rows.append((reading.column, meaning, "" if filled is None else percent(filled), line))
@@ -126,6 +128,11 @@ def _show(screen: Screen, found: "Inspection") -> None:
         screen.title("To know")
     for notice in found.notices:
         screen.warn(notice)
+
+
+def _dropped(found: "Inspection") -> set[str]:
+    """Columns that are read as attributes, but of which too little is left to be learned; a notice says why."""
+    return {notice.column for notice in found.notices if notice.code == "left-out" and notice.column is not None}
 
 
 def _declared(found: "Inspection") -> list["RuleKept"]:

@@ -26,7 +26,7 @@ def learn(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Teach a run a new class from a few pictures, without training."""
+    """Teach a run a new class from a few pictures. Without training."""
     check_run(run)
     from facetwise import api
 

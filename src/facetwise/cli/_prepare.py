@@ -23,7 +23,7 @@ def prepare(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Turn the files of a published data set into a table and a schema. Nothing is downloaded."""
+    """Turn a published data set into a table and a schema. Nothing is downloaded."""
     from facetwise import api
     from facetwise.data.releases import release_of
 

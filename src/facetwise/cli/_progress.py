@@ -16,6 +16,8 @@ __all__ = ["Reporter", "duration"]
 
 # A log gets a line about unfinished work at most this often, so that a night's log stays readable.
 SECONDS_BETWEEN_LINES = 5.0
+# A speed that was measured in a wink is that of a cache, or of nothing at all.
+SECONDS_MEASURED = 0.2
 
 
 class Reporter:
@@ -126,7 +128,7 @@ class Reporter:
         done = f"  {event.done}/{event.total}" if event.total else f"  {event.done}"
         if event.kind == "epoch":
             return f"{done}  {_epoch(event)}"
-        rate = (event.done - self._at_start) / seconds if seconds > 0 else 0.0
+        rate = (event.done - self._at_start) / seconds if seconds > SECONDS_MEASURED else 0.0
         left = f", {duration((event.total - event.done) / rate)} left" if rate and event.done < event.total else ""
         return f"{done} {event.message}" + (f"  ({rate:.1f}/s{left})" if rate else "")
 
@@ -140,7 +142,7 @@ class Reporter:
             self._bar = self._bars.add_task("", total=event.total or None, rate="")
             self._bars.start()
         seconds = time.monotonic() - self._started
-        rate = (event.done - self._at_start) / seconds if seconds > 0.2 else 0.0
+        rate = (event.done - self._at_start) / seconds if seconds > SECONDS_MEASURED else 0.0
         self._bars.update(
             self._bar,
             completed=event.done,

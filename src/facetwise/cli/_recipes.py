@@ -15,7 +15,7 @@ def recipes(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """List the recipes, or print one, ready to be saved as a file of your own."""
+    """List the recipes, or print one. Ready to be saved as a file of your own."""
     from facetwise.config import read_recipe, recipe_names
 
     screen = Screen(quiet=quiet, machine=machine)

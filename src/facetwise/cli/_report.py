@@ -22,7 +22,7 @@ def report(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Write a run as one page: scores, mistakes with their pictures, what to label next."""
+    """Write a run as one page. Scores, mistakes with their pictures, what to label next."""
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         raise UserError(f"a report is written as .html. Found {out.name!r}. Fix: --out {out.stem}.html")
     check_run(run)

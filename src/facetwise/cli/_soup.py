@@ -23,7 +23,7 @@ def soup(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Average a run's checkpoints, or several runs, as far as validation says it helps."""
+    """Average a run's checkpoints, or several runs. As far as validation says that it helps."""
     for run in runs:
         check_run(run)
     from facetwise import studies

@@ -74,7 +74,7 @@ def sweep(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Search for a better configuration; the test rows are looked at for the winner alone."""
+    """Search for a better configuration. The test rows are looked at for the winner alone."""
     from facetwise import studies
     from facetwise.config import PRESETS
     from facetwise.training import stopping_on_signals

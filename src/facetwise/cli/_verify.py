@@ -32,7 +32,7 @@ def verify(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Compare an exported file, or a server of it, with its run, decision by decision."""
+    """Compare an exported file, or a server of it, with its run. Decision by decision."""
     token = read_token(token_file, token_env)
     check_run(run)
     from facetwise import api

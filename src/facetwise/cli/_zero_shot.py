@@ -40,7 +40,7 @@ def zero_shot(
     quiet: Quiet = False,
     machine: Json = False,
 ) -> None:
-    """Fill in attributes from class names alone, with a model that reads pictures and words."""
+    """Fill in attributes from class names alone. With a model that reads pictures and words."""
     from facetwise import studies
     from facetwise.training import stopping_on_signals
 

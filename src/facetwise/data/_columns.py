@@ -62,6 +62,7 @@ _THING_NAMES = words(
 _CODE_NAMES = words("id ids class label category cat type code cluster")
 # 007 is no number that anybody measured.
 _PADDED = re.compile(r"0[0-9]+")
+_COUNTED = re.compile(r"[+-]?[0-9]")
 _FILE = re.compile(r".*\.[A-Za-z][A-Za-z0-9]{1,4}")
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|file)://.*", re.IGNORECASE)
 
@@ -132,7 +133,8 @@ class ColumnFacts:
             spelled = class_order(self.values)
             if kind in (Kind.BINARY, Kind.ORDINAL, Kind.NUMERIC):
                 return yaml_line(self.column, Kind.CATEGORICAL, spelled)
-            if kind is Kind.CATEGORICAL and len(spelled) > 1:
+            # Words have no order that a spelling shows; numbers, and words behind a number, do.
+            if kind is Kind.CATEGORICAL and len(spelled) > 1 and all(map(_COUNTED.match, spelled)):
                 return yaml_line(self.column, Kind.ORDINAL, spelled)
         return f"exclude: [{quoted(self.column)}]"
 

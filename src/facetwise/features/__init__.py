@@ -12,6 +12,7 @@ from facetwise.features._levels import choose_levels
 from facetwise.features._looks import Looks
 from facetwise.features._onnx_engine import OnnxEngine, export_graph, graph_path
 from facetwise.features._plan import EnginePlan, feature_key, plan_engine
+from facetwise.features._quiet_exporter import quiet_exporter
 from facetwise.features._sharded import Sharded
 from facetwise.features._shards import Shard, ShardTask
 from facetwise.features._standardizer import FARTHEST, Standardizer
@@ -54,4 +55,5 @@ __all__ = [
     "measure_machine",
     "needs",
     "plan_engine",
+    "quiet_exporter",
 ]

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import numpy as np
 
 from facetwise.errors import UnavailableError
 from facetwise.features._commit import committed, sweep
+from facetwise.features._quiet_exporter import quiet_exporter
 from facetwise.models.backbones import Backbone
 
 if TYPE_CHECKING:
@@ -102,9 +102,7 @@ def export_graph(backbone: Backbone, cache: Path) -> Path:
     size = backbone.preprocessing.size
     describer = backbone.describer().eval()
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    with warnings.catch_warnings():
-        # The exporter remarks on its own insides; the comparison below is what counts.
-        warnings.simplefilter("ignore")
+    with quiet_exporter():
         program = torch.onnx.export(
             describer,
             (example,),

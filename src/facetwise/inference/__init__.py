@@ -14,7 +14,7 @@ from facetwise.inference._atomic import (
 from facetwise.inference._bundle import FORMAT, NETWORK, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
 from facetwise.inference._fetched import fetched, fetched_beside, fetched_file, fetched_rows
-from facetwise.inference._fill import PROVENANCE, Filled, fill_table
+from facetwise.inference._fill import PROVENANCE, Filled, Sureness, fill_table
 from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._learn import learn_class
@@ -52,6 +52,7 @@ __all__ = [
     "Listed",
     "Picture",
     "Predictor",
+    "Sureness",
     "answers_from",
     "cache_root",
     "describe",

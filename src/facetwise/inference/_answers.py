@@ -20,6 +20,8 @@ __all__ = ["Answers", "Cell", "answers_from"]
 
 # Of a CSV file: a million rows of fifty attributes are two gigabytes of columns at once.
 _ROWS_AT_ONCE = 1 << 16
+# Of the confidences in a CSV file: more than any photo tells.
+_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +95,16 @@ class Answers:
         return frame.with_columns(pl.col(name).map_elements(inert, pl.String) for name in texts).rename(inert)
 
     def _csv(self) -> Iterator[bytes]:
+        import polars as pl
+
         for start in range(0, max(1, len(self)), _ROWS_AT_ONCE):
             part = replace(self, rows=self.rows[start : start + _ROWS_AT_ONCE])
-            yield part._inert_frame().write_csv(include_header=start == 0).encode("utf-8")
+            frame = part._inert_frame()
+            # A float32 spelled as a float64 has sixteen digits, ten of them of no meaning.
+            named = [name for name, kind in frame.schema.items() if kind == pl.Float64]
+            sure = [name for name in named if name.endswith(":confidence")]
+            frame = frame.with_columns(pl.col(name).round_sig_figs(_DIGITS) for name in sure)
+            yield frame.write_csv(include_header=start == 0).encode("utf-8")
 
     def write(self, path: Path | str) -> Path:
         """Write by suffix: .csv, .parquet or .jsonl. In CSV, text that a spreadsheet would run gets a quote in front.

@@ -17,13 +17,45 @@ from facetwise.inference._answer_frame import class_sets
 from facetwise.inference._atomic import write_bytes, write_text
 from facetwise.schema import NOT_APPLICABLE, VALUE, Kind, Labels, Schema
 
-__all__ = ["PROVENANCE", "Filled", "fill_table"]
+__all__ = ["PROVENANCE", "Filled", "Sureness", "fill_table"]
 
 # Name of the column that says where each new cell came from; a table that has one already gets another.
 PROVENANCE = "filled_by_facetwise"
 # Of the JSON texts about a row: fifty columns of a million would be gigabytes.
 _ROWS_AT_ONCE = 1 << 16
 _OPEN = {ABSTAINED: "abstained", NOT_APPLICABLE: "not applicable"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sureness:
+    """How sure the new cells are: of one column, or of several together.
+
+    Args:
+        cells: New cells that have a confidence; numbers have none.
+        expected: How many of them are right if their confidences are: the sum of these.
+        doubtful: Those below one half: more likely wrong than right.
+    """
+
+    cells: int = 0
+    expected: float = 0.0
+    doubtful: int = 0
+
+    @classmethod
+    def of(cls, confidence: np.ndarray) -> "Sureness":
+        """Of the confidences of new cells, NaN where one has none."""
+        known = confidence[~np.isnan(confidence)]
+        return cls(cells=len(known), expected=float(known.sum()), doubtful=int((known < 0.5).sum()))
+
+    def __add__(self, other: "Sureness") -> "Sureness":
+        return Sureness(
+            cells=self.cells + other.cells, expected=self.expected + other.expected,
+            doubtful=self.doubtful + other.doubtful,
+        )  # fmt: skip
+
+    @property
+    def share(self) -> float | None:
+        """Of the cells how many are right if their confidences are; None where no cell has one."""
+        return self.expected / self.cells if self.cells else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +71,7 @@ class Filled:
             and the cell stays empty), "abstained", "not applicable", "unreadable: REASON".
         counts: Cells by what became of them: filled, unsure, no_class, abstained, not_applicable,
             unreadable, kept.
+        sureness: Column → how sure its new cells are; without columns whose new cells have no confidence.
         spelling: How the table's own file is spelled, where it is one of separated values.
     """
 
@@ -46,6 +79,7 @@ class Filled:
     cells: dict[str, list[str]]
     provenance: str
     counts: Counter[str]
+    sureness: Mapping[str, Sureness] = field(default_factory=dict)
     spelling: Spelling = field(default_factory=Spelling, repr=False)
 
     def __len__(self) -> int:
@@ -193,7 +227,7 @@ def fill_table(
     reasons, codes = np.unique([issues[row][0] for row in np.flatnonzero(items < 0).tolist()], return_inverse=True)
     why = np.zeros(len(table), dtype=np.int64)
     why[items < 0] = codes
-    counts, told = Counter[str](), []
+    counts, told, sureness = Counter[str](), [], dict[str, Sureness]()
     for place, attribute in enumerate(schema.attributes):
         column, origins = attribute.column, _Origins(attribute.column, len(table))
         silent = ("", *schema.unknown)
@@ -216,6 +250,8 @@ def fill_table(
             bare, certain = certain & ~there, certain & there
             numbers, codes = _four_digits(sure[bare])
             counts["no_class"] += origins.add(rows[bare], [f"no class: {number:.4f}" for number in numbers], codes)
+        if (new := Sureness.of(sure[certain])).cells:
+            sureness[column] = new
         numbers, codes = _four_digits(sure[certain])
         counts["filled"] += origins.add(
             rows[certain], [None if number != number else number for number in numbers], codes
@@ -228,5 +264,5 @@ def fill_table(
     cells[provenance] = said
     return Filled(
         columns=(*table.columns, *added, provenance), cells=cells, provenance=provenance, counts=counts,
-        spelling=spelling,
+        sureness=sureness, spelling=spelling,
     )  # fmt: skip

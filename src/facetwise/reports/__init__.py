@@ -3,7 +3,7 @@
 from facetwise.reports._album import SMALL
 from facetwise.reports._card import Carded, model_card
 from facetwise.reports._counts import Counted, count_cells
-from facetwise.reports._facts import Nearby, Reported, Unsure, value_text
+from facetwise.reports._facts import Nearby, Reported, Unreadable, Unsure, value_text
 from facetwise.reports._gallery import Shown, choose_shown, gallery_page, gallery_png
 from facetwise.reports._page import page, text
 from facetwise.reports._preview import preview_page
@@ -20,6 +20,7 @@ __all__ = [
     "Reported",
     "Shown",
     "Thumbnail",
+    "Unreadable",
     "Unsure",
     "choose_shown",
     "count_cells",

@@ -10,7 +10,7 @@ from facetwise.decisions import Decisions
 from facetwise.reports._thumbnails import Thumbnail
 from facetwise.schema import Kind, Labels, Schema
 
-__all__ = ["Nearby", "Reported", "Unsure", "value_text"]
+__all__ = ["Nearby", "Reported", "Unreadable", "Unsure", "value_text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,16 @@ class Unsure:
     cells: tuple[tuple[str, str, float], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A row without a readable picture: its number as a person counts, the picture's name, a reason and a message."""
+
+    row: int
+    image: str
+    reason: str
+    message: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
     """What is known of a run.
@@ -47,6 +57,8 @@ class Reported:
         depth: `depth.json`.
         diagnostics: `diagnostics.json`.
         issues: Reason and how many rows it keeps from being read.
+        unreadable: The first of these rows.
+        left_out: Columns of the table that the model neither reads nor fills, and why.
         config: The resolved configuration as YAML.
         environment: `environment.json`.
         nearby: Nearest training rows of items (positions in `places`); None where the run has no neighbours.
@@ -68,6 +80,8 @@ class Reported:
     depth: Mapping[str, Any] = field(default_factory=dict)
     diagnostics: Mapping[str, Any] = field(default_factory=dict)
     issues: Mapping[str, int] = field(default_factory=dict)
+    unreadable: Sequence[Unreadable] = ()
+    left_out: Sequence[tuple[str, str]] = ()
     config: str = ""
     environment: Mapping[str, Any] = field(default_factory=dict)
     nearby: Callable[[Sequence[int]], list[list[Nearby]]] | None = None

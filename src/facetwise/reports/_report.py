@@ -22,6 +22,7 @@ MOST_SECTIONS = 200
 # Pictures that all attributes together may show; more attributes show fewer each.
 _PICTURES = 1100
 _MOST_CATEGORIES, _FEW_CATEGORIES = 60, 15
+_MOST_LEFT_OUT = 30
 # With more attributes than this their pictures are behind a line that opens: the page stays one that can be read.
 _MOST_OPEN = 12
 
@@ -73,10 +74,10 @@ def report_page(told: Reported) -> str:
     parts = [
         _head(told),
         _cards(metrics),
-        _tiers(metrics),
         _index(told),
         _worst(told),
         _categories(metrics),
+        _tiers(metrics),
         f'<h2 id="attributes">Attribute by attribute</h2>{sections}',
         training_section(told),
         _data(told),
@@ -117,8 +118,8 @@ def _cards(metrics: Mapping[str, Any]) -> str:
     cards = []
     for name, title in (
         ("mean_macro_f1", "macro-F1, mean over attributes"), ("mean_accuracy", "accuracy, mean over attributes"),
-        ("nested_harmonic_mean", "harmonic mean, nested in categories"), ("exact_match", "whole item right"),
-        ("applicability_f1", "applies or not, F1"),
+        ("exact_match", "whole item right"), ("applicability_f1", "applies or not, F1"),
+        ("nested_harmonic_mean", "harmonic mean, nested in categories"),
     ):  # fmt: skip
         value, interval = overall.get(name), (metrics.get("intervals") or {}).get(name)
         if value is None or (name == "nested_harmonic_mean" and not metrics.get("categories")):
@@ -236,8 +237,8 @@ def _categories(metrics: Mapping[str, Any]) -> str:
         f'<tr><td class="name">{text(name)}</td><td class="number">{found[name]["items"]:,}</td>'
         f'<td class="number">{number_text(found[name]["mean_macro_f1"])}</td>'
         f'<td class="number">{number_text(found[name]["nested_harmonic_mean"])}</td>'
-        f'<td class="number">{number_text(found[name]["exact_match"])}</td>'
-        f'<td style="min-width:5rem">{score_bar(found[name]["nested_harmonic_mean"])}</td></tr>'
+        f'<td class="optional" style="min-width:5rem">{score_bar(found[name]["nested_harmonic_mean"])}</td>'
+        f'<td class="number">{number_text(found[name]["exact_match"])}</td></tr>'
         for name in order[:_MOST_CATEGORIES]
     )
     more = len(order) - _MOST_CATEGORIES
@@ -247,7 +248,8 @@ def _categories(metrics: Mapping[str, Any]) -> str:
         f"<details{' open' if len(order) <= _FEW_CATEGORIES else ''}><summary>"
         f'{len(order):,} categories with items</summary><div class="wide"><table><thead><tr><th>category</th>'
         '<th class="number">items</th><th class="number">macro-F1</th><th class="number">harmonic mean</th>'
-        f'<th class="number">all right</th><th></th></tr></thead><tbody>{rows}</tbody></table></div>{rest}</details>'
+        '<th class="optional"></th><th class="number">all right</th></tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>{rest}</details>"
     )
 
 
@@ -257,9 +259,15 @@ def _data(told: Reported) -> str:
         f'<tr><td class="number">{count:,}</td><td>{text(reason)}</td><td>{text(REASONS.get(reason, ""))}</td></tr>'
         for reason, count in sorted(bad.items(), key=lambda one: -one[1])
     )
+    named = "".join(
+        f"<li>row {one.row:,}: {text(one.image) if one.image else 'no name'} "
+        f'<span class="soft">{text(one.reason)}, {text(one.message, longest=200)}</span></li>'
+        for one in told.unreadable
+    )
+    more = sum(bad.values()) - len(told.unreadable)
+    rest = f"<li>{more:,} more, all in issues.parquet</li>" if more > 0 else ""
     pictures = (
-        f'<div class="wide"><table><tbody>{lines}</tbody></table></div><p class="small soft">Each is named in '
-        "issues.parquet.</p>"
+        f'<div class="wide"><table><tbody>{lines}</tbody></table></div><ul class="small">{named}{rest}</ul>'
         if lines
         else "<p>Every row has a picture that can be read.</p>"
     )
@@ -280,8 +288,21 @@ def _data(told: Reported) -> str:
     return (
         f'<h2 id="data">Data</h2>{pictures}<p>Of the cells measured here {share(valued, cells)} have a value, '
         f"{share(absent, cells)} do not apply, {share(cells - valued - absent, cells)} are unknown and count nowhere."
-        f"</p>{few}"
+        f"</p>{few}{_left_out(told)}"
     )
+
+
+def _left_out(told: Reported) -> str:
+    lines = "".join(
+        f'<tr><td class="name">{text(column)}</td><td>{text(why, longest=300)}</td></tr>'
+        for column, why in told.left_out[:_MOST_LEFT_OUT]
+    )
+    more = len(told.left_out) - _MOST_LEFT_OUT
+    rest = f'<p class="small soft">{more:,} more are left out.</p>' if more > 0 else ""
+    table = (
+        f'<h4>Columns of the table that are left out</h4><div class="wide"><table><tbody>{lines}</tbody></table></div>'
+    )
+    return table + rest if lines else ""
 
 
 def _next(told: Reported, album: Album) -> str:

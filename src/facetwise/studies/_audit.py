@@ -40,7 +40,8 @@ class Audit:
     Args:
         table: The whole table.
         schema: The vocabulary.
-        queue: Everything to look at, the most probably wrong first; what is about pictures alone last.
+        queue: Everything to look at, the most probably wrong first; then classes that the schema does not know, and
+            what is about pictures alone last.
         attributes: Per attribute, or class of an attribute with several at once, every label's suspicion.
         skipped: Attributes, or `attribute: class`, whose labels are not judged, and why: too few labels or classes, or
             pictures that do not show them.
@@ -210,8 +211,14 @@ def _pictures(
 
 
 def _ranked(queue: list[Finding]) -> list[Finding]:
-    """The most probably wrong first; of one cell that several ways found, each once."""
-    return sorted(queue, key=lambda one: (one.chance is None, -(one.chance or 0.0), one.kind, one.row, one.attribute))
+    """The most probably wrong first; then cells that nothing speaks against, by what they say; then pictures."""
+
+    def place(one: Finding) -> tuple[Any, ...]:
+        if one.chance is not None:
+            return 0, -one.chance, one.kind, one.row, one.attribute
+        return (1, one.kind, one.attribute, one.old, one.row) if one.attribute else (2, one.kind, one.row)
+
+    return sorted(queue, key=place)
 
 
 def queue_csv(queue: Sequence[Finding]) -> str:

@@ -25,7 +25,9 @@ _STYLE = """
 def _card(one: Finding, picture: str | None) -> str:
     seen = f'<img src="{picture}" alt="{text(one.image)}">' if picture else '<span class="none"></span>'
     chance = "" if one.chance is None else f' <span class="soft">{100 * one.chance:.0f} %</span>'
-    change = f'<p><span class="old">{text(one.old)}</span> <span class="new">{text(one.new)}</span></p>'
+    # Nothing is struck out where nothing is proposed in its place.
+    old = f'<span class="old">{text(one.old)}</span>' if one.new else text(one.old)
+    change = f'<p>{old} <span class="new">{text(one.new)}</span></p>'
     return (
         f'<div class="card">{seen}<div><p><b>{text(one.attribute or "picture")}</b>{chance}</p>'
         f"{change if one.attribute else ''}"

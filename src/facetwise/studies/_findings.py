@@ -12,7 +12,7 @@ KINDS = {
     "hierarchy": "the class belongs to another class of its parent",
     "applicability": "a value where the category has none",
     "rule": "a declared or mined rule is broken",
-    "vocabulary": "no class of the schema",
+    "vocabulary": "no class of the schema: too rare, or not declared",
     "number": "no number that can be used",
     "spelling": "a rare spelling of a frequent class",
     "double": "the same picture in several rows",
@@ -37,7 +37,8 @@ class Finding:
         attribute: Column; "" for what is about the picture alone.
         old: What the cell says.
         new: What it would rather be; "" where nothing can be proposed.
-        chance: Estimated probability that the cell is wrong; None for what is about the picture alone.
+        chance: Estimated probability that the cell is wrong; None for what is about the picture alone, and for a class
+            that the schema does not know: nothing speaks against it.
         why: In words.
     """
 

@@ -18,8 +18,9 @@ __all__ = ["Spellings", "mended_cell", "spellings_of", "text_findings"]
 ALIKE, TIMES, LETTERS = 0.9, 10, 5
 # Classes of one attribute that are compared with each other at most.
 MOST_CLASSES = 2000
-# What a class outside of the schema is worth: someone has written it on purpose.
-OUTSIDE, MISSPELT = 0.5, 0.9
+# What a slip of the pen is worth. A class outside of the schema has no such number: someone has written it on purpose,
+# and that it is rare says nothing about it.
+MISSPELT = 0.9
 
 # Column → a text, or a piece of a cell of several classes, that is no class or rather another one → that one; "" where
 # nothing is near.
@@ -144,7 +145,7 @@ def text_findings(
             found.append(
                 Finding(
                     kind=kind, row=int(table.places[row]), image=images[row], attribute=column, old=text, new=new,
-                    chance=OUTSIDE if kind == "vocabulary" else MISSPELT, why=why,
+                    chance=None if kind == "vocabulary" else MISSPELT, why=why,
                 )
             )  # fmt: skip
     return found

@@ -27,7 +27,7 @@ _FILES = (
 # What a process that died before its first file leaves behind.
 _NOTHING = re.compile(rf"{re.escape(LOCK)}|\.run\.json\.\d+\.part")
 _PLACES = {
-    "table": "the table", "images": "--images", "schema": "the schema", "features": "the features",
+    "table": "table", "images": "--images", "schema": "schema", "features": "set of features",
     "split_from": "--split-from",
 }  # fmt: skip
 
@@ -105,7 +105,8 @@ def claim_folder(folder: Path, facts: Mapping[str, Any], digest: str, *, config:
     known = about.get("facts", {})
     moved = [words for key, words in _PLACES.items() if known.get(key) != facts[key]]
     if moved:
-        what, ways = f"{', '.join(moved)} of it: another", "--out with another folder, or --overwrite to replace it"
+        what = f"begun with {' and '.join(f'another {words}' for words in moved)} than now"
+        ways = "--out with another folder, or --overwrite to replace it"
     else:
         begun = load_config(folder / "config.yaml") if (folder / "config.yaml").is_file() else Config()
         what = f"begun with other options (not {', '.join(_differences(begun, config)) or 'these'})"

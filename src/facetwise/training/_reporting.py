@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from facetwise.config import config_to_yaml
-from facetwise.data import Table, group_cells
+from facetwise.data import Role, Table, group_cells, infer
 from facetwise.decisions import Decisions
 from facetwise.errors import UserError
 from facetwise.inference import Predictor, evidence_from, read_predictions, write_bytes
 from facetwise.metrics import Evaluation
 from facetwise.models.backbones import create_backbone
-from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unsure, report_page, thumbnails, value_text
+from facetwise.reports import SMALL, Nearby, Pictures, Reported, Unreadable, Unsure, report_page, thumbnails, value_text
 from facetwise.schema import UNKNOWN, Kind, Schema
 from facetwise.training._finished import FinishedRun
 from facetwise.training._prepare import Prepared
@@ -28,6 +28,8 @@ __all__ = ["groups_of", "report_of", "unsure_items", "write_evaluation"]
 # of the neighbours about every row of a large table would be most of the time.
 _PROPOSED, _LOOKED_AT = 12, 1500
 _NEAREST = 4
+# Rows without a readable picture that the page names; all are in `issues.parquet`.
+_NAMED = 10
 
 
 def groups_of(schema: Schema, table: Table, rows: np.ndarray) -> np.ndarray | None:
@@ -105,6 +107,38 @@ def _issues(path: Path) -> dict[str, int]:
     return dict(zip(counted["reason"].to_list(), counted["count"].to_list(), strict=True))
 
 
+def _unreadable(path: Path) -> list[Unreadable]:
+    """The first rows of `issues.parquet` that are not ok."""
+    if not path.is_file():
+        return []
+    import polars as pl
+
+    found = pl.scan_parquet(path).filter(pl.col("reason") != "ok").head(_NAMED)
+    rows = found.select("item", "image", "reason", "message").collect().rows()
+    return [Unreadable(item + 1, *told) for item, *told in rows]
+
+
+def _left_out(prepared: Prepared) -> list[tuple[str, str]]:
+    """Columns that are neither read nor filled, with the reason that `inspect` gives for them."""
+    schema, table = prepared.schema, prepared.table
+    used = {*(attribute.column for attribute in schema.attributes), *schema.images}
+    used |= {column for column in (schema.group, schema.weight, schema.box) if column is not None}
+    # With the columns of pictures and the group, so that a copy of these is known for one.
+    known = (*schema.images, schema.group)
+    asked = [column for column in table.columns if column in known or column not in used]
+    if used.issuperset(asked):
+        return []
+    found = infer(Table.of_coded({column: table.coded(column) for column in asked}, name=table.name))
+    return [
+        (
+            one.column,
+            one.reason if one.role is Role.LEFT_OUT else "not in the schema: excluded, or too few labelled rows",
+        )
+        for one in found.readings
+        if one.column not in used and one.role is not Role.SPLIT
+    ]
+
+
 class _Nearest:
     """The nearest training rows of items of the side; the items are described once, all together, when first asked."""
 
@@ -162,8 +196,8 @@ def report_of(run: FinishedRun) -> str:
         name=run.path.resolve().name, table=PureWindowsPath(about.get("table") or "a frame").name, schema=run.schema,
         metrics=metrics, truth=truth, decisions=decisions, log=_lines(run.path / "log.jsonl"),
         depth=_json(run.path / "depth.json"), diagnostics=_json(run.path / "diagnostics.json"),
-        issues=_issues(run.path / "issues.parquet"), config=config_to_yaml(run.config),
-        environment=_json(run.path / "environment.json"), notes=notes, **extra,
+        issues=_issues(run.path / "issues.parquet"), unreadable=_unreadable(run.path / "issues.parquet"),
+        config=config_to_yaml(run.config), environment=_json(run.path / "environment.json"), notes=notes, **extra,
     )  # fmt: skip
     return report_page(told)
 
@@ -190,4 +224,5 @@ def _with_pictures(run: FinishedRun, prepared: Prepared, places: np.ndarray) -> 
         "unsure": [replace(one, place=int(some[one.place])) for one in unsure],
         "unknown": dict(zip([attribute.column for attribute in run.schema.attributes], unknown, strict=True)),
         "draw": draw,
+        "left_out": _left_out(prepared),
     }

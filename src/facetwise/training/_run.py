@@ -57,6 +57,8 @@ _PACKAGES = (
 )
 # Of the machine, what is told beside the packages when a run is continued elsewhere.
 _MACHINE = ("threads", "quick_bfloat16")
+# Of the rows without a readable picture; the preview and the report name more.
+_UNREADABLE_NAMED = 3
 
 
 def environment() -> dict[str, Any]:
@@ -89,8 +91,7 @@ def _summary(
     products = " in bfloat16" if in_bfloat16(config, len(train), train.features.device, world) else ""
     levels = f"{len(prepared.levels)} levels" if len(prepared.levels) > 1 else "1 level"
     return [
-        f"items       {', '.join(f'{len(part):,} {side}' for side, part in parts.items())}"
-        + (f"; {len(prepared.issues):,} unreadable" if prepared.issues else ""),
+        f"items       {', '.join(f'{len(part):,} {side}' for side, part in parts.items())}" + _unreadable(prepared),
         f"attributes  {len(kinds)}: {given}; {sum(len(a.classes) for a in schema.attributes):,} classes",
         f"category    {schema.category or 'none: every attribute applies to every item'}",
         f"features    {prepared.backbone['name'] or 'given'}, {levels}, {prepared.features.shape[-1]:,} wide",
@@ -108,6 +109,18 @@ def _about_score(config: Config, rows: int) -> str:
         f"select_by {config.select_by!r} is measured on validation, and no label of its {rows:,} rows measures it: the "
         "epoch with the lowest validation loss is kept in its place. Fix: another select_by, or label such rows"
     )
+
+
+def _unreadable(prepared: Prepared) -> str:
+    """How many rows have no readable picture, and the first few by name."""
+    if not prepared.issues:
+        return ""
+    column, rows = prepared.schema.images[0], np.array(sorted(prepared.issues)[:_UNREADABLE_NAMED])
+    cells = prepared.table.take(rows).column(column) if column in prepared.table.cells else [""] * len(rows)
+    counted = prepared.table.row_numbers(rows)
+    names = [str(cell) or f"row {number}" for cell, number in zip(cells, counted, strict=True)]
+    more = ", ..." if len(prepared.issues) > len(rows) else ""
+    return f"; {len(prepared.issues):,} unreadable ({', '.join(names)}{more})"
 
 
 def _write_issues(path: Path, prepared: Prepared) -> None:

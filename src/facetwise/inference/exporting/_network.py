@@ -1,6 +1,5 @@
 """The trained model as a graph: features to logits and representation, by torch's exporter."""
 
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from facetwise.features import FARTHEST, Standardizer
+from facetwise.features import FARTHEST, Standardizer, quiet_exporter
 from facetwise.models import FacetModel
 
 if TYPE_CHECKING:
@@ -55,9 +54,7 @@ class Network(nn.Module):
 def network_graph(network: Network) -> "onnx.ModelProto":
     """float32 `features` (batch, width) to `logits` (batch, logit) and `representation` (batch, width)."""
     example = torch.zeros(2, network.skip + len(network.mean))
-    with warnings.catch_warnings(), torch.no_grad():
-        # The exporter remarks on its own insides; the comparison with the run's answers is what counts.
-        warnings.simplefilter("ignore")
+    with quiet_exporter(), torch.no_grad():
         program = torch.onnx.export(
             network, (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
             input_names=["features"], output_names=["logits", "representation"], external_data=False, verbose=False,
