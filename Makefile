@@ -17,7 +17,7 @@ help:
 	@echo "make test    every check and every test; a quarter of an hour on two cores"
 	@echo "make check   format, lint, types and layers; seconds"
 	@echo "make docs    the documentation, in docs/_build; warnings are errors"
-	@echo "make soak    kill training and extraction a hundred times at random moments; half an hour"
+	@echo "make soak    kill training and extraction a hundred times at random moments, fill disks; an hour"
 	@echo "make bench   the benchmarks, one after another; many hours"
 	@echo "make clean   remove what was built; .venv stays"
 
@@ -44,6 +44,10 @@ soak: $(READY)
 	$(BIN)/python tests/faults/kill_runs.py --stage train --runs 100
 	$(BIN)/python tests/faults/kill_runs.py --stage extract --runs 30
 	$(BIN)/python tests/faults/kill_commands.py --runs 20
+	$(BIN)/python tests/faults/together.py
+	@if unshare --map-root-user --mount true; then \
+	  unshare --map-root-user --mount $(BIN)/python tests/faults/full_disk.py; \
+	else echo "left out: tests/faults/full_disk.py mounts a small disk, which \`unshare\` is not allowed to do here"; fi
 
 bench: $(READY)
 	for file in benchmarks/[a-z]*.py; do $(BIN)/python "$$file" || exit 1; done

@@ -24,7 +24,7 @@ from kill_runs import NOTHING, Forked, Fresh, continued_at, load_everything, out
 
 # More than all of it needs.
 ROOMY = 400_000
-SIZES = [8, 300, 1000, 3000, 9000, 20000, 40000]
+SIZES = [8, 300, 1000, 3000, 9000, 20000, 30000]
 
 
 def _mount(place: Path, size: int, *, again: bool = False) -> None:

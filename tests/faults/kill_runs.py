@@ -247,7 +247,7 @@ def kill_until_it_finishes(
             return kills
         if code == 0:  # it was quicker than the moment that was drawn: from the beginning, and somewhat earlier
             shutil.rmtree(out)
-            first *= rng.uniform(0.9, 1.0)
+            first *= rng.uniform(0.7, 1.0)
         elif code != -9:
             raise SystemExit(f"{out}: exit code {code}; see words.log beside it")
         elif killed:
