@@ -1,4 +1,4 @@
-"""`facetwise extract` by shards, processes and actors: the rows of one process, each once, and a summary that adds up."""
+"""`facetwise extract` in parts, by anybody: the rows of one process, each once, and a summary that adds up."""
 
 import json
 import shutil

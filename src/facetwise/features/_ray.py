@@ -36,8 +36,8 @@ def run_in_ray(
 
     Raises:
         UnavailableError: Ray is not installed.
-        UserError: The cluster cannot be used, or has a node that does not see the pictures, the cache, or the weights; a
-            shard over which three actors died.
+        UserError: The cluster cannot be used, or has a node that does not see pictures, cache, or weights; a shard over
+            which three actors died.
     """
     done = {}
     with joined_cluster(address) as cluster:
