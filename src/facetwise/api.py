@@ -159,13 +159,13 @@ def extract(
         whole = np.full((len(names), chosen.shape[1]), np.nan, dtype=np.float32)
         whole[described.good] = chosen
         write_bytes(path, features_to_bytes(whole, path.suffix))
-    problems = [(names[position], reason, words) for position, (reason, words) in sorted(described.issues.items())]
-    asked = len(names)
+    issues, asked = sorted(described.issues.items()), len(names)
     if sharded is not None and shard is not None:
         # A row without a picture is in no shard; the notices of the table name it.
         asked = sum(one.images for one in sharded.done)
         own = {problem for one in sharded.done for problem in one.problems.values()}
-        problems = [(name, reason, words) for name, reason, words in problems if (reason, words) in own]
+        issues = [(position, issue) for position, issue in issues if issue in own]
+    problems = [(names[position], *issue) for position, issue in issues]
     return ExtractionSummary(
         images=asked,
         computed=described.computed,

@@ -104,7 +104,9 @@ def test_done_again_is_done(paths: list[Path], alone: FeatureStore, cache: Path)
     first = [worker.run(task) for task in tasks]
     assert sum(one.computed for one in first) == PICTURES
     again = [ShardWorker(_plan(cache)).run(task) for task in tasks]
-    assert [one.before for one in again] == [True] * 3
+    # The last one has a picture that is missing, and may be there by now.
+    assert [one.before for one in again] == [True, True, False]
+    assert [one.computed for one in again] == [0] * 3
     assert [one.problems for one in again] == [one.problems for one in first]
     assert sorted(place for one in first for place in one.problems) == [PICTURES, PICTURES + 2]
     _same(cache, alone)

@@ -37,9 +37,9 @@ def _knock_at_head(address: str) -> int:
 
 def _knock_at_proxy(host: str) -> int:
     """Ray's client says of everything that goes wrong that time ran out, so it is asked without Ray's client."""
-    grpc: Any = importlib.import_module("grpc")
     words: Any = importlib.import_module("ray.core.generated.ray_client_pb2")
     stubs: Any = importlib.import_module("ray.core.generated.ray_client_pb2_grpc")
+    grpc: Any = stubs.grpc  # whatever gRPC Ray has
     ping = words.ClusterInfoRequest(type=words.ClusterInfoType.PING)
     token = [("authorization", f"Bearer {os.environ['RAY_AUTH_TOKEN']}")]
     try:
