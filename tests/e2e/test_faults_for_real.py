@@ -54,7 +54,7 @@ def test_a_disk_that_is_full(tmp_path: Path) -> None:
     """In the middle of the extraction, and in the middle of training."""
     if not _can_mount(tmp_path):
         pytest.skip("no small disk can be mounted here: `unshare --map-root-user --mount` is refused")
-    words = ["--items", 120, "--sizes", 1000, 14000, "--fork"]
+    words = ["--items", 120, "--sizes", 1000, 20000, "--fork"]
     code, told, said = _lines(*UNSHARED, sys.executable, FAULTS / "full_disk.py", *words)
     assert code == 0, said
     extracting, training = told

@@ -17,7 +17,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _steps(checkout: Path, target: str) -> list[str]:
-    done = subprocess.run(["make", "--dry-run", target], cwd=checkout, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["make", "--no-print-directory", "--dry-run", target], cwd=checkout, capture_output=True, text=True, check=True
+    )
     return done.stdout.splitlines()
 
 

@@ -136,4 +136,4 @@ def test_a_row_of_the_test_table_is_named_as_such(tmp_path: Path) -> None:
         encode(schema, read.table)
     assert str(caught.value).startswith(f"{test}, row 3, column 'price':")
     [notice] = [one for one in encode(schema, read.table, forgiving=True)[1] if one.code == "unknown-class"]
-    assert str(notice).endswith(f"Rows 2 of {test}.")
+    assert str(notice).endswith(f"Row 2 of {test}.")
