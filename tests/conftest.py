@@ -20,8 +20,9 @@ REALDATA = Path(os.environ.get("FACETWISE_REALDATA", ROOT.parent / "shared" / "d
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-# The same examples in every run: what a change breaks must not depend on luck. `tests/fuzz/fuzz.py` searches at random.
-settings.register_profile("fixed", derandomize=True)
+# The same examples in every run: what a change breaks must not depend on luck, nor on who else uses the machine.
+# `tests/fuzz/fuzz.py` searches at random.
+settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.load_profile("fixed")
 
 
