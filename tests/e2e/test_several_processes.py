@@ -88,6 +88,21 @@ def _continues_alone(table: Path, out: Path) -> None:
     assert [line["epoch"] for line in after] == list(range(1, len(after) + 1))
 
 
+def _said_by_the_other(work: list[subprocess.Popen[str]], out: Path, struck: int, sent: signal.Signals) -> str:
+    """What one of two processes says when the other is sent a signal in the middle; it ends with exit code 2."""
+    other = work[1 - struck]
+    try:
+        wait_for_epochs(out, 2, work)
+        work[struck].send_signal(sent)
+        _, said = other.communicate(timeout=NAMED_WITHIN)
+    finally:
+        for one in work:
+            one.kill()
+            one.communicate()
+    assert other.returncode == 2, said
+    return said
+
+
 @pytest.mark.slow
 def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) -> None:
     said = death_of_the_second(_ranks(catalogue, tmp_path / "run", LONG), tmp_path / "run")
@@ -100,16 +115,7 @@ def test_a_rank_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) 
 @pytest.mark.slow
 def test_rank_0_dies_and_one_process_continues(catalogue: Path, tmp_path: Path) -> None:
     """The one that writes and that the others meet at; it may die in the middle of writing."""
-    work = _ranks(catalogue, tmp_path / "run", LONG)
-    try:
-        wait_for_epochs(tmp_path / "run", 2, work)
-        work[0].send_signal(signal.SIGKILL)
-        _, said = work[1].communicate(timeout=NAMED_WITHIN)
-    finally:
-        for one in work:
-            one.kill()
-            one.communicate()
-    assert work[1].returncode == 2, said
+    said = _said_by_the_other(_ranks(catalogue, tmp_path / "run", LONG), tmp_path / "run", 0, signal.SIGKILL)
     assert "rank 0" in said
     assert "Traceback" not in said
     assert "the same command continues" in said
@@ -169,16 +175,7 @@ def test_torchrun_starts_all_again_after_a_death(catalogue: Path, tmp_path: Path
 @pytest.mark.slow
 def test_a_silent_rank_is_named(catalogue: Path, tmp_path: Path) -> None:
     """It lives, its connections are open, and nothing comes from it: a machine that hangs."""
-    work = _ranks(catalogue, tmp_path / "run", LONG)
-    try:
-        wait_for_epochs(tmp_path / "run", 2, work)
-        work[1].send_signal(signal.SIGSTOP)
-        _, said = work[0].communicate(timeout=NAMED_WITHIN)
-    finally:
-        for one in work:
-            one.kill()
-            one.communicate()
-    assert work[0].returncode == 2, said
+    said = _said_by_the_other(_ranks(catalogue, tmp_path / "run", LONG), tmp_path / "run", 1, signal.SIGSTOP)
     assert "rank 1 of 2" in said
 
 
