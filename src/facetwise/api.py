@@ -31,6 +31,7 @@ from facetwise.inference import (
     fetched_beside,
     fetched_file,
     fetched_rows,
+    part_of,
     write_bytes,
     write_text,
 )
@@ -131,7 +132,7 @@ def extract(
         levels: Levels to write.
         device: auto, cpu, cuda, ...
         workers: Threads (of each process); 0 chooses.
-        shard: `i/n`: only the i-th of n consecutive parts of the pictures. It can be done again at no cost.
+        shard: `i/n`: only the i-th of n consecutive parts of the rows. It can be done again at no cost.
         processes: Work in so many processes at once; one that dies is replaced.
         engine: `ray`: work in actors of a Ray cluster, one per GPU or per core.
         address: Of the cluster; without it Ray starts one in this machine.
@@ -142,15 +143,19 @@ def extract(
     """
     tree = load_config(None, [f"backbone={backbone}", *settings], weights=weights)
     where = None if cache is None else Path(cache)
-    source, images = fetched(source, images, cache=where, report=report)
+    sharded, column = _in_shards(tree, shard, processes, engine, address, to=to), None
+    if shard is None:
+        source, images = fetched(source, images, cache=where, report=report)
+    else:
+        part = part_of(source, images, Shard.parse(shard), cache=where, report=report)
+        source, images, column = part.source, part.root, part.column
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
-    sharded = _in_shards(tree, shard, processes, engine, address, to=to)
     # Rows that nobody wants in one array stay in the cache, however many they are.
     options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
     options["read"] = to is not None
     names, described = describe_source(
-        source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
-        report=report, **options,
+        source, images, model, column=column, allow_outside=tree.allow_outside_root, cache=where, device=device,
+        workers=workers, report=report, **options,
     )  # fmt: skip
     seconds, path = time.perf_counter() - began, None
     if to is not None:
@@ -159,15 +164,9 @@ def extract(
         whole = np.full((len(names), chosen.shape[1]), np.nan, dtype=np.float32)
         whole[described.good] = chosen
         write_bytes(path, features_to_bytes(whole, path.suffix))
-    issues, asked = sorted(described.issues.items()), len(names)
-    if sharded is not None and shard is not None:
-        # A row without a picture is in no shard; the notices of the table name it.
-        asked = sum(one.images for one in sharded.done)
-        own = {problem for one in sharded.done for problem in one.problems.values()}
-        issues = [(position, issue) for position, issue in issues if issue in own]
-    problems = [(names[position], *issue) for position, issue in issues]
+    problems = [(names[position], *issue) for position, issue in sorted(described.issues.items())]
     return ExtractionSummary(
-        images=asked,
+        images=len(names),
         computed=described.computed,
         problems=problems,
         seconds=seconds,
@@ -321,8 +320,8 @@ def _in_shards(
         raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
     if shard is None and processes <= 1 and engine == "local":
         return None
-    return Sharded(
-        backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard.parse(shard),
+    return Sharded(  # of a shard the part is all that is there, and one task
+        backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard(1, 1),
         processes=processes, engine=engine, address=address, in_memory=to is not None,
     )  # fmt: skip
 

@@ -69,16 +69,37 @@ def test_shards_are_the_whole(
     assert ", 8 were there, 7 unreadable." in told
     parts = tmp_path / "parts"
     first, told = _extract(capsys, *given, "--cache", parts, "--shard", "1/2")
-    assert (first["images"], first["computed"]) == (5, 4)
-    assert [(one["image"], one["reason"]) for one in first["problems"]] == [("00004.jpg", "not_an_image")]
-    assert "5 pictures: 0 computed" in told
-    assert ", 4 were there, 1 unreadable." in told
+    assert (first["images"], first["computed"]) == (8, 2)
+    assert [one["reason"] for one in first["problems"]] == ["missing"] * 6
+    assert "8 pictures: 0 computed" in told
+    assert ", 2 were there, 6 unreadable." in told
     second, told = _extract(capsys, *given, "--cache", parts, "--shard", "2/2")
-    assert (second["images"], second["computed"], second["problems"]) == (4, 4, [])
-    assert ", 4 were there." in told
+    assert (second["images"], second["computed"]) == (7, 6)
+    assert [(one["image"], one["reason"]) for one in second["problems"]] == [("00004.jpg", "not_an_image")]
+    assert ", 6 were there, 1 unreadable." in told
     expected = _rows(tmp_path / "whole", TinyBackbone(), "torch:cpu")
     assert len(expected) == PICTURES - 1
     _same(_rows(parts, TinyBackbone(), "torch:cpu"), expected)
+
+
+def test_a_shard_without_a_picture_is_one(
+    table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which column names the pictures is the whole table's to say: that of the third part is empty."""
+    stand_in(monkeypatch, tmp_path / "unused", api, _worker)
+    lines = [
+        "thumbnail,photo,colour",
+        *(f"00000.jpg,0000{n}.jpg,red" for n in (0, 1, 2, 3)),
+        "00000.jpg,,red",
+        ",,blue",
+    ]
+    gaps = table.with_name("gaps.csv")
+    gaps.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    told = [
+        _said(capsys, gaps, "--device", "torch:cpu", "--cache", tmp_path / "parts", "--shard", f"{number}/3")
+        for number in (1, 2, 3)
+    ]
+    assert [(one["images"], one["computed"], len(one["problems"])) for one in told] == [(2, 2, 0), (2, 2, 0), (2, 0, 2)]
 
 
 @pytest.mark.slow

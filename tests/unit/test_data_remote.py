@@ -11,7 +11,16 @@ from PIL import Image
 
 from facetwise import api, studies
 from facetwise.cli import run as run_command
-from facetwise.data import Table, address_of, fetch_file, fetch_pictures, read_table, resolve_images
+from facetwise.data import (
+    Table,
+    address_of,
+    fetch_file,
+    fetch_pictures,
+    list_folder,
+    pictures_there,
+    read_table,
+    resolve_images,
+)  # fmt: skip
 from facetwise.errors import UnavailableError, UserError
 from facetwise.events import Event
 from facetwise.features import Shard
@@ -84,16 +93,29 @@ def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path
     store.pipe("/shop/photos/../f.png", b"outside")
     table = Table.of({"image": ["red/a.PNG", "c", "notes.txt"], "colour": ["red", "d.jpg", "e"]})
     counted: list[tuple[int, int]] = []
-    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table, told=lambda *one: counted.append(one))
+    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=table, told=lambda *one: counted.append(one))
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
     assert found == ["c.png", "d.png", "red/A.png"]
     assert counted[-1] == (3, 3)
     counted.clear()
     assert (
-        fetch_pictures("memory://shop/photos/", tmp_path, table=table, told=lambda *one: counted.append(one)) == folder
+        fetch_pictures("memory://shop/photos/", tmp_path, wanted=table, told=lambda *one: counted.append(one)) == folder
     )
     assert counted == []
     assert not (folder.parent / "f.png").exists()
+
+
+def test_named_pictures_are_copied_in_the_order_of_a_folder(store: object, tmp_path: Path) -> None:
+    for name in ("b.png", "a/2.png", "a/10.PNG", "a.png", "a-b.png", "t.csv"):
+        store.pipe(f"/shop/photos/{name}", name.encode())
+    names = pictures_there("memory://shop/photos/")
+    whole = fetch_pictures("memory://shop/photos", tmp_path / "whole", wanted=None)
+    assert names == [path.relative_to(whole).as_posix() for path in list_folder(whole)]
+    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=["a.png", "no.png"])
+    assert [path.name for path in list_folder(folder)] == ["a.png"]
+    assert fetch_pictures("memory://shop/photos", tmp_path, wanted=["no.png"], some=False) == folder
+    with pytest.raises(UserError, match="Found none below memory://shop/photos"):
+        fetch_pictures("memory://shop/photos", tmp_path, wanted=["no.png"])
 
 
 def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: Path) -> None:
@@ -104,7 +126,7 @@ def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: P
 
     def fetch(below: Path) -> dict[str, tuple[bytes, int]]:
         copied.clear()
-        folder = fetch_pictures("memory://shop/photos", below, table=None, told=lambda *one: copied.append(one))
+        folder = fetch_pictures("memory://shop/photos", below, wanted=None, told=lambda *one: copied.append(one))
         return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
     first = fetch(tmp_path)
@@ -124,7 +146,7 @@ def test_names_that_begin_with_a_point_are_fetched(store: object, tmp_path: Path
     for name in (*names, "a.png", "b.png", "c.png"):
         store.pipe(f"/shop/photos/{name}", name.encode())
     table = Table.of({"image": [".a.png", "./red/.b.png", "...c.png", "../photos/d.png", ".\\e.png"]})
-    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table)
+    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=table)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == sorted(names)
 
 
@@ -132,7 +154,7 @@ def test_nothing_there_is_said(store: object, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"memory://shop/no\.csv cannot be read"):
         fetch_file("memory://shop/no.csv", tmp_path)
     with pytest.raises(UserError, match="Found none below memory://shop/photos"):
-        fetch_pictures("memory://shop/photos", tmp_path, table=None)
+        fetch_pictures("memory://shop/photos", tmp_path, wanted=None)
     with pytest.raises(UserError, match="of a kind that fsspec knows"):
         fetch_file("nosuchkind://shop/t.csv", tmp_path)
 
@@ -321,6 +343,13 @@ def test_pictures_behind_an_address_are_described(
     summary = api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu")
     assert (summary.images, summary.computed) == (3, 2)
     assert [name for name, *_ in summary.problems] == ["no.png"]
+    for number, (own, copied) in enumerate([({"0.png"}, 1), ({"0.png", "2.png"}, 1), ({"0.png", "2.png"}, 0)], start=1):
+        part = api.extract(
+            "memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu", cache=tmp_path / "part",
+            shard=f"{number}/3",
+        )  # fmt: skip
+        assert (part.images, part.computed) == (1, copied)
+        assert {path.name for path in (tmp_path / "part" / "remote").rglob("*.png")} == own
     # Who works elsewhere sees the cache that was named, and no other.
     api.extract("memory://shop/t.csv", images="memory://shop/photos", device="torch:cpu", cache=tmp_path / "own")
     copies = [path.relative_to(tmp_path / "own").parts for path in (tmp_path / "own").rglob("*.png")]

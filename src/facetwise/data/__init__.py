@@ -9,14 +9,14 @@ from facetwise.data._corrections import correct
 from facetwise.data._encode import encode, fit_scales, refuse_far_numbers
 from facetwise.data._follow import PreviousSplit
 from facetwise.data._groups import group_cells
-from facetwise.data._infer import infer
+from facetwise.data._infer import find_images, infer
 from facetwise.data._listed import image_paths
 from facetwise.data._notices import ROWS_SHOWN, Notice, counted, tell, unsaid
 from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._remote import address_of, fetch_file, fetch_pictures, refuse_address
+from facetwise.data._remote import address_of, fetch_file, fetch_pictures, pictures_there, refuse_address
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES, declared_sides
@@ -55,11 +55,13 @@ __all__ = [
     "encode",
     "fetch_file",
     "fetch_pictures",
+    "find_images",
     "fit_scales",
     "group_cells",
     "image_paths",
     "infer",
     "list_folder",
+    "pictures_there",
     "pieces",
     "read_previous",
     "read_spelled",

@@ -19,7 +19,7 @@ from facetwise.data._table import Table
 from facetwise.data._weights import weight_reading
 from facetwise.schema import DEFAULT_NOT_APPLICABLE, DEFAULT_UNKNOWN, Kind
 
-__all__ = ["infer"]
+__all__ = ["find_images", "infer"]
 
 # Written by programs where there is nothing; no person names a class so.
 _NOTHING = ("nan", "NaN", "NAN", "null", "NULL", "Null", "<NA>", "NaT", "#N/A", "?")
@@ -97,6 +97,28 @@ def _about_notation(reading: ColumnReading) -> Notice:
     return Notice(code="number-notation", message=f"It is left out: {reading.reason}.", column=reading.column)
 
 
+def find_images(table: Table, images_root: Path | None = None) -> tuple[str, ...]:
+    """The columns that name pictures, the first naming the item, as `infer` finds them, and nothing else of a table.
+
+    Args:
+        table: The table.
+        images_root: Folder of images, to tell picture names from other names.
+
+    >>> find_images(Table.of({"colour": ["red", "blue"], "photo": ["1.jpg", "2.jpg"]}))
+    ('photo',)
+    """
+    nothing, _ = _texts_for_nothing(table)
+    silent = frozenset(nothing) | frozenset(DEFAULT_UNKNOWN) | frozenset(DEFAULT_NOT_APPLICABLE)
+    facts = [_facts(table, column, silent) for column in table.columns]
+    return _primary_first(image_readings(facts, images_root))
+
+
+def _primary_first(readings: Iterable[ColumnReading]) -> tuple[str, ...]:
+    """Columns of pictures, the one that names the item before the others whatever the table's order."""
+    images = [reading for reading in readings if reading.role is Role.IMAGE]
+    return tuple(one.column for one in sorted(images, key=lambda one: "another picture" in one.reason))
+
+
 def infer(
     table: Table,
     *,
@@ -150,12 +172,9 @@ def infer(
     for place, reading in enumerate(attributes):
         present[:, place] = ~table.coded(reading.column).among(silent)
     category, category_reason = find_category(table, attributes, present)
-    # The primary picture comes first whatever the table's order of columns.
-    images = [reading.column for reading in ordered if reading.role is Role.IMAGE]
-    images.sort(key=lambda column: "another picture" in readings[column].reason)
     return Inference(
         readings=tuple(ordered),
-        images=tuple(images),
+        images=_primary_first(ordered),
         group=group,
         split=split,
         category=category,

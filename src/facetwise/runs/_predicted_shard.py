@@ -6,21 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from facetwise.data import read_table
 from facetwise.errors import RunError
 from facetwise.events import Report, silent
 from facetwise.features import Shard, ShardTask
-from facetwise.inference import (
-    Answers,
-    fetched,
-    is_table,
-    listed_pictures,
-    part_of,
-    pictures_of,
-    root_of,
-    write_json,
-    writing,
-)
+from facetwise.inference import Answers, part_of, pictures_of, write_json, writing
 
 if TYPE_CHECKING:
     from facetwise.runs._run import Run
@@ -56,7 +45,7 @@ def predict_shard(
 
     Args:
         run: The run.
-        source: As for `Run.predict`; of an address all pictures are copied, those of other shards too.
+        source: As for `Run.predict`; of an address only this shard's pictures are copied.
         shard: Which part.
         out: The file that the whole would have: .csv, .parquet or .jsonl.
         images: Folder that a table's paths are relative to; its address.
@@ -67,14 +56,13 @@ def predict_shard(
     Raises:
         RunError: The file holds answers of something else, or is none that we wrote.
     """
-    source, images = fetched(source, images, report=report)
     path = shard_file(out, shard)
     marker, begun = (path.with_name(f"{path.name}.{state}") for state in ("done", "begun"))
-    part, root = part_of(source, images, shard)
-    seen = pictures_of(part, root, schema=run.schema, allow_outside=run.config.allow_outside_root)
+    part = part_of(source, images, shard, report=report)
+    seen = pictures_of(part.source, part.root, schema=run.schema, allow_outside=run.config.allow_outside_root)
     pictures = ShardTask(shard=shard, first=0, paths=tuple(str(one) for one in seen)).digest()
     task = {
-        "run": _bundle(run), "source": _digest(source, images), "pictures": pictures, "shard": str(shard),
+        "run": _bundle(run), "source": part.digest(), "pictures": pictures, "shard": str(shard),
         "options": repr(options),
     }  # fmt: skip
     if not overwrite and path.exists():
@@ -88,7 +76,7 @@ def predict_shard(
     write_json(begun, task)
     with writing(marker):
         marker.unlink(missing_ok=True)
-    answers = run.predict(part, images=root, report=report, **options)
+    answers = run.predict(part.source, images=part.root, report=report, **options)
     answers.write(path)
     write_json(marker, {**task, "sha256": _sha256(path)})
     with writing(begun):
@@ -115,17 +103,6 @@ def _sha256(path: Path) -> str:
 
 def _bundle(run: "Run") -> str:
     return hashlib.sha256((run.path / "bundle" / "bundle.json").read_bytes()).hexdigest()
-
-
-def _digest(source: Any, images: str | Path | None) -> str:
-    """Of the names of everything that is to be predicted; a table says more than its names."""
-    if isinstance(source, list | tuple):
-        told = [str(item) for item in source]
-    elif is_table(source):
-        told = [read_table(source).digest, str(root_of(source, images).resolve())]
-    else:
-        told = [str(path) for path in listed_pictures(Path(source))[1]]
-    return hashlib.sha256("\0".join(told).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _told(marker: Path) -> Mapping[str, Any] | None:
