@@ -23,7 +23,7 @@ from facetwise.config import Config, config_to_yaml, load_config, read_recipe
 from facetwise.data import ColumnReading as ColumnReading
 from facetwise.errors import UserError
 from facetwise.events import Event, Report, silent
-from facetwise.features import Shard, Sharded, check_engine, choose_levels, features_to_bytes, file_digest
+from facetwise.features import Shard, Sharded, StoredRows, check_engine, choose_levels, features_to_bytes, file_digest
 from facetwise.features import extract as describe_rows
 from facetwise.inference import (
     describe_source,
@@ -47,6 +47,7 @@ from facetwise.training import (
     PreparedRelease,
     Stopping,
     Structure,
+    as_begun,
     begin_run,
     build,
     claim_folder,
@@ -143,19 +144,19 @@ def extract(
     """
     tree = load_config(None, [f"backbone={backbone}", *settings], weights=weights)
     where = None if cache is None else Path(cache)
-    sharded, column = _in_shards(tree, shard, processes, engine, address, to=to), None
+    sharded = _in_shards(tree, shard, processes, engine, address, to=to)
     if shard is None:
         source, images = fetched(source, images, cache=where, report=report)
     else:
         part = part_of(source, images, Shard.parse(shard), cache=where, report=report)
-        source, images, column = part.source, part.root, part.column
+        source, images = part.source, part.root
     model, began = create_backbone(tree.backbone.name, **tree.backbone.options), time.perf_counter()
     # Rows that nobody wants in one array stay in the cache, however many they are.
     options: dict[str, Any] = {"extractor": sharded or partial(describe_rows, in_memory=to is not None)}
     options["read"] = to is not None
     names, described = describe_source(
-        source, images, model, column=column, allow_outside=tree.allow_outside_root, cache=where, device=device,
-        workers=workers, report=report, **options,
+        source, images, model, allow_outside=tree.allow_outside_root, cache=where, device=device, workers=workers,
+        report=report, **options,
     )  # fmt: skip
     seconds, path = time.perf_counter() - began, None
     if to is not None:
@@ -273,7 +274,7 @@ def train(
             said: list[str] = []
             with world.in_turn():
                 prepared = prepare_rows(
-                    read, tree,
+                    read, as_begun(folder, digest, tree, overwrite=overwrite),
                     features=features,
                     split_from=None if split_from is None else Path(split_from),
                     report=_overheard(report, said),
@@ -290,6 +291,7 @@ def train(
                 "images": str(read.root.resolve()),
                 "test": _path(test),
                 "features": _path(features),
+                "features_in": "disk" if isinstance(prepared.features, StoredRows) else "memory",
                 "corrections": _path(corrections),
                 "recipe": None if recipe is None else {"name": recipe, "digest": read_recipe(recipe).digest},
             }

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from facetwise.data import (
     fetch_file,
     fetch_pictures,
     list_folder,
-    pictures_there,
+    list_pictures,
     read_table,
     resolve_images,
-)  # fmt: skip
+)
 from facetwise.errors import UnavailableError, UserError
-from facetwise.events import Event
+from facetwise.events import Event, silent
 from facetwise.features import Shard
-from facetwise.inference import root_of
+from facetwise.inference import part_of, root_of
 from facetwise.runs import Run, predict_shard, shard_file
 from facetwise.studies import _audit
 from made_table import TINY, write_table
@@ -93,29 +94,68 @@ def test_only_the_pictures_that_a_table_names_are_copied(store: object, tmp_path
     store.pipe("/shop/photos/../f.png", b"outside")
     table = Table.of({"image": ["red/a.PNG", "c", "notes.txt"], "colour": ["red", "d.jpg", "e"]})
     counted: list[tuple[int, int]] = []
-    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=table, told=lambda *one: counted.append(one))
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table, told=lambda *one: counted.append(one))
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png"))
     assert found == ["c.png", "d.png", "red/A.png"]
     assert counted[-1] == (3, 3)
     counted.clear()
     assert (
-        fetch_pictures("memory://shop/photos/", tmp_path, wanted=table, told=lambda *one: counted.append(one)) == folder
+        fetch_pictures("memory://shop/photos/", tmp_path, table=table, told=lambda *one: counted.append(one)) == folder
     )
     assert counted == []
     assert not (folder.parent / "f.png").exists()
 
 
-def test_named_pictures_are_copied_in_the_order_of_a_folder(store: object, tmp_path: Path) -> None:
+def test_a_listing_has_the_order_of_a_folder(store: object, tmp_path: Path) -> None:
     for name in ("b.png", "a/2.png", "a/10.PNG", "a.png", "a-b.png", "t.csv"):
         store.pipe(f"/shop/photos/{name}", name.encode())
-    names = pictures_there("memory://shop/photos/")
-    whole = fetch_pictures("memory://shop/photos", tmp_path / "whole", wanted=None)
-    assert names == [path.relative_to(whole).as_posix() for path in list_folder(whole)]
-    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=["a.png", "no.png"])
+    there = list_pictures("memory://shop/photos/")
+    whole = fetch_pictures("memory://shop/photos", tmp_path / "whole", table=None)
+    assert there.names == [path.relative_to(whole).as_posix() for path in list_folder(whole)]
+    assert [there.holds(cell) for cell in ("A/10.png", "10", "./a.png", "c.png")] == [True, True, True, False]
+    folder = there.copied(["a.png"], tmp_path)
     assert [path.name for path in list_folder(folder)] == ["a.png"]
-    assert fetch_pictures("memory://shop/photos", tmp_path, wanted=["no.png"], some=False) == folder
-    with pytest.raises(UserError, match="Found none below memory://shop/photos"):
-        fetch_pictures("memory://shop/photos", tmp_path, wanted=["no.png"])
+    assert there.copied([], tmp_path) == folder
+
+
+def test_what_is_gone_there_is_gone_here(store: object, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        store.pipe(f"/shop/photos/{name}", name.encode())
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=None)
+    left, fresh = folder / "a.png.0123.part", folder / "b.png.4567.part"
+    for part in (left, fresh):
+        part.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    store.rm("/shop/photos/a.png")
+    assert fetch_pictures("memory://shop/photos", tmp_path, table=None) == folder
+    assert sorted(path.name for path in folder.iterdir()) == ["b.png", fresh.name]
+
+
+def test_a_column_is_judged_by_what_is_there(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the whole listing and the whole table, not by the few pictures and rows of one shard."""
+    stand_in(monkeypatch, tmp_path / "cache", api)
+    for number in range(4):
+        store.pipe(f"/shop/photos/{number}.png", _picture((60 * number, 0, 0)))
+    store.pipe("/shop/bare.csv", "\n".join(["colour,photo", *(f"red,{number}" for number in (0, 1, 2, ""))]).encode())
+    rows = [f"DSC_{number}.jpg,{f'{number}.png' if number < 3 else ''}" for number in range(4)]
+    store.pipe("/shop/raw.csv", "\n".join(["raw_file,photo", *rows]).encode())
+    told = {}
+    for name in ("bare", "raw"):
+        parts = [
+            api.extract(f"memory://shop/{name}.csv", images="memory://shop/photos", device="torch:cpu",
+                        cache=tmp_path / name, shard=f"{number}/5")
+            for number in range(1, 6)
+        ]  # fmt: skip
+        told[name] = [(part.images, part.computed) for part in parts]
+    assert told == {name: [(1, 1), (1, 1), (1, 1), (1, 0), (0, 0)] for name in ("bare", "raw")}
+
+
+def test_an_address_that_is_mistyped_is_no_shard_without_pictures(store: object, tmp_path: Path) -> None:
+    store.pipe("/shop/photos/0.png", _picture((0, 0, 0)))
+    store.pipe("/shop/t.csv", b"image,colour\n0.png,red\n")
+    for source, images in (("memory://shop/phots", None), ("memory://shop/t.csv", "memory://shop/phots")):
+        with pytest.raises(UserError, match=r"memory://shop/phots"):
+            part_of(source, images, Shard(1, 2), cache=tmp_path, report=silent)
 
 
 def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: Path) -> None:
@@ -126,7 +166,7 @@ def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: P
 
     def fetch(below: Path) -> dict[str, tuple[bytes, int]]:
         copied.clear()
-        folder = fetch_pictures("memory://shop/photos", below, wanted=None, told=lambda *one: copied.append(one))
+        folder = fetch_pictures("memory://shop/photos", below, table=None, told=lambda *one: copied.append(one))
         return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
 
     first = fetch(tmp_path)
@@ -146,7 +186,7 @@ def test_names_that_begin_with_a_point_are_fetched(store: object, tmp_path: Path
     for name in (*names, "a.png", "b.png", "c.png"):
         store.pipe(f"/shop/photos/{name}", name.encode())
     table = Table.of({"image": [".a.png", "./red/.b.png", "...c.png", "../photos/d.png", ".\\e.png"]})
-    folder = fetch_pictures("memory://shop/photos", tmp_path, wanted=table)
+    folder = fetch_pictures("memory://shop/photos", tmp_path, table=table)
     assert sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.png")) == sorted(names)
 
 
@@ -154,7 +194,7 @@ def test_nothing_there_is_said(store: object, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"memory://shop/no\.csv cannot be read"):
         fetch_file("memory://shop/no.csv", tmp_path)
     with pytest.raises(UserError, match="Found none below memory://shop/photos"):
-        fetch_pictures("memory://shop/photos", tmp_path, wanted=None)
+        fetch_pictures("memory://shop/photos", tmp_path, table=None)
     with pytest.raises(UserError, match="of a kind that fsspec knows"):
         fetch_file("nosuchkind://shop/t.csv", tmp_path)
 

@@ -122,3 +122,11 @@ def test_of_a_learnt_category_the_picture_says_what_applies(tmp_path: Path) -> N
     assert grown.schema.attribute("size").applies_to == ("shoe",)
     assert "boot" in grown.schema.attribute("size").undecided
     assert len(grown.predict([table.parent / name for name in asked]).rows) == 5
+    # One that only a learnt category has is nothing that the network could say.
+    boot = pl.col("sort") == "shoe"
+    pl.read_csv(table).with_columns(
+        pl.when(boot).then(pl.lit("boot")).otherwise(pl.col("sort")).alias("sort"),
+        pl.when(boot).then(pl.col("size")).otherwise(pl.lit("n/a")).alias("shaft"),
+    ).write_csv(table.parent / "shafts.csv")  # fmt: skip
+    with pytest.raises(UserError, match=r"'shaft' of 'boot' alone, learnt afterwards"):
+        new.add_attribute(table.parent / "shafts.csv", "shaft", out=tmp_path / "shafts")

@@ -16,7 +16,14 @@ from facetwise.data._numbered import Numbered
 from facetwise.data._paths import list_folder
 from facetwise.data._read import read_table
 from facetwise.data._readings import ColumnReading, Inference, Role
-from facetwise.data._remote import address_of, fetch_file, fetch_pictures, pictures_there, refuse_address
+from facetwise.data._remote import (
+    RemoteFolder,
+    address_of,
+    fetch_file,
+    fetch_pictures,
+    list_pictures,
+    refuse_address,
+)
 from facetwise.data._resolve import resolve_images, resolve_pictures
 from facetwise.data._rules_kept import RuleKept, broken_rules, rules_kept
 from facetwise.data._sides import SIDES, declared_sides
@@ -40,6 +47,7 @@ __all__ = [
     "Notice",
     "Numbered",
     "PreviousSplit",
+    "RemoteFolder",
     "Role",
     "RuleKept",
     "Spelling",
@@ -61,7 +69,7 @@ __all__ = [
     "image_paths",
     "infer",
     "list_folder",
-    "pictures_there",
+    "list_pictures",
     "pieces",
     "read_previous",
     "read_spelled",

@@ -1,12 +1,12 @@
 """A column by its different texts: a million cells are seldom a million texts."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Coded", "Numbering", "code_texts", "unwritable"]
+__all__ = ["Coded", "Numbering", "code_texts", "recoded", "unwritable"]
 
 # A NUL ends a text for many programs; half a surrogate pair cannot be written as UTF-8 at all.
 _UNWRITABLE = re.compile("[\0\ud800-\udfff]")
@@ -63,11 +63,20 @@ class Numbering(dict[str, int]):
 
     def coded(self, numbers: np.ndarray) -> Coded:
         """The column whose cells have these numbers, without blanks around its texts."""
-        stripped = [text.strip() for text in self]
-        values = tuple(sorted(set(stripped)))
-        place = {value: code for code, value in enumerate(values)}
-        codes = np.fromiter((place[text] for text in stripped), dtype=np.int32, count=len(stripped))[numbers]
-        return Coded(values=values, codes=codes, counts=np.bincount(codes, minlength=len(values)))
+        return recoded(list(self), numbers)
+
+
+def recoded(texts: Sequence[str], numbers: np.ndarray) -> Coded:
+    """The column whose cells have these numbers among some texts, each of which occurs, without blanks around them.
+
+    >>> recoded([" red", "blue", "red"], np.array([0, 1, 2, 1])).codes.tolist()
+    [1, 0, 1, 0]
+    """
+    stripped = [text.strip() for text in texts]
+    values = tuple(sorted(set(stripped)))
+    place = {value: code for code, value in enumerate(values)}
+    codes = np.fromiter((place[text] for text in stripped), dtype=np.int32, count=len(stripped))[numbers]
+    return Coded(values=values, codes=codes, counts=np.bincount(codes, minlength=len(values)))
 
 
 def code_texts(texts: Iterable[str]) -> Coded:

@@ -13,6 +13,7 @@ from facetwise.data._columns import NUMBER_NOTATIONS, ColumnFacts, read_column
 from facetwise.data._ids_twice import about_ids_twice
 from facetwise.data._notices import Notice
 from facetwise.data._readings import ColumnReading, Inference, Role, quoted
+from facetwise.data._remote import RemoteFolder
 from facetwise.data._roles import choose_group, image_readings, split_reading
 from facetwise.data._spelling import name_tokens, parse_number
 from facetwise.data._table import Table
@@ -97,12 +98,12 @@ def _about_notation(reading: ColumnReading) -> Notice:
     return Notice(code="number-notation", message=f"It is left out: {reading.reason}.", column=reading.column)
 
 
-def find_images(table: Table, images_root: Path | None = None) -> tuple[str, ...]:
+def find_images(table: Table, folder: Path | RemoteFolder | None = None) -> tuple[str, ...]:
     """The columns that name pictures, the first naming the item, as `infer` finds them, and nothing else of a table.
 
     Args:
         table: The table.
-        images_root: Folder of images, to tell picture names from other names.
+        folder: Of images, here or as an address lists it, to tell picture names from other names.
 
     >>> find_images(Table.of({"colour": ["red", "blue"], "photo": ["1.jpg", "2.jpg"]}))
     ('photo',)
@@ -110,7 +111,7 @@ def find_images(table: Table, images_root: Path | None = None) -> tuple[str, ...
     nothing, _ = _texts_for_nothing(table)
     silent = frozenset(nothing) | frozenset(DEFAULT_UNKNOWN) | frozenset(DEFAULT_NOT_APPLICABLE)
     facts = [_facts(table, column, silent) for column in table.columns]
-    return _primary_first(image_readings(facts, images_root))
+    return _primary_first(image_readings(facts, folder))
 
 
 def _primary_first(readings: Iterable[ColumnReading]) -> tuple[str, ...]:

@@ -7,8 +7,11 @@ stays refused. What `fsspec` can list and read is enough; nothing is ever writte
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -19,7 +22,7 @@ from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
 from facetwise.data._table import Table
 from facetwise.errors import UnavailableError, UserError
 
-__all__ = ["address_of", "fetch_file", "fetch_pictures", "pictures_there", "refuse_address"]
+__all__ = ["RemoteFolder", "address_of", "fetch_file", "fetch_pictures", "list_pictures", "refuse_address"]
 
 # Two letters at least: C:/ is a drive. A path that went through `pathlib` has lost one of its slashes.
 _ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/{1,2}(?P<rest>[^/].*)", re.DOTALL)
@@ -29,12 +32,15 @@ _DIGITS = 16
 # What file systems call that which changes when a file does.
 _VERSION = frozenset(
     {
-        "content-md5", "crc32c", "created", "etag", "generation", "last-modified", "last_modified", "lastmodified",
-        "md5hash", "modified", "mtime", "updated", "version_id", "versionid",
+        "blob_id", "content-md5", "crc32c", "created", "etag", "generation", "last-modified", "last_modified",
+        "lastmodified", "md5hash", "modificationtime", "modified", "modify", "mtime", "sha", "updated", "version_id",
+        "versionid",
     }
 )  # fmt: skip
 # Copies are dated from 2001 to 2018, in whole, even seconds: every file system keeps these.
 _FIRST_DATE, _DATES = 1_000_000_000, 1 << 28
+# A copy that was begun so long ago is nobody's work any more.
+_SECONDS_OF_A_PART = 86_400.0
 
 
 def address_of(source: object) -> str | None:
@@ -125,92 +131,149 @@ def _copy(system: Any, path: str, target: Path, date: int | None = None) -> None
         part.unlink(missing_ok=True)
 
 
-def pictures_there(address: str) -> list[str]:
-    """Names of all pictures below an address, in the order of a folder's.
+@dataclass(frozen=True, kw_only=True)
+class RemoteFolder:
+    """The pictures below an address, as its listing has them.
+
+    Args:
+        address: Of the folder.
+        system: The file system behind it.
+        root: The path in it.
+        listing: Of each picture, by its name below the folder, what the listing says.
+    """
+
+    address: str
+    system: Any
+    root: str
+    listing: Mapping[str, Mapping[str, Any]]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All of them, in the order of a folder's."""
+        return sorted(self.listing, key=PurePosixPath)
+
+    @cached_property
+    def stems(self) -> set[str]:
+        """Their names without folder and suffix."""
+        return {name.rpartition("/")[2].removesuffix(suffix_of(name)) for name in self.listing}
+
+    @cached_property
+    def _called(self) -> set[str]:
+        return {key for name in self.listing for key in _keys(name)}
+
+    def holds(self, cell: str) -> bool:
+        """Whether a picture is called so, by path or name, with or without suffix, capitals aside."""
+        return not self._called.isdisjoint(_keys(_plain(cell)))
+
+    def named(self, table: Table) -> list[str]:
+        """Those that any cell of a table names."""
+        called = {key for column in table.columns for value in table.coded(column).values for cell in listed(value)
+                  for key in _keys(_plain(cell))}  # fmt: skip
+        return [name for name in self.names if any(key in called for key in _keys(name))]
+
+    def copied(self, names: Sequence[str], below: Path, *, told: Callable[[int, int], None] | None = None) -> Path:
+        """Some of them, in a folder of this machine whose inside has the shape of the folder there.
+
+        What is there already is not copied again, unless its size or version there is another one by now, and what is
+        no longer there is removed. A copy's date is that of no clock: it says of which version it is, and so is the
+        same wherever and however often it is copied.
+
+        Args:
+            names: Which.
+            below: Folder of all copies.
+            told: Called with the pictures done, and in all.
+
+        Raises:
+            UserError: No right to read one.
+        """
+        address = self.address.rstrip("/")
+        folder = below / hashlib.sha256(address.encode()).hexdigest()[:_DIGITS] / PurePosixPath(self.root).name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._forget(folder)
+        dates = {name: _date(self.listing[name]) for name in names}
+        missing = [name for name in names if not _is_copy(folder / name, self.listing[name].get("size"), dates[name])]
+        done = len(names) - len(missing)
+        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="facetwise-remote") as pool:
+            work = [
+                pool.submit(_copy, self.system, f"{self.root.rstrip('/')}/{name}", folder / name, dates[name])
+                for name in missing
+            ]
+            try:
+                for one in work:
+                    one.result()
+                    done += 1
+                    if told is not None:
+                        told(done, len(names))
+            except OSError as error:
+                raise _failed(address, error) from error
+            finally:
+                for one in work:
+                    one.cancel()
+        return folder
+
+    def _forget(self, folder: Path) -> None:
+        """Remove copies of pictures that are gone there, and what a process that died has left."""
+        old = time.time() - _SECONDS_OF_A_PART
+        for path in (Path(where, name) for where, _, names in os.walk(folder) for name in names):
+            part = path.suffix == ".part"
+            if part and path.stat().st_mtime >= old:
+                continue
+            if part or path.relative_to(folder).as_posix() not in self.listing:
+                path.unlink(missing_ok=True)
+
+
+def list_pictures(address: str) -> RemoteFolder:
+    """The pictures below an address; none of them is copied.
 
     Args:
         address: Of the folder.
 
     Raises:
-        UserError: No such folder, or no right to read it.
+        UserError: No such folder, or no right to read it; no picture in it.
         UnavailableError: The package for such addresses is not installed.
     """
-    return sorted(_listed(address)[2], key=PurePosixPath)
-
-
-def _listed(address: str) -> tuple[Any, str, dict[str, tuple[int, int]]]:
-    """The file system behind an address, the path in it, and of each picture below that its size and date."""
     system, root = _opened(address.rstrip("/"))
     try:
         system.invalidate_cache()  # a listing of some minutes ago knows no change since
         found: Mapping[str, Mapping[str, Any]] = system.find(root, detail=True)
     except OSError as error:
         raise _failed(address, error) from error
-    names = {_below(path, root): (int(about.get("size") or 0), _date(about)) for path, about in found.items()}
+    names = {_below(path, root): about for path, about in found.items()}
     # A key of an object store may be anything; one that would leave the folder is nobody's picture.
     own = {name: about for name, about in names.items() if suffix_of(name) in IMAGE_SUFFIXES and _is_tame(name)}
-    return system, root, own
+    if not own:
+        raise UserError(
+            f"an address of images has pictures. Found none below {address}. Fix: check the address and your rights"
+        )
+    return RemoteFolder(address=address, system=system, root=root, listing=own)
 
 
 def fetch_pictures(
-    address: str,
-    below: Path,
-    *,
-    wanted: Table | Sequence[str] | None,
-    some: bool = True,
-    told: Callable[[int, int], None] | None = None,
+    address: str, below: Path, *, table: Table | None, told: Callable[[int, int], None] | None = None
 ) -> Path:
     """The pictures below an address that a table names, or all of them, in a folder of this machine.
-
-    What is there already is not copied again, unless its size or version there is another one by now. A copy's date is
-    that of no clock: it says of which version it is, and so is the same wherever and however often it is copied.
 
     Args:
         address: Of the folder of pictures.
         below: Folder of all copies.
-        wanted: A table whose cells name pictures, with or without folder and suffix; names, as `pictures_there` gives
-            them; None: every picture.
-        some: Whether there has to be one.
+        table: Its cells name pictures, with or without folder and suffix; None: every picture is wanted.
         told: Called with the pictures done, and in all.
 
     Returns:
-        A folder whose inside has the shape of the folder there.
+        A folder whose inside has the shape of the folder there; see `RemoteFolder.copied`.
 
     Raises:
-        UserError: No such folder, or no right to read it; no picture, and some have to be there.
+        UserError: No such folder, or no right to read it.
         UnavailableError: The package for such addresses is not installed.
     """
-    system, root, names = _listed(address)
-    folder = below / hashlib.sha256(address.rstrip("/").encode()).hexdigest()[:_DIGITS] / PurePosixPath(root).name
-    if isinstance(wanted, Table):
-        called = _named(wanted)
-        names = {name: about for name, about in names.items() if any(key in called for key in _keys(name))}
-    elif wanted is not None:
-        names = {name: names[name] for name in wanted if name in names}
-    if some and not names:
+    there = list_pictures(address)
+    names = there.names if table is None else there.named(table)
+    if not names:
         raise UserError(
             f"an address of images has the pictures that the table names. Found none below {address}. "
             "Fix: check the address, and the paths in the table"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    missing = [name for name, about in names.items() if not _is_copy(folder / name, *about)]
-    done = len(names) - len(missing)
-    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="facetwise-remote") as pool:
-        work = [
-            pool.submit(_copy, system, f"{root.rstrip('/')}/{name}", folder / name, names[name][1]) for name in missing
-        ]
-        try:
-            for one in work:
-                one.result()
-                done += 1
-                if told is not None:
-                    told(done, len(names))
-        except OSError as error:
-            raise _failed(address, error) from error
-        finally:
-            for one in work:
-                one.cancel()
-    return folder
+    return there.copied(names, below, told=told)
 
 
 def _below(path: str, root: str) -> str:
@@ -221,8 +284,12 @@ def _is_tame(name: str) -> bool:
     return "\\" not in name and "\0" not in name and ".." not in PurePosixPath(name).parts
 
 
-def _is_copy(path: Path, size: int, date: int) -> bool:
-    return path.is_file() and path.stat().st_size == size and int(path.stat().st_mtime) == date
+def _is_copy(path: Path, size: int | None, date: int) -> bool:
+    """Of a web server's listing the size is not known."""
+    if not path.is_file():
+        return False
+    about = path.stat()
+    return size in (None, about.st_size) and int(about.st_mtime) == date
 
 
 def _date(about: Mapping[str, Any]) -> int:
@@ -249,13 +316,10 @@ def _keys(name: str) -> Iterable[str]:
             yield text[: -len(suffix)]
 
 
-def _named(table: Table) -> set[str]:
-    """Everything in a table that may be the name of a picture."""
-    wanted: set[str] = set()
-    for column in table.columns:
-        for value in table.coded(column).values:
-            for cell in listed(value):
-                # Of ./a.jpg and ../b/.c.jpg the dots that stand for a folder go, and those of a name stay.
-                parts = cell.replace("\\", "/").split("/")
-                wanted.update(_keys("/".join(part for part in parts if part not in ("", ".", ".."))))
-    return wanted
+def _plain(cell: str) -> str:
+    """Of ./a.jpg and ../b/.c.jpg the dots that stand for a folder go, and those of a name stay.
+
+    >>> _plain("./a.jpg"), _plain("..\\\\b/.c.jpg")
+    ('a.jpg', 'b/.c.jpg')
+    """
+    return "/".join(part for part in cell.replace("\\", "/").split("/") if part not in ("", ".", ".."))

@@ -9,6 +9,7 @@ from facetwise.data._columns import ColumnFacts
 from facetwise.data._listed import listed
 from facetwise.data._paths import folder_index, locate
 from facetwise.data._readings import ColumnReading, Role, quoted
+from facetwise.data._remote import RemoteFolder
 from facetwise.data._sides import SIDES, side_of
 from facetwise.data._spelling import name_tokens, words
 from facetwise.data._suffixes import IMAGE_SUFFIXES, suffix_of
@@ -26,12 +27,16 @@ _FEWEST_ROWS_PER_GROUP = 1.05
 _LARGEST_GROUP = 0.2
 
 
-def _found_on_disk(facts: ColumnFacts, root: Path | None) -> float | None:
+def _found_there(facts: ColumnFacts, folder: Path | RemoteFolder | None) -> float | None:
     """Share of some of the column's values that are files below the folder; None without a folder."""
-    if root is None or not root.is_dir():
+    if folder is None or (isinstance(folder, Path) and not folder.is_dir()):
         return None
+
+    def holds(path: str) -> bool:
+        return locate(path, folder).path is not None if isinstance(folder, Path) else folder.holds(path)
+
     tried = facts.values[:: max(1, len(facts.values) // _FILES_TRIED)][:_FILES_TRIED]
-    there = [all(locate(path, root).path is not None for path in listed(value)) for value in tried]
+    there = [all(map(holds, listed(value))) for value in tried]
     return sum(there) / max(len(tried), 1)
 
 
@@ -52,11 +57,11 @@ def _same_pictures(facts: ColumnFacts, primary: ColumnFacts) -> bool:
     return all(value in tails or any(tail in whole for tail in _tails(value)) for value in facts.values)
 
 
-def _bare_names(facts: list[ColumnFacts], root: Path | None) -> tuple[ColumnFacts, float] | None:
+def _bare_names(facts: list[ColumnFacts], folder: Path | RemoteFolder | None) -> tuple[ColumnFacts, float] | None:
     """The column whose bare values ("1563") name most pictures of the folder ("1563.jpg")."""
-    if root is None or not root.is_dir():
+    if folder is None or (isinstance(folder, Path) and not folder.is_dir()):
         return None
-    stems = folder_index(root).stems
+    stems = folder_index(folder).stems if isinstance(folder, Path) else folder.stems
     shares = [(facts.share([value in stems for value in facts.values]), place) for place, facts in enumerate(facts)]
     share, place = max(shares, key=lambda pair: (pair[0], -pair[1]), default=(0.0, 0))
     # Numbers such as 1 and 2 also name pictures 1.jpg and 2.jpg: the column must tell most rows apart.
@@ -65,17 +70,17 @@ def _bare_names(facts: list[ColumnFacts], root: Path | None) -> tuple[ColumnFact
     return None
 
 
-def image_readings(columns: list[ColumnFacts], root: Path | None) -> list[ColumnReading]:
+def image_readings(columns: list[ColumnFacts], folder: Path | RemoteFolder | None) -> list[ColumnReading]:
     """The columns of image paths, the primary one first in the table's order, and copies of them that are left out."""
     candidates = [facts for facts in columns if facts.filled and facts.mostly(_names_pictures, 0.9)]
     if not candidates:
-        bare = _bare_names([facts for facts in columns if facts.filled], root)
+        bare = _bare_names([facts for facts in columns if facts.filled], folder)
         if bare is None:
             return []
         facts, share = bare
         reason = f"{100 * share:.0f} % of its values are names of pictures in the folder, without their suffix"
         return [facts.reading(Role.IMAGE, reason, 'image: "another column"')]
-    found = {facts.column: _found_on_disk(facts, root) for facts in candidates}
+    found = {facts.column: _found_there(facts, folder) for facts in candidates}
     believed = [facts for facts in candidates if found[facts.column] is None or (found[facts.column] or 0) > 0]
     pool = believed or candidates
     primary = next((facts for facts in pool if len(facts.values) > facts.filled / 2), pool[0])

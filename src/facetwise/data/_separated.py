@@ -8,6 +8,7 @@ from itertools import islice
 
 import numpy as np
 
+from facetwise.data._arrow_lines import split_lines
 from facetwise.data._build import COMPLAINTS_KEPT, build, capped
 from facetwise.data._coded import Coded, Numbering
 from facetwise.data._table import Table
@@ -52,14 +53,16 @@ class _Lines:
 
     def __init__(self, text: str, start: int) -> None:
         self.text, self.start = text, start
+        self.at = start  # after the last line that was given out
 
     def __iter__(self) -> Iterator[str]:
-        at = self.start
-        for end in self.END.finditer(self.text, at):
-            yield self.text[at : end.end()]
-            at = end.end()
-        if at < len(self.text):
-            yield self.text[at:]
+        self.at = self.start
+        for end in self.END.finditer(self.text, self.at):
+            begins, self.at = self.at, end.end()
+            yield self.text[begins : self.at]
+        if self.at < len(self.text):
+            begins, self.at = self.at, len(self.text)
+            yield self.text[begins:]
 
 
 def _quickly(lines: _Lines, separator: str) -> tuple[list[str], list[Coded]] | None:
@@ -69,6 +72,10 @@ def _quickly(lines: _Lines, separator: str) -> tuple[list[str], list[Coded]] | N
         header = next((row for row in reader if row), None)
         if header is None:
             return None
+        # The reader has taken the lines of the header and no more.
+        rest = split_lines(lines.text, lines.at, len(header), separator)
+        if rest is not None:
+            return [text.strip() for text in header], rest
         numberings = [Numbering() for _ in header]
         parts: list[list[np.ndarray]] = [[] for _ in header]
         while chunk := list(islice(reader, _ROWS_AT_ONCE)):

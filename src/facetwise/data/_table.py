@@ -51,6 +51,7 @@ class Table:
         places: (row,) 0-based row of each row in the table as it was read; `take` keeps it, so that messages stay true.
         notices: What was noticed while it was read.
         behind: (place of its first row, name) of a table whose rows were put behind the others.
+        image: The column that names pictures, where it is known: a few rows of a table may not tell.
 
     >>> table = Table.of({"image": ["a.png", "b.png"], "colour": ["red", ""]})
     >>> len(table), table.columns, list(table.column("colour"))
@@ -62,6 +63,7 @@ class Table:
     _coded: Mapping[str, Coded]
     notices: tuple[Notice, ...] = ()
     behind: tuple[int, str] | None = None
+    image: str | None = None
 
     @classmethod
     def of(
@@ -149,6 +151,7 @@ class Table:
             _coded={column: coded.take(rows) for column, coded in self._coded.items()},
             notices=self.notices,
             behind=self.behind,
+            image=self.image,
         )
 
     def origin(self, row: int) -> tuple[str, int]:

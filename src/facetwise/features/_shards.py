@@ -81,15 +81,20 @@ class ShardTask:
     paths: tuple[str, ...]
     boxes: tuple[tuple[int, int, int, int], ...] | None = None
 
-    def digest(self) -> str:
-        """Of the pictures' names, sizes and times: whether it is the task that was done."""
+    def digest(self, root: str = "") -> str:
+        """Of the pictures' names, sizes and times: whether it is the task that was done.
+
+        Args:
+            root: A folder that no name begins with: copies are the same wherever they are.
+        """
         told = hashlib.sha256(json.dumps([asdict(self.shard), self.first, self.boxes]).encode())
         for path in self.paths:
             try:
                 about = Path(path).stat()
-                told.update(f"{path}\0{about.st_size} {about.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                said = f"{about.st_size} {about.st_mtime_ns}"
             except (OSError, ValueError):
-                told.update(f"{path}\0\n".encode("utf-8", "surrogateescape"))
+                said = ""
+            told.update(f"{path.removeprefix(root)}\0{said}\n".encode("utf-8", "surrogateescape"))
         return told.hexdigest()[:32]
 
 

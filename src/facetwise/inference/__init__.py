@@ -13,7 +13,7 @@ from facetwise.inference._atomic import (
 )
 from facetwise.inference._bundle import FORMAT, NETWORK, Bundle, network_digest, read_bundle, write_bundle
 from facetwise.inference._evidence import Evidence, evidence_from
-from facetwise.inference._fetched import fetched, fetched_beside, fetched_file, fetched_pictures, fetched_rows
+from facetwise.inference._fetched import fetched, fetched_beside, fetched_file, fetched_rows
 from facetwise.inference._fill import PROVENANCE, Filled, Sureness, fill_table
 from facetwise.inference._formula import inert
 from facetwise.inference._known import given_cells, known_cells
@@ -65,7 +65,6 @@ __all__ = [
     "fetched",
     "fetched_beside",
     "fetched_file",
-    "fetched_pictures",
     "fetched_rows",
     "fill_table",
     "given_cells",

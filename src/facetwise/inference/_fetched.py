@@ -1,15 +1,15 @@
 """Sources that are addresses, read from copies in the cache."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from facetwise.data import Table, address_of, fetch_file, fetch_pictures, read_table
+from facetwise.data import RemoteFolder, address_of, fetch_file, fetch_pictures, read_table
 from facetwise.events import Event, Report
 from facetwise.inference._pictures import cache_root
 from facetwise.inference._sources import is_table
 
-__all__ = ["fetched", "fetched_beside", "fetched_file", "fetched_pictures", "fetched_rows"]
+__all__ = ["copied_pictures", "fetched", "fetched_beside", "fetched_file", "fetched_rows"]
 
 
 def fetched_file(source: str | Path, *, cache: Path | None = None, report: Report) -> Path:
@@ -55,9 +55,9 @@ def fetched(
         if images is None:
             folder = address.rpartition("/")[0]
     elif address is not None:
-        return fetched_pictures(address, None, cache=cache, report=report), images
+        return _pictures(address, None, cache, report), images
     if folder is not None and pictures:
-        images = fetched_pictures(folder, read_table(source), cache=cache, report=report)
+        images = _pictures(folder, source, cache, report)
     return source, images
 
 
@@ -98,36 +98,38 @@ def fetched_beside(other: Any, table: Any, images: str | Path | None, *, picture
     if address_of(other) is not None:
         other = fetched_file(other, report=report)
     if folder is not None and pictures:
-        fetched_pictures(folder, read_table(other), report=report)
+        _pictures(folder, other, None, report)
     return other
 
 
-def fetched_pictures(
-    address: str,
-    wanted: Table | Sequence[str] | None,
-    *,
-    cache: Path | None = None,
-    some: bool = True,
-    report: Report,
-) -> Path:
-    """A folder of copies: of all pictures below an address, or of those that are wanted.
+def copied_pictures(there: RemoteFolder, names: Sequence[str], *, cache: Path | None = None, report: Report) -> Path:
+    """A folder of copies of some of the pictures below an address.
 
     Args:
-        address: Of the folder.
-        wanted: A table that names them; their names; None: all.
+        there: All of them.
+        names: Which.
         cache: Folder whose `remote` keeps copies; that of all caches if not given.
-        some: Whether there has to be one.
         report: Told about copies.
 
     Raises:
-        UserError: No such folder; no picture, and some have to be there.
-        UnavailableError: The package for such addresses is not installed.
+        UserError: No right to read one.
     """
+    found = there.copied(names, _copies(cache), told=_told(there.address, report))
+    return _said(there.address, found, report)
 
-    def told(done: int, total: int) -> None:
-        report(Event("progress", f"pictures copied from {address}", done, total))
 
-    found = fetch_pictures(address, _copies(cache), wanted=wanted, some=some, told=told)
+def _pictures(address: str, source: Any, cache: Path | None, report: Report) -> Path:
+    """A folder of pictures: all of them, or those that a table names."""
+    table = None if source is None else read_table(source)
+    found = fetch_pictures(address, _copies(cache), table=table, told=_told(address, report))
+    return _said(address, found, report)
+
+
+def _told(address: str, report: Report) -> Callable[[int, int], None]:
+    return lambda done, total: report(Event("progress", f"pictures copied from {address}", done, total))
+
+
+def _said(address: str, found: Path, report: Report) -> Path:
     report(Event("notice", f"the pictures of {address} are read from {found}", data={"code": "fetched"}))
     return found
 

@@ -2,16 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from facetwise.data import Table, address_of, find_images, pictures_there, read_table
+from facetwise.data import Table, address_of, find_images, list_pictures, read_table
 from facetwise.events import Report
 from facetwise.features import Shard
-from facetwise.inference._fetched import fetched_file, fetched_pictures
+from facetwise.inference._fetched import copied_pictures, fetched_file
 from facetwise.inference._pictures import listed_pictures, writable_name
 from facetwise.inference._sources import Listed, is_table, root_of
 
@@ -25,14 +25,12 @@ class Part:
     Args:
         source: Its rows or pictures, as `describe_source` takes them.
         root: The folder that they are relative to, on this machine.
-        column: Of a table the column that names pictures, if the whole table says which: a few rows may have none.
         whole: What it was cut from: a table, or the names of all pictures.
         place: The folder of the whole; its address.
     """
 
     source: Any
     root: Path
-    column: str | None = None
     whole: Table | Sequence[str]
     place: str = ""
 
@@ -65,24 +63,37 @@ def part_of(source: Any, images: str | Path | None, shard: Shard, *, cache: Path
         if address is not None and images is None:
             folder = address.rpartition("/")[0]
         local = fetched_file(source, cache=cache, report=report) if address is not None else source
-        whole = read_table(local)
-        part = whole.take(np.arange(len(whole))[shard.slice(len(whole))])
-        if folder is not None:
-            root, place = fetched_pictures(folder, part, cache=cache, some=False, report=report), folder
-        else:
-            root = root_of(local, images)
-            place = str(root.resolve())
-        # A folder of copies has pictures of this part and no others, which says nothing of the whole table's columns.
-        found = find_images(whole, root if folder is None and root.is_dir() else None)
-        return Part(source=part, root=root, column=found[0] if found else None, whole=whole, place=place)
+        return _part_of_table(read_table(local), local, images, folder, shard, cache=cache, report=report)
     if address is not None:
-        names = pictures_there(address)
-        own = names[shard.slice(len(names))]
-        root = fetched_pictures(address, own, cache=cache, some=False, report=report)
+        there = list_pictures(address)
+        own = there.names[shard.slice(len(there.names))]
+        root = copied_pictures(there, own, cache=cache, report=report)
         pictures = Listed([writable_name(name) for name in own], [root / name for name in own])
-        return Part(source=pictures, root=root, whole=[address, *names])
+        return Part(source=pictures, root=root, whole=[address, *there.names])
     names, paths = listed_pictures(Path(source))
     part = shard.slice(len(paths))
     return Part(
         source=Listed(names[part], paths[part]), root=root_of(source, images), whole=[str(path) for path in paths]
     )
+
+
+def _part_of_table(
+    whole: Table,
+    source: Any,
+    images: str | Path | None,
+    folder: str | None,
+    shard: Shard,
+    *,
+    cache: Path | None,
+    report: Report,
+) -> Part:
+    """Some rows; the whole table says which column names pictures, since theirs may have none."""
+    part = whole.take(np.arange(len(whole))[shard.slice(len(whole))])
+    if folder is not None:
+        there = list_pictures(folder)
+        root, place = copied_pictures(there, there.named(part), cache=cache, report=report), folder
+        found = find_images(whole, there)
+    else:
+        root = root_of(source, images)
+        place, found = str(root.resolve()), find_images(whole, root)
+    return Part(source=replace(part, image=found[0] if found else None), root=root, whole=whole, place=place)

@@ -215,11 +215,11 @@ def describe_items(
     digests: list[str | None] = [None] * len(items)
     for position in reversed(result.positions()):
         digests[places[position][0]] = result.digests[position]
-    different = len({key for key in result.keys if key is not None})
-    if read and (there := different - result.computed) > 0:
-        report(
-            Event("summary", "  all were there" if there == different else f"  {there:,} of {different:,} were there")
-        )
+    if read:  # else nobody wants to hold even the keys of all rows
+        different = len({key for key in result.keys if key is not None})
+        if (there := different - result.computed) > 0:
+            words = "  all were there" if there == different else f"  {there:,} of {different:,} were there"
+            report(Event("summary", words))
     first = dict(reversed([(item, issue) for (item, _), issue in sorted(issues.items())]))
     return Described(
         features=result.array() if read else np.zeros((0, backbone.width), dtype=np.float32),

@@ -66,7 +66,6 @@ def describe_source(
     backbone: Backbone,
     *,
     schema: Schema | None = None,
-    column: str | None = None,
     allow_outside: bool = False,
     report: Report,
     **options: Any,
@@ -77,7 +76,7 @@ def describe_source(
         source: What holds them.
         images: Folder that a table's paths are relative to.
         backbone: What describes them.
-        schema, column: See `describe_rows`.
+        schema: See `describe_rows`.
         allow_outside: Whether a table's paths may leave the folder.
         report: Told about progress.
         options: See `describe_items`.
@@ -89,22 +88,15 @@ def describe_source(
         return source.names, describe(source.paths, backbone=backbone, report=report, **options)
     if is_table(source):
         return describe_rows(
-            read_table(source), root_of(source, images), backbone, schema=schema, column=column,
-            allow_outside=allow_outside, report=report, **options,
+            read_table(source), root_of(source, images), backbone, schema=schema, allow_outside=allow_outside,
+            report=report, **options,
         )  # fmt: skip
     names, paths = listed_pictures(Path(source))
     return names, describe(paths, backbone=backbone, report=report, **options)
 
 
 def describe_rows(
-    table: Table,
-    root: Path,
-    backbone: Backbone,
-    *,
-    schema: Schema | None = None,
-    column: str | None = None,
-    report: Report,
-    **options: Any,
+    table: Table, root: Path, backbone: Backbone, *, schema: Schema | None = None, report: Report, **options: Any
 ) -> tuple[list[str], Described]:
     """Names and features of the rows of a table.
 
@@ -115,11 +107,10 @@ def describe_rows(
         schema: Says which columns name pictures, the first naming the item, and which one holds boxes: each row then
             has all its pictures. Without one of these columns the column of pictures is looked for, and each row has
             one picture.
-        column: That column, where it is known.
         report: Told about notices and progress.
         options: See `describe_table`.
     """
-    known, primary = ([], column) if column is not None else _image_columns(table, root, schema)
+    known, primary = _image_columns(table, root, schema)
     if schema is not None and schema.box in table.cells:
         options["boxes"] = boxes(table, schema)
     described = describe_table(table, known or primary, root, backbone=backbone, report=report, **options)
@@ -138,7 +129,7 @@ def _image_column(table: Table, root: Path) -> str:
     Raises:
         UserError: There is none.
     """
-    found = find_images(table, root if root.is_dir() else None)
+    found = find_images(table, root) if table.image is None else (table.image,)
     if not found:
         raise UserError(f"{table.name} has a column that names pictures. Found none. Fix: add one, or check --images")
     return found[0]

@@ -14,12 +14,12 @@ from facetwise.data import write_split
 from facetwise.decisions import answers_digest, before_learning, labels_of
 from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
-from facetwise.inference import Predictor, read_bundle, write_bytes, write_json, write_text, writing
+from facetwise.inference import Bundle, Predictor, read_bundle, write_bytes, write_json, write_text, writing
 from facetwise.objectives import plain_objective
 from facetwise.runs._addition_bundle import decide_addition, join_addition
 from facetwise.runs._addition_level import with_representation
 from facetwise.runs._addition_table import only, own_root, prepare_addition
-from facetwise.schema import alone, schema_to_yaml
+from facetwise.schema import Schema, alone, schema_to_yaml
 from facetwise.training import (
     Assembled,
     FinishedRun,
@@ -67,6 +67,20 @@ class Added:
     seconds: float
 
 
+def _refuse_unknown_categories(schema: Schema, column: str, bundle: Bundle) -> None:
+    """The network decides what applies, and has no word for a category that was learnt after its training.
+
+    Raises:
+        UserError: The attribute applies to such categories alone.
+    """
+    applies = schema.attribute(column).applies_to
+    if applies and before_learning(schema, bundle.learnt).attribute(column).applies_to == ():
+        raise UserError(
+            f"an attribute applies to a category that the network was trained with. Found {column!r} of "
+            f"{', '.join(map(repr, applies))} alone, learnt afterwards. Fix: train again with these pictures"
+        )
+
+
 def add_attribute(
     run: FinishedRun,
     table: str | Path,
@@ -84,6 +98,7 @@ def add_attribute(
         raise UserError(f"{column!r} is an attribute of the run already. Fix: train again to teach it more of it")
     root = Path(images) if images is not None else own_root(run, table)
     prepared = prepare_addition(run, table, root, column, schema, report=report)
+    _refuse_unknown_categories(prepared.schema, column, run.bundle)
     identity = prepared.schema.attribute(column).id
 
     # A model of the attribute alone, on the features as the old model reads them.

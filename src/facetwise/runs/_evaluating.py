@@ -76,7 +76,7 @@ def evaluate_table(
         told = {} if seen is None else seen.counts(np.ones(len(good), dtype=bool), left_out=unseen)
         return replace(found, seen=told, unreadable=by_reason(issues.values()))
     assert by is not None
-    cells = slice_cells(by, read.columns, read.column(by))
+    cells = slice_cells(by, read.columns, read.column(by), most=None)  # rows without a picture are no slice
     return {
         value: replace(
             one,

@@ -60,7 +60,7 @@ def predict_shard(
     marker, begun = (path.with_name(f"{path.name}.{state}") for state in ("done", "begun"))
     part = part_of(source, images, shard, report=report)
     seen = pictures_of(part.source, part.root, schema=run.schema, allow_outside=run.config.allow_outside_root)
-    pictures = ShardTask(shard=shard, first=0, paths=tuple(str(one) for one in seen)).digest()
+    pictures = ShardTask(shard=shard, first=0, paths=tuple(str(one) for one in seen)).digest(str(part.root))
     task = {
         "run": _bundle(run), "source": part.digest(), "pictures": pictures, "shard": str(shard),
         "options": repr(options),

@@ -17,21 +17,22 @@ MOST_SLICES = 200
 EMPTY = "(empty)"
 
 
-def slice_cells(by: str, columns: Sequence[str], cells: Iterable[str]) -> np.ndarray:
+def slice_cells(by: str, columns: Sequence[str], cells: Iterable[str], *, most: int | None = MOST_SLICES) -> np.ndarray:
     """(item,) the value that each item is counted under.
 
     Args:
         by: The column.
         columns: Those that there are.
         cells: Its cells, one per item.
+        most: Different values that there may be; None, as many as there are.
 
     Raises:
         UserError: Too many different values.
     """
     told = np.array([str(cell).strip() or EMPTY for cell in cells], dtype=object)
-    if (found := len(set(told.tolist()))) > MOST_SLICES:
+    if most is not None and (found := len(set(told.tolist()))) > most:
         raise UserError(
-            f"--by takes a column with at most {MOST_SLICES} different values. Found {found:,} in {by!r} of "
+            f"--by takes a column with at most {most} different values. Found {found:,} in {by!r} of "
             f"{len(columns)} columns. Fix: choose one that says what kind of item it is"
         )
     return told

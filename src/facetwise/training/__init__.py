@@ -6,7 +6,7 @@ from facetwise.training._checkpoints import Checkpoint, read_checkpoint
 from facetwise.training._decisions import fit_decisions
 from facetwise.training._depth_report import depth_report
 from facetwise.training._finished import FinishedRun
-from facetwise.training._folder import begin_run, claim_folder, is_finished, own_config
+from facetwise.training._folder import as_begun, begin_run, claim_folder, is_finished, own_config
 from facetwise.training._groups import parameter_groups
 from facetwise.training._inspection import Inspection, inspect
 from facetwise.training._learned_backbone import refuse_untuned
@@ -52,6 +52,7 @@ __all__ = [
     "Teachers",
     "Trial",
     "World",
+    "as_begun",
     "assemble",
     "begin_run",
     "build",

@@ -13,7 +13,7 @@ from facetwise.events import Event, Report
 from facetwise.inference import read_bundle, sweep_parts, write_json, write_text, writing
 from facetwise.training._lock import LOCK
 
-__all__ = ["Plan", "begin_run", "claim_folder", "is_finished", "own_config", "read_about"]
+__all__ = ["Plan", "as_begun", "begin_run", "claim_folder", "is_finished", "own_config", "read_about"]
 
 Plan = Literal["fresh", "continue", "replace"]
 
@@ -72,6 +72,17 @@ def own_config(folder: Path, asked: Config, *, report: Report) -> Config:
         words = f"continuing with the options that the run began with, not {', '.join(differences)}"
         report(Event("notice", words, data={"code": "own_options"}))
     return begun
+
+
+def as_begun(folder: Path, digest: str, config: Config, *, overwrite: bool) -> Config:
+    """The configuration with `features_in: auto` decided as when the run in the folder was begun, if it is this one.
+
+    What fits depends on how many processes train on a machine: continued by another number of them, the rows would
+    come in another order, some of them twice in the epoch that was interrupted and others not at all.
+    """
+    about = {} if overwrite else read_about(folder) or {}
+    begun = about.get("features_in") if about.get("digest") == digest and config.features_in == "auto" else None
+    return config.model_copy(update={"features_in": begun}) if begun in ("memory", "disk") else config
 
 
 def claim_folder(folder: Path, facts: Mapping[str, Any], digest: str, *, config: Config, overwrite: bool) -> Plan:
