@@ -9,8 +9,8 @@ __all__ = ["split_lines"]
 
 # Characters; below it both take less time than the import.
 LEAST_TEXT = 1 << 22
-# Bytes that Arrow splits at once. It reads no line that is longer than two of them: where the csv module has a limit for
-# a cell, of 16 MB, that is for Python to say.
+# Bytes that Arrow splits at once. It reads no line that is longer than two of them: that a cell is longer than 16 MB is
+# for the csv module to say.
 _BLOCK = 1 << 22
 # A byte order mark.
 _MARK = "\ufeff"
