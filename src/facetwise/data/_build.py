@@ -54,9 +54,9 @@ def _about_cells(name: str, columns: dict[str, Coded]) -> list[Complaint]:
     found: list[Complaint] = []
     total = 0
     for column, coded in columns.items():
-        bad = np.array([unwritable(value) for value in coded.values], dtype=bool)
-        if not bad.any():
+        if not unwritable("".join(coded.values)):  # all at once, in a tenth of the time
             continue
+        bad = np.array([unwritable(value) for value in coded.values], dtype=bool)
         rows = np.flatnonzero(bad[coded.codes])
         total += len(rows)
         for row in rows[: COMPLAINTS_KEPT - len(found)].tolist():

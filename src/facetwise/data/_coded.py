@@ -73,9 +73,16 @@ def recoded(texts: Sequence[str], numbers: np.ndarray) -> Coded:
     [1, 0, 1, 0]
     """
     stripped = [text.strip() for text in texts]
-    values = tuple(sorted(set(stripped)))
-    place = {value: code for code, value in enumerate(values)}
-    codes = np.fromiter((place[text] for text in stripped), dtype=np.int32, count=len(stripped))[numbers]
+    if len(set(stripped)) == len(stripped):  # as nearly always: a million names are not looked up once more
+        order = sorted(range(len(stripped)), key=stripped.__getitem__)
+        places = np.empty(len(order), dtype=np.int32)
+        places[order] = np.arange(len(order), dtype=np.int32)
+        values = tuple(map(stripped.__getitem__, order))
+    else:
+        values = tuple(sorted(set(stripped)))
+        place = {value: code for code, value in enumerate(values)}
+        places = np.fromiter((place[text] for text in stripped), dtype=np.int32, count=len(stripped))
+    codes = places[numbers]
     return Coded(values=values, codes=codes, counts=np.bincount(codes, minlength=len(values)))
 
 
