@@ -128,7 +128,10 @@ _CORES, _CARDS = [{"CPU": 64}, {"CPU": 64}, {}], [{"CPU": 96, "GPU": 8}, {"CPU":
         (_CORES, "cpu", 0, 4, 32, 4),
         (_CARDS, "auto", 0, 0, 16, 12),
         (_CARDS, "auto", 2, 0, 2, 96),
-        ([{"CPU": 64}, {"CPU": 8}], "cpu", 2, 0, 2, 8),
+        ([{"CPU": 64}, {"CPU": 8}], "cpu", 2, 0, 2, 32),
+        ([{"CPU": 1}, {"CPU": 32}, {"CPU": 32}], "cpu", 2, 0, 2, 32),
+        ([{"CPU": 8, "GPU": 1}, {"CPU": 64, "GPU": 8}], "auto", 0, 0, 9, 8),
+        ([{"CPU": 2}], "cpu", 5, 0, 5, 1),
     ],
 )
 def test_actors_share_out_the_cores_of_their_machines(

@@ -141,11 +141,16 @@ class Cluster:
         return int(self.ray.cluster_resources().get("GPU" if cards else "CPU", 1))
 
     def cores_each(self, actors: int, *, cards: bool) -> int:
-        """Of so many actors, spread over the machines that have GPUs or cores: what the smallest one has for each."""
+        """The most cores that each of so many actors can have, with a GPU each if they take `cards`.
+
+        Where the machines differ, small ones may stay without an actor: the others would wait for the smallest.
+        """
         own = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
-        own = [has for has in own if has.get("GPU" if cards else "CPU", 0) >= 1]
-        here = -(-actors // max(1, len(own)))
-        return max(1, int(min((has.get("CPU", 0) for has in own), default=1)) // here)
+        places = [(int(has.get("CPU", 0)), int(has.get("GPU", 0)) if cards else actors) for has in own]
+        for cores in range(max((cores for cores, _ in places), default=1), 1, -1):
+            if sum(min(most, there // cores) for there, most in places) >= actors:
+                return cores
+        return 1
 
     def most_cores(self) -> int:
         """Of the machine that has most."""
