@@ -76,3 +76,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     from made_table import write_table
 
     return write_table(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture
+def store() -> Iterator[object]:
+    """Object storage in memory, empty before and after."""
+    fsspec = pytest.importorskip("fsspec")
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]
+    yield system
+    system.store.clear()
+    system.pseudo_dirs[:] = [""]

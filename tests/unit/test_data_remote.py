@@ -23,27 +23,16 @@ from facetwise.data import (
     resolve_images,
 )
 from facetwise.errors import UnavailableError, UserError
-from facetwise.events import Event, silent
+from facetwise.events import Event
 from facetwise.features import Shard
-from facetwise.inference import part_of, root_of
+from facetwise.inference import root_of
 from facetwise.runs import Run, predict_shard, shard_file
 from facetwise.studies import _audit
 from made_table import TINY, write_table
 from tiny_backbone import stand_in
 from tiny_graphs import tiny_graphs
 
-fsspec = pytest.importorskip("fsspec")
-
-
-@pytest.fixture
-def store() -> object:
-    """Object storage in memory, empty before and after."""
-    system = fsspec.filesystem("memory")
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
+pytest.importorskip("fsspec")
 
 
 def _picture(colour: tuple[int, int, int]) -> bytes:
@@ -129,33 +118,6 @@ def test_what_is_gone_there_is_gone_here(store: object, tmp_path: Path) -> None:
     store.rm("/shop/photos/a.png")
     assert fetch_pictures("memory://shop/photos", tmp_path, table=None) == folder
     assert sorted(path.name for path in folder.iterdir()) == ["b.png", fresh.name]
-
-
-def test_a_column_is_judged_by_what_is_there(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By the whole listing and the whole table, not by the few pictures and rows of one shard."""
-    stand_in(monkeypatch, tmp_path / "cache", api)
-    for number in range(4):
-        store.pipe(f"/shop/photos/{number}.png", _picture((60 * number, 0, 0)))
-    store.pipe("/shop/bare.csv", "\n".join(["colour,photo", *(f"red,{number}" for number in (0, 1, 2, ""))]).encode())
-    rows = [f"DSC_{number}.jpg,{f'{number}.png' if number < 3 else ''}" for number in range(4)]
-    store.pipe("/shop/raw.csv", "\n".join(["raw_file,photo", *rows]).encode())
-    told = {}
-    for name in ("bare", "raw"):
-        parts = [
-            api.extract(f"memory://shop/{name}.csv", images="memory://shop/photos", device="torch:cpu",
-                        cache=tmp_path / name, shard=f"{number}/5")
-            for number in range(1, 6)
-        ]  # fmt: skip
-        told[name] = [(part.images, part.computed) for part in parts]
-    assert told == {name: [(1, 1), (1, 1), (1, 1), (1, 0), (0, 0)] for name in ("bare", "raw")}
-
-
-def test_an_address_that_is_mistyped_is_no_shard_without_pictures(store: object, tmp_path: Path) -> None:
-    store.pipe("/shop/photos/0.png", _picture((0, 0, 0)))
-    store.pipe("/shop/t.csv", b"image,colour\n0.png,red\n")
-    for source, images in (("memory://shop/phots", None), ("memory://shop/t.csv", "memory://shop/phots")):
-        with pytest.raises(UserError, match=r"memory://shop/phots"):
-            part_of(source, images, Shard(1, 2), cache=tmp_path, report=silent)
 
 
 def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ import torch
 
 import facetwise as fw
 from facetwise.errors import Interrupted, RunError, UserError, WriteError
-from facetwise.features import StoredRows, _file
 from facetwise.inference import sweep_parts, write_bytes, writing
 from facetwise.training import Stopping, _resume, _run, hold, read_checkpoint, stopping_on_signals
 
@@ -398,15 +397,3 @@ def test_sweeping_spares_everything_else(tmp_path: Path) -> None:
         (tmp_path / name).write_text("x")
     sweep_parts(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["c.parquet"]
-
-
-def test_features_lie_where_they_lay_when_a_run_began(
-    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What fits goes by the processes of a machine; continued by fewer, the rows would come in another order."""
-    monkeypatch.setattr(_file, "fits_memory", lambda *_, **__: False)
-    _stopped(made, tmp_path / "run")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["features_in"] == "disk"
-    monkeypatch.setattr(_file, "fits_memory", lambda *_, **__: True)
-    assert isinstance(_train(made, tmp_path / "run").prepared.features, StoredRows)
-    assert isinstance(_train(made, tmp_path / "other").prepared.features, np.ndarray)

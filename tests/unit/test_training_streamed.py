@@ -1,6 +1,7 @@
 """Training on features that stay on disk: the order, its quality, and the same results as in memory."""
 
 import json
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facetwise import api
-from facetwise.errors import RunError
+from facetwise.errors import Interrupted, RunError
 from facetwise.events import Event, silent
-from facetwise.features import StoredRows, features_from_file
+from facetwise.features import StoredRows, _file, features_from_file
 from facetwise.schema import VALUE, Attribute, Kind, Labels, Schema
-from facetwise.training import Part
+from facetwise.training import Part, Stopping
 from facetwise.training import _blocks as blocks_module
 from facetwise.training._blocks import Blocks, spread
 from facetwise.training._streamed import LaterTargets, Streamed
+from made_table import TINY, write_table
 
 
 def _stored(folder: Path, rows: int, width: int = 4) -> tuple[np.ndarray, StoredRows]:
@@ -188,3 +190,21 @@ def test_a_run_that_needs_all_features_at_once_says_so(tmp_path: Path) -> None:
     assert len(later.whole()) == len(later) == 50
     with pytest.raises(RunError, match="features_in: memory"):
         part.numbers()
+
+
+def test_features_lie_where_they_lay_when_a_run_began(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What fits goes by the processes of a machine; continued by fewer, the rows would come in another order."""
+    write_table(tmp_path)
+
+    def train(out: str, stop: Stopping | None = None) -> object:
+        given = {"features": tmp_path / "features.npy", "settings": TINY, "stop": stop}
+        return api.train(tmp_path / "table.csv", out=tmp_path / out, **given).prepared.features
+
+    stop = Stopping(lambda: stop.ask(signal.SIGTERM))
+    monkeypatch.setattr(_file, "fits_memory", lambda *_, **__: False)
+    with pytest.raises(Interrupted):
+        train("run", stop)
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["features_in"] == "disk"
+    monkeypatch.setattr(_file, "fits_memory", lambda *_, **__: True)
+    assert isinstance(train("run"), StoredRows)
+    assert isinstance(train("other"), np.ndarray)
