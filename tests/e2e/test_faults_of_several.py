@@ -84,9 +84,9 @@ def test_numbers_that_run_away_are_told_by_all(tmp_path: Path) -> None:
 
 def test_no_room_on_one_of_them(tmp_path: Path) -> None:
     first, second = _end("cramped", tmp_path)
-    assert second[0] == 2
+    assert second[0] == 2, second
     assert "Fix: --set micro_batch=1, or more processes" in second[1]
-    assert first[0] == 2
+    assert first[0] == 2, first
     assert "rank 1 of 2" in first[1]
     assert "needs memory for 3 items at once" in first[1]
 
