@@ -4,6 +4,7 @@ import io
 import json
 import os
 import shutil
+import time
 from pathlib import Path
 
 import numpy as np
@@ -107,17 +108,20 @@ def test_a_listing_has_the_order_of_a_folder(store: object, tmp_path: Path) -> N
     assert there.copied([], tmp_path) == folder
 
 
-def test_what_is_gone_there_is_gone_here(store: object, tmp_path: Path) -> None:
+def test_what_is_gone_there_is_gone_here(store: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("a.png", "b.png"):
         store.pipe(f"/shop/photos/{name}", name.encode())
     folder = fetch_pictures("memory://shop/photos", tmp_path, table=None)
-    left, fresh = folder / "a.png.0123.part", folder / "b.png.4567.part"
-    for part in (left, fresh):
-        part.write_bytes(b"half")
-    os.utime(left, (0, 0))
+    part = folder / "b.png.4567.part"
+    part.write_bytes(b"half")
+    os.utime(part, (1_000_000_000, 1_000_000_000))  # dated, and about to get its name
     store.rm("/shop/photos/a.png")
     assert fetch_pictures("memory://shop/photos", tmp_path, table=None) == folder
-    assert sorted(path.name for path in folder.iterdir()) == ["b.png", fresh.name]
+    assert sorted(path.name for path in folder.iterdir()) == ["b.png", part.name]
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 100_000)
+    fetch_pictures("memory://shop/photos", tmp_path, table=None)
+    assert [path.name for path in folder.iterdir()] == ["b.png"]
 
 
 def test_a_picture_that_changed_there_is_copied_again(store: object, tmp_path: Path) -> None:

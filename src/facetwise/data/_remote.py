@@ -5,6 +5,7 @@ stays refused. What `fsspec` can list and read is enough; nothing is ever writte
 """
 
 import hashlib
+import math
 import os
 import re
 import time
@@ -215,11 +216,20 @@ class RemoteFolder:
         """Remove copies of pictures that are gone there, and what a process that died has left."""
         old = time.time() - _SECONDS_OF_A_PART
         for path in (Path(where, name) for where, _, names in os.walk(folder) for name in names):
-            part = path.suffix == ".part"
-            if part and path.stat().st_mtime >= old:
-                continue
-            if part or path.relative_to(folder).as_posix() not in self.listing:
+            if path.suffix != ".part":
+                gone = path.relative_to(folder).as_posix() not in self.listing
+            else:
+                gone = _touched(path) < old
+            if gone:
                 path.unlink(missing_ok=True)
+
+
+def _touched(part: Path) -> float:
+    """When somebody was last at work on a copy; its date says of which version it is."""
+    try:
+        return part.stat().st_ctime
+    except FileNotFoundError:  # it has just got its name
+        return math.inf
 
 
 def list_pictures(address: str) -> RemoteFolder:
