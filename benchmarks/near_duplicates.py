@@ -1,12 +1,15 @@
 """What the look of a picture costs, and what near-duplicates it finds, with and without thumbnails.
 
-    python benchmarks/near_duplicates.py FOLDER [PICTURES]
+    python benchmarks/near_duplicates.py FOLDER [PICTURES] [--sheets]
+
+With --sheets the pictures are sheets of 2048 x 1536, pasted together from those of the folder: large pictures with the
+detail of photos, more of it in each field of the hash than one photo of that size has.
 
 Goals: a look costs a few per cent of extraction; of pictures saved again, reduced or converted, 99 % are found;
 100,000 are grouped in seconds.
 """
 
-import sys
+import argparse
 import time
 from collections.abc import Callable
 from io import BytesIO
@@ -20,6 +23,7 @@ from facetwise.images import decode, look, near_duplicates, quiet_decoder
 
 Edit = Callable[[Image.Image], Image.Image]
 MANY = 100_000
+SHEET = (2048, 1536)
 
 
 def _saved(picture: Image.Image, kind: str, quality: int) -> Image.Image:
@@ -38,11 +42,25 @@ EDITS: dict[str, Edit] = {
     "JPEG, quality 30": lambda p: _saved(p, "JPEG", 30),
     "WebP, quality 70": lambda p: _saved(p, "WEBP", 70),
     "half the size": lambda p: p.resize((p.width // 2, p.height // 2), Image.Resampling.BICUBIC),
+    "600 pixels wide": lambda p: p.resize((600, 600 * p.height // p.width), Image.Resampling.LANCZOS),
     "1 % cut off each side": lambda p: _cut(p, 0.01),
     "3 % cut off each side": lambda p: _cut(p, 0.03),
     "5 % darker": lambda p: ImageEnhance.Brightness(p).enhance(0.95),
     "mirrored": lambda p: p.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
 }
+
+
+def _sheet(paths: list[Path], seed: int) -> Image.Image:
+    """Pictures drawn from `paths`, pasted side by side and row by row until the sheet is full."""
+    generator, sheet = np.random.default_rng(seed), Image.new("RGB", SHEET)
+    x = y = tallest = 0
+    while y < sheet.height:
+        picture = decode(paths[generator.integers(len(paths))].read_bytes())
+        sheet.paste(picture, (x, y))
+        x, tallest = x + picture.width, max(tallest, picture.height)
+        if x >= sheet.width:
+            x, y, tallest = 0, y + tallest, 0
+    return sheet
 
 
 def _groups(title: str, hashes: np.ndarray, thumbnails: np.ndarray | None) -> None:
@@ -52,29 +70,35 @@ def _groups(title: str, hashes: np.ndarray, thumbnails: np.ndarray | None) -> No
     print(f"{title:32} {len(groups):6,} groups of {sum(map(len, groups)):6,}, largest {largest:5,}, {took:.2f} s")
 
 
-def main(folder: Path, count: int) -> None:
+def main(folder: Path, count: int, *, sheets: bool) -> None:
     paths = list_folder(folder)
-    spent, looks = {"decode": 0.0, "look": 0.0}, []
+    pictures = range(count if sheets else len(paths))
+
+    def opened(place: int) -> Image.Image:
+        return _sheet(paths, place) if sheets else decode(paths[place].read_bytes())
+
+    spent, looks = {"open": 0.0, "look": 0.0}, []
     with quiet_decoder():
-        for path in paths:
+        for place in pictures:
             began = time.perf_counter()
-            picture = decode(path.read_bytes())
+            picture = opened(place)
             decoded = time.perf_counter()
             looks.append(look(picture))
-            spent["decode"] += decoded - began
+            spent["open"] += decoded - began
             spent["look"] += time.perf_counter() - decoded
-    print(f"{len(paths):,} pictures:", *(f"{what} {1e3 * took / len(paths):.2f} ms" for what, took in spent.items()))
+    each = (f"{what} {1e3 * took / len(pictures):.2f} ms" for what, took in spent.items())
+    print(f"{len(pictures):,} pictures:", *each)
     hashes = np.array([one.hash for one in looks], dtype=np.uint64)
     thumbnails = np.stack([one.thumbnail for one in looks])
     _groups("hash alone", hashes, None)
     _groups("hash and thumbnail", hashes, thumbnails)
 
     generator = np.random.default_rng(0)
-    chosen = generator.choice(len(paths), min(count, len(paths)), replace=False)
+    chosen = generator.choice(len(pictures), min(count, len(pictures)), replace=False)
     for title, edit in EDITS.items():
         found = 0
         for place in chosen:
-            again = look(edit(decode(paths[place].read_bytes())))
+            again = look(edit(opened(place)))
             pair = np.array([looks[place].hash, again.hash], dtype=np.uint64)
             found += bool(near_duplicates(pair, thumbnails=np.stack([looks[place].thumbnail, again.thumbnail])))
         print(f"  found again: {title:24} {found / len(chosen):6.1%}")
@@ -87,4 +111,9 @@ def main(folder: Path, count: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 250)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("pictures", type=int, nargs="?", default=250)
+    parser.add_argument("--sheets", action="store_true")
+    given = parser.parse_args()
+    main(given.folder, given.pictures, sheets=given.sheets)
