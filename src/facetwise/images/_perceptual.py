@@ -88,7 +88,9 @@ def look(picture: Image.Image) -> Look:
     frequencies = (_COSINES @ (pixels @ _LUMA) @ _COSINES.T).ravel()[_LOWEST]
     if np.abs(frequencies).max() < _FLAT:
         return Look(NO_HASH, np.round(means).astype(np.uint8))
-    bits = frequencies > np.median(frequencies)
+    # Not `np.median`, whose first call loads a module or two for 40 ms, while the other threads of extraction wait.
+    below, above = np.sort(frequencies)[_BITS // 2 - 1 : _BITS // 2 + 1]
+    bits = frequencies > (below + above) / 2
     return Look(int(_WEIGHTS[bits].sum()), np.round(means).astype(np.uint8))
 
 

@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ __all__ = ["Notes", "Peers"]
 SECONDS_BETWEEN_BEATS = 3.0
 # Several missed beats, and well below the minute after which a dead process has to be named.
 SECONDS_OF_SILENCE = 40.0
+# A beat that is under way takes milliseconds, unless the machine that keeps the notes does not answer.
+SECONDS_TO_PART = 5.0
 # What the others say when one ends as it should.
 DONE = "done"
 
@@ -76,12 +79,13 @@ class Peers:
         return f"rank {rank} of {self.size} (process {number} on {host})"
 
     def leave(self, why: str = DONE) -> None:
-        """This process ends."""
+        """This process ends; the heartbeat with it."""
         self._over.set()
-        try:
+        with suppress(RuntimeError):  # whoever kept the notes is gone, and with it everybody who could read them
             self._notes.set(f"left/{self.rank}", why)
-        except RuntimeError:
-            return  # whoever kept the notes is gone, and with it everybody who could read them
+        # A thread that is in the middle of a beat while Python takes itself apart is unwound through C++ that forbids
+        # it, and the process ends by SIGABRT in place of its exit code.
+        self._thread.join(SECONDS_TO_PART)
 
     def lost(self, error: BaseException) -> RunError:
         """What to tell when an exchange with the others has failed: who of them is gone."""
