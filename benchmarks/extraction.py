@@ -118,6 +118,7 @@ def measure_extract(paths: list[Path], cache: Path) -> dict[str, float]:
     import onnxruntime  # noqa: F401
     import polars  # noqa: F401
 
+    square(paths[0])  # Pillow's readers of formats, as for decoding
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder)
         (fresh / "graphs").symlink_to(cache / "graphs")
