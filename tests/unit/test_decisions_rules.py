@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from facetwise.decisions import Policy, broken, decide, mine_rules, policy_from_dict, policy_to_dict, repair
+from facetwise.decisions._mine_rules import _counts
 from facetwise.errors import SchemaError
 from facetwise.schema import VALUE, Attribute, Kind, Labels, Parent, Rule, Schema, schema_from_dict, schema_to_dict
 
@@ -114,6 +115,27 @@ def test_planted_rules_are_mined_and_others_are_not() -> None:
     assert "fruit lime → colour green" in {
         str(one.rule) for one in mine_rules(_schema(), _labels(index), most_broken=1)
     }
+
+
+def test_a_rare_class_is_not_excluded_by_every_other() -> None:
+    """Three of a hundred rows are white whatever the fruit; of limes one in a thousand is red, not a third."""
+    draw = np.random.default_rng(0)
+    index = np.stack([draw.integers(0, 3, 9000), draw.integers(0, 3, 9000), draw.integers(0, 3, 9000)], axis=1)
+    index[draw.random(9000) < 0.03, 1] = 3
+    index[(index[:, 0] == 2) & (index[:, 1] == 0) & (draw.random(9000) > 0.003), 1] = 1
+    found = [str(one.rule) for one in mine_rules(_schema(), _labels(index), most_broken=len(index))]
+    assert found == ["fruit lime → never colour red"]
+
+
+def test_pairs_of_an_attribute_of_many_classes_are_counted_as_any() -> None:
+    draw = np.random.default_rng(0)
+    widths = [3, 90, 2, 40]
+    index = np.stack([draw.integers(-1, width, 500) for width in widths], axis=1)
+    found = _counts(_labels(index), [0, 1, 2, 3], widths)
+    hot = np.concatenate(
+        [np.eye(width)[codes] * (codes >= 0)[:, None] for width, codes in zip(widths, index.T, strict=True)], axis=1
+    )
+    np.testing.assert_array_equal(found, hot.T @ hot)
 
 
 def test_rules_travel_with_schema_and_policy() -> None:
