@@ -110,8 +110,8 @@ def mine_rules(
         labels: Of the training rows.
         fewest: Rows that an implication rests on at least.
         least: Lower bound of the share that keeps it.
-        most_broken: Rows that may break a rule; by default none. An exclusion may be broken by at most 1 - `least` of the
-            rows that chance alone would let break it.
+        most_broken: Rows that may break a rule; by default none. An exclusion may be broken by 1 - `least` of the rows
+            at most that chance alone would let break it.
 
     Source: support and confidence: Agrawal, Imieliński, Swami (1993), Mining association rules.
     """

@@ -83,8 +83,7 @@ class Peers:
         self._over.set()
         with suppress(RuntimeError):  # whoever kept the notes is gone, and with it everybody who could read them
             self._notes.set(f"left/{self.rank}", why)
-        # A thread that is in the middle of a beat while Python takes itself apart is unwound through C++ that forbids
-        # it, and the process ends by SIGABRT in place of its exit code.
+        # A thread that comes back from a beat while Python takes itself apart would end the process; see `World`.
         self._thread.join(SECONDS_TO_PART)
 
     def lost(self, error: BaseException) -> RunError:

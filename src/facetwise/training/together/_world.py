@@ -5,6 +5,7 @@ exchanged is tensors and bytes of ours, never pickled objects.
 """
 
 import os
+import time
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import timedelta
@@ -26,6 +27,11 @@ __all__ = ["ALONE", "World", "joined", "rank_told"]
 
 # Whoever waits is not lost: rank 0 may evaluate for hours. The dead are found by their heartbeat, not by a clock.
 LONGEST_WAIT = timedelta(days=7)
+# A thread of gloo's that lets go of a tensor needs Python's lock for that, and finds itself unwound through C++ that
+# forbids it, with SIGABRT in place of the exit code, if Python is taking itself apart by then (torch 2.15; one end in
+# sixty on two cores with four such pairs of processes). To end its group as after success would wait for whoever waits
+# for us; so it gets a moment in which nobody else wants the lock.
+SECONDS_TO_LET_GO = 0.5
 _TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # How gloo and NCCL begin to say that somebody is gone.
 _SIGNS_OF_LOSS = ("gloo", "nccl", "connection", "broken pipe")
@@ -56,7 +62,9 @@ class World(AbstractContextManager["World"]):
             return
         self._peers.leave(DONE if error is None else str(error).splitlines()[0] if str(error) else type(error).__name__)
         if error is None:
-            dist.destroy_process_group()
+            dist.destroy_process_group()  # its threads have ended when this has
+        else:
+            time.sleep(SECONDS_TO_LET_GO)
 
     @property
     def leads(self) -> bool:
