@@ -13,14 +13,15 @@ class Event:
 
     Args:
         kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `row` (now
-            and then in an epoch; data has the numbers), `notice` (something the user should know), `summary` (lines
+            and then in an epoch; data has the numbers), `estimate` (what is about to be done; data has the seconds that
+            are `left`), `notice` (something the user should know), `summary` (lines
             about the model or the result).
         message: One line for people.
         done, total: Progress.
         data: Numbers for programs.
     """
 
-    kind: Literal["stage", "progress", "epoch", "row", "notice", "summary"]
+    kind: Literal["stage", "progress", "epoch", "row", "estimate", "notice", "summary"]
     message: str
     done: int = 0
     total: int = 0

@@ -113,3 +113,13 @@ def test_work_that_tells_what_is_left_is_announced_at_its_first_word(
     clock[0] = 121.0
     report(Event("progress", "trainings", 3, 10, {"left": 1500.0}))
     assert "about 25 min: 7 trainings left\n" in capsys.readouterr().out
+
+
+def test_what_takes_long_is_told_before_it_begins(capsys: pytest.CaptureFixture[str]) -> None:
+    report = Reporter(Screen())
+    report(Event("estimate", "1,000,000 rows of 40 columns", data={"left": 44.0}))
+    report(Event("estimate", "100 rows of 40 columns", data={"left": 0.004}))
+    assert capsys.readouterr().out == "about 45 s: 1,000,000 rows of 40 columns\n"
+    with Reporter(Screen(quiet=True)) as quiet:
+        quiet(Event("estimate", "1,000,000 rows of 40 columns", data={"left": 44.0}))
+    assert capsys.readouterr().out == ""

@@ -10,6 +10,7 @@ from facetwise import studies
 from facetwise.cli import run as command
 from facetwise.data import Table, complete_schema
 from facetwise.errors import TableError
+from facetwise.events import Event
 from made_table import TINY, write_table
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -31,6 +32,25 @@ def test_it_is_measured_exported_and_asked_what_to_label(run: fw.Run, tmp_path: 
     assert len(studies.suggest(run, count=5)) == 5
     assert command(["suggest", str(run.path), "--out", str(tmp_path / "suggested"), "--quiet"]) == 0
     assert command(["export", str(run.path), "--features-only", "--out", str(tmp_path / "run.onnx"), "--quiet"]) == 0
+
+
+def test_how_long_it_takes_is_told_by_rows(run: fw.Run, tmp_path: Path) -> None:
+    """Once before the run's table is read again, and before each side is measured; a saved score takes no time."""
+    said: list[Event] = []
+    run = fw.load(run.path)
+    run.evaluate(report=said.append)
+    assert said == []
+    run.evaluate(split=("train", "val"), report=said.append)
+    run.report(tmp_path / "report.html", report=said.append)
+    assert [event.kind for event in said] == ["estimate"] * 3
+    rows, sides = len(run.prepared.rows), [len(run.prepared.split.rows(side)) for side in ("train", "val")]
+    assert f"table of {rows:,} rows" in said[0].message
+    assert [event.message.split()[0] for event in said[1:]] == [str(count) for count in sides]
+    seconds = [event.data["left"] for event in said[1:] if event.data is not None]
+    assert seconds[0] / seconds[1] == pytest.approx(sides[0] / sides[1])
+    said.clear()
+    fw.inspect(run.source()["table"], report=said.append)
+    assert [event.message for event in said] == [f"{rows:,} rows of {len(run.prepared.table.columns)} columns"]
 
 
 def test_a_declared_column_of_pictures_is_demanded_where_pictures_are_read(run: fw.Run) -> None:

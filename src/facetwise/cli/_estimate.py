@@ -2,7 +2,7 @@
 
 from collections import deque
 
-__all__ = ["SECONDS_BEFORE", "Pace", "duration", "rounded"]
+__all__ = ["SECONDS_BEFORE", "WORTH_SAYING", "Pace", "duration", "rounded"]
 
 # Long enough that the first pictures, which wait for the network to load, do not decide alone.
 SECONDS_BEFORE = 3.0

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facetwise.cli._options import Images, Json, Overwrite, Quiet, SchemaFile, listed
+from facetwise.cli._progress import Reporter
 from facetwise.cli._screen import Screen, percent
 from facetwise.errors import UserError
 
@@ -51,17 +52,19 @@ def inspect(
     from facetwise.schema import rule_to_dict, schema_to_yaml
 
     screen = Screen(quiet=quiet, machine=machine)
-    found = api.inspect(
-        table,
-        images=images,
-        group=group,
-        category=category,
-        attributes=listed(attributes),
-        exclude=listed(exclude) or (),
-        min_count=min_count,
-        seed=seed,
-        schema=schema,
-    )
+    with Reporter(screen) as report:
+        found = api.inspect(
+            table,
+            images=images,
+            group=group,
+            category=category,
+            attributes=listed(attributes),
+            exclude=listed(exclude) or (),
+            min_count=min_count,
+            seed=seed,
+            schema=schema,
+            report=report,
+        )
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(schema_to_yaml(found.schema), encoding="utf-8")

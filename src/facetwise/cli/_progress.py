@@ -4,7 +4,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from facetwise.cli._estimate import SECONDS_BEFORE, Pace, duration, rounded
+from facetwise.cli._estimate import SECONDS_BEFORE, WORTH_SAYING, Pace, duration, rounded
 from facetwise.cli._screen import Screen, clean
 
 if TYPE_CHECKING:
@@ -23,9 +23,9 @@ SECONDS_MEASURED = 0.2
 class Reporter:
     """Draws the events of `facetwise.api`; use it as a context manager and pass it as `report`.
 
-    An event has `kind` (stage, progress, epoch, notice, summary), `message`, `done` and `total`. Work that will take
-    longer than ten seconds is announced with an estimate as soon as its speed is measured; progress whose data tell
-    the seconds that are `left` is believed.
+    An event has `kind` (stage, progress, epoch, estimate, notice, summary), `message`, `done` and `total`. Work that
+    will take longer than ten seconds is announced with an estimate as soon as its speed is measured; an event whose
+    data tell the seconds that are `left` is believed.
 
     Args:
         screen: Where to.
@@ -63,6 +63,9 @@ class Reporter:
             self._screen.warn(event.message)
         elif event.kind == "row":
             self._announce_steps(event)
+        elif event.kind == "estimate":
+            if (seconds := (event.data or {})["left"]) >= WORTH_SAYING:
+                self._screen.say(f"about {rounded(seconds)}: {event.message}")
         else:
             self._close()
             self._screen.say(event.message, style="bold" if event.kind == "stage" else "")

@@ -30,7 +30,7 @@ def report(
 
     screen = Screen(quiet=quiet, machine=machine)
     trained = api.load(run)
-    with Reporter(screen):
-        path = trained.report(out)
+    with Reporter(screen) as told:
+        path = trained.report(out, report=told)
     screen.result(f"Written to {path} ({path.stat().st_size / 1e6:.1f} MB)")
     screen.document({"run": str(trained.path), "report": str(path), "bytes": path.stat().st_size})

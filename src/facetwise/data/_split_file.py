@@ -97,11 +97,11 @@ def read_previous(path: Path) -> PreviousSplit:
         TableError: The file is no split.
     """
     split = read_split(path)
-    side, pictures = split.side.tolist(), zip(split.images, split.digests, strict=True)
-    groups = zip((*split.groups, *split.keys), (*side, *(side if split.keys else ())), strict=True)
+    side, pictures = split.side.tolist(), list(zip(split.images, split.digests, strict=True))
+    groups, own = (*split.groups, *split.keys), [*side, *(side if split.keys else ())]
     return PreviousSplit(
-        by_image=most_votes((key, own) for key, own in zip(pictures, side, strict=True) if any(key)),
-        by_digest=most_votes((key, own) for key, own in zip(split.digests, side, strict=True) if key),
-        by_path=most_votes((key, own) for key, own in zip(split.images, side, strict=True) if key),
-        by_group=most_votes((key, own) for key, own in groups if key),
+        by_image=most_votes(pictures, side, nothing=("", "")),
+        by_digest=most_votes(split.digests, side, nothing=""),
+        by_path=most_votes(split.images, side, nothing=""),
+        by_group=most_votes(groups, own, nothing=""),
     )

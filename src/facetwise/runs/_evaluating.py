@@ -12,6 +12,7 @@ from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
 from facetwise.inference import describe_rows, fetched, read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
+from facetwise.runs._how_long import foretell_measuring, foretell_reading
 from facetwise.runs._seen import choose_rows, seen_rows
 from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
 from facetwise.runs._unreadable import by_reason, tell_unreadable
@@ -25,22 +26,23 @@ Side = Literal["train", "val", "test"]
 Judged = Evaluation | dict[str, Evaluation]
 
 
-def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None) -> Judged:
+def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None, *, report: Report) -> Judged:
     """One side of the run's own table: as saved where it is, otherwise predicted again."""
     told = run.path / "metrics.json"  # none where the table was not at hand when a class was learnt
     if by is None and checkpoint == "best_score" and told.is_file() and side == run.metrics["split"]:
         return Evaluation.from_dict(run.metrics)
+    foretell_reading(run, report)
     saved, table = run.path / "predictions" / f"{side}.parquet", run.prepared.table
     if by is not None:
         check_column(by, table.columns, table.name)
     if checkpoint == "best_score" and saved.is_file():
         items, truth, decisions = read_predictions(saved, run.schema, run.bundle.thresholds, run.bundle.policy)
-        return _judge(run, table, items, truth, decisions, by)
+        return _judge(run, table, items, truth, decisions, by, report=report)
     rows = run.prepared.split.rows(side)
     if not len(rows):
         raise RunError(f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table")
     decisions = run.predictor(checkpoint)(run.prepared.features[rows])
-    return _judge(run, table, run.prepared.rows[rows], run.prepared.labels.take(rows), decisions, by)
+    return _judge(run, table, run.prepared.rows[rows], run.prepared.labels.take(rows), decisions, by, report=report)
 
 
 def evaluate_table(
@@ -71,7 +73,7 @@ def evaluate_table(
     tell(notices, report)
     features = run.chosen_features(described)
     decisions = run.predictor(checkpoint)(features if kept.all() else features[kept])
-    found = _judge(run, read, good[kept], truth, decisions, by, train=_train_labels(run, truth, report))
+    found = _judge(run, read, good[kept], truth, decisions, by, train=_train_labels(run, truth, report), report=report)
     if isinstance(found, Evaluation):
         told = {} if seen is None else seen.counts(np.ones(len(good), dtype=bool), left_out=unseen)
         return replace(found, seen=told, unreadable=by_reason(issues.values()))
@@ -105,8 +107,10 @@ def _judge(
     decisions: Decisions,
     by: str | None,
     *,
+    report: Report,
     train: Labels | None = None,
 ) -> Judged:
+    foretell_measuring(len(truth), len(run.schema.attributes), report)
     groups = groups_of(run.schema, table, rows)
     train = run.train_labels if train is None else train
     if by is None:

@@ -34,6 +34,7 @@ from facetwise.runs._deployed import Exported, Format, export_run, exported_file
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.runs._explaining import explain_picture
 from facetwise.runs._gallery import write_gallery
+from facetwise.runs._how_long import foretell_reading
 from facetwise.runs._hub import push_pretrained, write_pretrained
 from facetwise.runs._learning import write_learnt
 from facetwise.runs._own_backbone import own_backbone
@@ -126,8 +127,8 @@ class Run:
         if unseen:
             raise UserError("--unseen leaves rows of a table out. Found no table. Fix: give one, or leave it away")
         if isinstance(split, str):
-            return evaluate_side(self, cast("Side", split), checkpoint, by)
-        return {side: evaluate_side(self, side, checkpoint, by) for side in split}
+            return evaluate_side(self, cast("Side", split), checkpoint, by, report=report)
+        return {side: evaluate_side(self, side, checkpoint, by, report=report) for side in split}
 
     def describe(
         self, table: Table, root: Path, *, report: Report = silent
@@ -170,12 +171,14 @@ class Run:
         """The run's own table as it was trained on: rows, sides that were saved, labels, features from the cache."""
         return prepare_again(self, self.source())
 
-    def report(self, out: str | Path | None = None) -> Path:
+    def report(self, out: str | Path | None = None, *, report: Report = silent) -> Path:
         """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
 
         Args:
             out: Where to write it.
+            report: Told how long that will take.
         """
+        foretell_reading(self, report)
         path = self.path / "report.html" if out is None else Path(out)
         write_text(path, report_of(self))
         return path
