@@ -13,8 +13,8 @@ class Event:
 
     Args:
         kind: `stage` (a new step of the work), `progress` (done of total), `epoch` (data has the numbers), `row` (now
-            and then in an epoch; data has the numbers), `estimate` (what is about to be done; data has the seconds that
-            are `left`), `notice` (something the user should know), `summary` (lines
+            and then in an epoch; data has the numbers), `estimate` (what is about to be done; data has the seconds
+            that are `left`), `notice` (something the user should know), `summary` (lines
             about the model or the result).
         message: One line for people.
         done, total: Progress.

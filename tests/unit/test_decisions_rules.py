@@ -5,8 +5,16 @@ from itertools import product
 import numpy as np
 import pytest
 
-from facetwise.decisions import Policy, broken, decide, mine_rules, policy_from_dict, policy_to_dict, repair
-from facetwise.decisions._mine_rules import _counts
+from facetwise.decisions import (
+    Policy,
+    _mine_rules,
+    broken,
+    decide,
+    mine_rules,
+    policy_from_dict,
+    policy_to_dict,
+    repair,
+)
 from facetwise.errors import SchemaError
 from facetwise.schema import VALUE, Attribute, Kind, Labels, Parent, Rule, Schema, schema_from_dict, schema_to_dict
 
@@ -127,15 +135,36 @@ def test_a_rare_class_is_not_excluded_by_every_other() -> None:
     assert found == ["fruit lime → never colour red"]
 
 
-def test_pairs_of_an_attribute_of_many_classes_are_counted_as_any() -> None:
+@pytest.mark.parametrize("widths", [[3, 90, 2, 40], [3, 5], [90, 40], [7], [33]])
+def test_pairs_of_classes_are_counted_alike_however_wide(widths: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_mine_rules, "BLOCK", 128)
     draw = np.random.default_rng(0)
-    widths = [3, 90, 2, 40]
-    index = np.stack([draw.integers(-1, width, 500) for width in widths], axis=1)
-    found = _counts(_labels(index), [0, 1, 2, 3], widths)
+    codes = [draw.integers(-1, width, 500) for width in widths]
     hot = np.concatenate(
-        [np.eye(width)[codes] * (codes >= 0)[:, None] for width, codes in zip(widths, index.T, strict=True)], axis=1
+        [np.eye(width)[own] * (own >= 0)[:, None] for width, own in zip(widths, codes, strict=True)], axis=1
     )
-    np.testing.assert_array_equal(found, hot.T @ hot)
+    np.testing.assert_array_equal(_mine_rules._counts(codes, widths), hot.T @ hot)
+
+
+def test_classes_of_few_rows_change_no_rule_of_the_others() -> None:
+    """They count among the values of their attribute, and are in no rule themselves."""
+    draw = np.random.default_rng(0)
+    classes = (*(f"c{code}" for code in range(4)), *(f"rare {code}" for code in range(30)))
+    many = Attribute(column="colour", id="a01", kind=Kind.CATEGORICAL, classes=classes)
+    index = np.stack([draw.integers(0, 3, 3000), draw.integers(0, 4, 3000), draw.integers(0, 3, 3000)], axis=1)
+    index[index[:, 0] == 2, 1] = 2
+    index[draw.random(3000) < 0.3, 1] = -1
+    before = {str(one.rule): one for one in mine_rules(_schema(), _labels(index))}
+    assert set(before) == {"fruit lime → colour green"}
+    rare = np.flatnonzero((index[:, 0] == 0) & (index[:, 1] >= 0))[:300]
+    index[rare, 1] = 4 + np.arange(300) // 10
+    schema = Schema(images=("image",), attributes=(FRUIT, many, SIZE))
+    [found] = mine_rules(schema, _labels(index))
+    lime = before["fruit lime → colour green"]
+    assert str(found.rule) == "fruit lime → colour c2"
+    assert (found.support, found.broken) == (lime.support, 0)
+    asked = {str(one.rule) for one in mine_rules(schema, _labels(index), fewest=5, least=0.6)}
+    assert {f"colour rare {code} → fruit apple" for code in range(30)} <= asked
 
 
 def test_rules_travel_with_schema_and_policy() -> None:

@@ -63,6 +63,23 @@ def test_rows_do_not_depend_on_batch_workers_or_company(tmp_path: Path, cache: P
         assert backwards.array()[::-1].tobytes() == reference.tobytes()
 
 
+@pytest.mark.parametrize(("pictures", "workers", "together"), [(3, 3, {1}), (6, 3, {2}), (12, 2, {4})])
+def test_few_pictures_are_dealt_to_all_threads(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, pictures: int, workers: int, together: set[int]
+) -> None:
+    """Four go to the CPU's engine together, but never more than a thread's share."""
+    seen: list[int] = []
+    describe = OnnxEngine.__call__
+
+    def counted(engine: OnnxEngine, pixels: np.ndarray) -> np.ndarray:
+        seen.append(len(pixels))
+        return describe(engine, pixels)
+
+    monkeypatch.setattr(OnnxEngine, "__call__", counted)
+    run(photographs(tmp_path / "photos", pictures), cache, workers=workers)
+    assert (set(seen), sum(seen)) == (together, pictures)
+
+
 def test_only_what_is_missing_is_computed(tmp_path: Path, cache: Path) -> None:
     paths = photographs(tmp_path / "photos", 10)
     assert run(paths[:6], cache).computed == 6

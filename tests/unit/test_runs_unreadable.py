@@ -54,6 +54,34 @@ def test_they_are_counted_by_reason_and_named(run: fw.Run, broken: Path) -> None
     assert rows == UNREADABLE
 
 
+def test_how_long_the_runs_own_table_takes_is_told_before_it_is_read(run: fw.Run, broken: Path) -> None:
+    """Its training rows say what guessing would reach; its pictures tell of themselves."""
+    told = list[Event]()
+    fresh = fw.load(run.path)
+    fresh.evaluate(broken, report=told.append)
+    kinds = [(event.kind, event.message) for event in told if event.kind in ("estimate", "progress")]
+    rows = len(fresh.prepared.rows)
+    reading = kinds.index(("estimate", f"the run's own table of {rows:,} rows is read again"))
+    after = kinds[reading + 1 :]
+    assert {kind for kind, _ in after[:-1]} == {"progress"}
+    assert after[-1] == ("estimate", "3 items are measured on 2 attributes")
+    told.clear()
+    fresh.evaluate(broken, report=told.append)
+    assert [event.message for event in told if event.kind == "estimate"] == ["3 items are measured on 2 attributes"]
+
+
+def test_a_damaged_list_of_issues_costs_no_more_than_the_estimate(run: fw.Run, broken: Path) -> None:
+    issues = run.path / "issues.parquet"
+    content = issues.read_bytes()
+    try:
+        issues.write_bytes(content[: len(content) // 2])
+        told = list[Event]()
+        assert fw.load(run.path).evaluate(broken, report=told.append).items == 3
+        assert sum(event.kind == "estimate" for event in told) == 1
+    finally:
+        issues.write_bytes(content)
+
+
 def test_they_are_counted_by_value_too(run: fw.Run, broken: Path) -> None:
     frame = pl.read_csv(broken, infer_schema=False)
     frame.with_columns(pl.Series("shop", ["a", "a", "b", "b", "b", "b", "b", "b"])).write_csv(broken)

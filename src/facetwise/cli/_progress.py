@@ -23,9 +23,9 @@ SECONDS_MEASURED = 0.2
 class Reporter:
     """Draws the events of `facetwise.api`; use it as a context manager and pass it as `report`.
 
-    An event has `kind` (stage, progress, epoch, estimate, notice, summary), `message`, `done` and `total`. Work that
-    will take longer than ten seconds is announced with an estimate as soon as its speed is measured; an event whose
-    data tell the seconds that are `left` is believed.
+    An event has `kind` (stage, progress, epoch, row, estimate, notice, summary), `message`, `done` and `total`. Work
+    that will take longer than ten seconds is announced with an estimate as soon as its speed is measured; an event
+    whose data tell the seconds that are `left` is believed.
 
     Args:
         screen: Where to.
@@ -64,7 +64,8 @@ class Reporter:
         elif event.kind == "row":
             self._announce_steps(event)
         elif event.kind == "estimate":
-            if (seconds := (event.data or {})["left"]) >= WORTH_SAYING:
+            if (seconds := (event.data or {}).get("left", 0.0)) >= WORTH_SAYING:
+                self._close()
                 self._screen.say(f"about {rounded(seconds)}: {event.message}")
         else:
             self._close()

@@ -1,5 +1,6 @@
 """Rules that the training table itself keeps: one class of an attribute implies, or excludes, one of another."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,13 @@ FEWEST = 20
 LEAST = 0.95
 Z = 1.96
 # An exclusion is told where chance alone would have let this many rows break it; of 10⁶ pairs of classes about
-# exp(-20) 10⁶ = 0.002 would pass by chance.
+# exp(-20) 10⁶ = 0.002 would pass by chance, and 0.04 where one row of twenty may break it.
 EXPECTED = 20.0
 # Rows whose one-hot matrix is in memory at once.
 BLOCK = 1 << 15
 # Attributes of more classes are counted pair by pair: a product of one-hot matrices costs the square of all classes.
-# Of 200,000 rows with 33 attributes, one of 2,000 classes and five of 300, it took 21 s of a core, the pairs 1.5 s.
+# Of 200,000 rows with 33 attributes, one of 2,000 classes and five of 300, it took 47 s of a busy core, the pairs 5 s
+# (2026-11-23). A product of 32 by 32 classes takes as long as counting the pairs.
 WIDE = 32
 
 
@@ -55,33 +57,49 @@ def lower_bound(kept: np.ndarray, count: np.ndarray) -> np.ndarray:
     return (share + Z**2 / (2 * count) - spread) / (1 + Z**2 / count)
 
 
-def _counts(labels: Labels, places: list[int], widths: list[int]) -> np.ndarray:
-    """(class, class) rows that have both, over all attributes of one class per item."""
+def _frequent(labels: Labels, place: int, classes: int, fewest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Codes of the classes with so many rows, and every row's code among them: one more for all other classes together,
+    -1 without a value. Of a hundred thousand classes few have as many rows as a rule asks for on either side."""
+    codes = np.where(labels.state[:, place] == VALUE, labels.index[:, place], -1)
+    kept = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=classes) >= fewest)
+    into = np.full(classes + 1, len(kept))
+    into[kept], into[-1] = np.arange(len(kept)), -1
+    return kept, into[codes]
+
+
+def _counts(codes: Sequence[np.ndarray], widths: Sequence[int]) -> np.ndarray:
+    """(class, class) rows that have both, over attributes of one class per item; a code of -1 is none."""
     starts = np.concatenate([[0], np.cumsum(widths)])
     total = np.zeros((starts[-1], starts[-1]))
+    own = [slice(starts[at], starts[at + 1]) for at in range(len(widths))]
+    for one, wide in enumerate(widths):
+        for other, width in enumerate(widths):
+            if one == other and wide > WIDE:
+                diagonal = np.arange(own[one].start, own[one].stop)
+                total[diagonal, diagonal] = np.bincount(codes[one][codes[one] >= 0], minlength=wide)
+            elif one < other and max(wide, width) > WIDE:
+                both = (codes[one] >= 0) & (codes[other] >= 0)
+                pairs = np.bincount(codes[one][both] * width + codes[other][both], minlength=wide * width)
+                total[own[one], own[other]] = pairs.reshape(wide, width)
+                total[own[other], own[one]] = pairs.reshape(wide, width).T
     narrow = [at for at, width in enumerate(widths) if width <= WIDE]
-    within = np.concatenate([[0], np.cumsum([widths[at] for at in narrow])]).astype(np.int64)
-    classes = np.concatenate([np.arange(starts[at], starts[at + 1]) for at in narrow] or [np.arange(0)])
-    small = np.zeros((len(classes), len(classes)))
-    for begin in range(0, len(labels), BLOCK):
-        known = labels.state[begin : begin + BLOCK][:, places] == VALUE
-        codes = np.where(known, labels.index[begin : begin + BLOCK][:, places], -1).astype(np.int64)
-        hot = np.zeros((len(codes), len(classes)), dtype=np.float32)
-        rows, columns = np.nonzero(codes[:, narrow] >= 0)
-        hot[rows, within[columns] + codes[:, narrow][rows, columns]] = 1.0
-        small += hot.T @ hot
-        for one in range(len(places)):
-            for other in range(one, len(places)):
-                if max(widths[one], widths[other]) > WIDE:
-                    both = (codes[:, one] >= 0) & (codes[:, other] >= 0)
-                    pairs = codes[both, one] * widths[other] + codes[both, other]
-                    found = np.bincount(pairs, minlength=widths[one] * widths[other])
-                    total[starts[one] : starts[one + 1], starts[other] : starts[other + 1]] += found.reshape(
-                        widths[one], widths[other]
-                    )
-    total[np.ix_(classes, classes)] = small
-    # Pairs of which one is wide were counted above the diagonal.
-    return np.triu(total) + np.triu(total, 1).T
+    if narrow:
+        classes = np.concatenate([np.arange(own[at].start, own[at].stop) for at in narrow])
+        total[np.ix_(classes, classes)] = _product([codes[at] for at in narrow], [widths[at] for at in narrow])
+    return total
+
+
+def _product(codes: Sequence[np.ndarray], widths: Sequence[int]) -> np.ndarray:
+    """The same as a product of the one-hot matrix with itself."""
+    starts = np.concatenate([[0], np.cumsum(widths)])
+    total = np.zeros((starts[-1], starts[-1]))
+    for begin in range(0, len(codes[0]), BLOCK):
+        block = np.stack([one[begin : begin + BLOCK] for one in codes], axis=1)
+        hot = np.zeros((len(block), starts[-1]), dtype=np.float32)
+        rows, columns = np.nonzero(block >= 0)
+        hot[rows, starts[columns] + block[rows, columns]] = 1.0
+        total += hot.T @ hot
+    return total
 
 
 def _chains(schema: Schema, places: list[int]) -> np.ndarray:
@@ -103,7 +121,7 @@ def mine_rules(
     Left out: what the hierarchy says already; implications of a class that nearly all rows have anyway (its own share
     is at least the bound of the rule); exclusions that an implication of the same class contains.
 
-    One product of the one-hot matrix with itself counts all pairs of classes, but for attributes of very many.
+    One product of the one-hot matrix with itself counts all pairs of classes, but for attributes of more than `WIDE`.
 
     Args:
         schema: The vocabulary.
@@ -118,13 +136,17 @@ def mine_rules(
     places = list(schema.of_kind(*_KINDS))
     if len(places) < 2:
         return []
-    widths = [len(schema.attributes[place].classes) for place in places]
+    rows_asked = least * min(fewest, EXPECTED)
+    frequent = [_frequent(labels, place, len(schema.attributes[place].classes), rows_asked) for place in places]
+    widths = [len(kept) + 1 for kept, _ in frequent]
     owner = np.repeat(np.arange(len(places)), widths)
-    both = _counts(labels, places, widths)
+    single = np.ones(len(owner), dtype=bool)
+    single[np.cumsum(widths) - 1] = False  # all the rare classes of an attribute are no class
+    both = _counts([codes for _, codes in frequent], widths)
     member = (owner[:, None] == np.arange(len(places))[None]).astype(np.float64)  # (class, attribute)
     told = (both @ member)[:, owner]  # rows with class a in which the attribute of b has a value
     chain = _chains(schema, places)[owner]
-    related = chain[:, None] == chain[None]
+    related = (chain[:, None] == chain[None]) | ~(single[:, None] & single[None])
     share = np.diag(both) / np.maximum((np.diag(both) @ member)[owner], 1.0)  # of b among the values of its attribute
     bound = lower_bound(both, told)
     implied = ~related & (told >= fewest) & (bound >= least) & (told - both <= most_broken) & (share[None] < bound)
@@ -139,7 +161,11 @@ def mine_rules(
     # The same exclusion from both sides is one rule.
     mirrored = np.triu(excluded & excluded.T, 1)
     excluded &= ~mirrored.T
-    names = [(schema.attributes[place].column, name) for place in places for name in schema.attributes[place].classes]
+    names = [
+        (schema.attributes[place].column, name)
+        for place, (kept, _) in zip(places, frequent, strict=True)
+        for name in (*(schema.attributes[place].classes[code] for code in kept), "")
+    ]
     found = []
     for never, chosen, right in ((False, implied, both), (True, excluded, told - both)):
         sure = lower_bound(right[chosen], told[chosen])

@@ -76,11 +76,12 @@ def extract(
     for warning in check_budget(len(paths), backbone.width, machine=machine, cached=len(store), in_memory=in_memory):
         if warn is not None:
             warn(warning)
+    threads = min(workers or available_cores(), max(1, len(paths)))
     recipe = Recipe(
         known=store.__contains__,
         preprocessing=backbone.preprocessing,
         engine=opened.engine,
-        batch_size=batch_size or opened.batch_size,
+        batch_size=batch_size or opened.batch_of(len(paths), threads),
         draft=draft,
     )
     wanted = [Wanted(path) for path in paths]
@@ -92,7 +93,6 @@ def extract(
     undecodable: dict[str, ImageProblem] = {}
     fresh = _Shard(store)
     done = 0
-    threads = min(workers or available_cores(), max(1, len(paths)))
     try:
         with closing(describe(wanted, recipe, workers=threads)) as events:
             for event in events:
@@ -135,6 +135,11 @@ class OpenFeatures:
     store: FeatureStore
     engine: Callable[[], Engine]
     batch_size: int
+    alone: bool
+
+    def batch_of(self, pictures: int, threads: int) -> int:
+        """How many pictures the engine gets at once: no more than a thread's share, where nothing is lost by that."""
+        return max(1, min(self.batch_size, pictures // threads)) if self.alone else self.batch_size
 
 
 def open_features(backbone: Backbone, *, cache: Path, device: str = "auto", draft: bool = False) -> OpenFeatures:
@@ -142,7 +147,8 @@ def open_features(backbone: Backbone, *, cache: Path, device: str = "auto", draf
     plan = plan_engine(backbone, cache=cache, device=device)
     key = feature_key(backbone, plan, draft=draft)
     store = FeatureStore(cache, key=key, width=backbone.width)
-    return OpenFeatures(key=key, store=store, engine=_Once(plan.build), batch_size=plan.batch_size)
+    return OpenFeatures(key=key, store=store, engine=_Once(plan.build), batch_size=plan.batch_size,
+                        alone=plan.alone)  # fmt: skip
 
 
 class _Once:

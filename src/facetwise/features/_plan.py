@@ -16,12 +16,13 @@ __all__ = ["EnginePlan", "feature_key", "plan_engine"]
 @dataclass(frozen=True, slots=True)
 class EnginePlan:
     """An engine that has not been built: its name and version are in the cache key, building it is costly and may
-    turn out not to be needed."""
+    turn out not to be needed. Where it takes pictures `alone`, one after the other, a small batch costs nothing."""
 
     name: str
     version: str
     batch_size: int
     build: Callable[[], Engine]
+    alone: bool = False
 
 
 def plan_engine(backbone: Backbone, *, cache: Path, device: str = "auto") -> EnginePlan:
@@ -38,7 +39,9 @@ def plan_engine(backbone: Backbone, *, cache: Path, device: str = "auto") -> Eng
         def build_onnx() -> Engine:
             return OnnxEngine(export_graph(backbone, cache))
 
-        return EnginePlan(OnnxEngine.name, OnnxEngine.installed_version(), OnnxEngine.batch_size, build_onnx)
+        return EnginePlan(
+            OnnxEngine.name, OnnxEngine.installed_version(), OnnxEngine.batch_size, build_onnx, alone=True
+        )
     on_torch = device.removeprefix("torch:")
 
     def build_torch() -> Engine:

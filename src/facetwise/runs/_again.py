@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facetwise.errors import RunError
-from facetwise.events import silent
+from facetwise.events import Report, silent
 from facetwise.inference import Bundle, Predictor
 from facetwise.training import FinishedRun, Prepared, prepare, read_checkpoint, read_structure
 
@@ -43,12 +43,13 @@ def predictor_of(folder: Path, bundle: Bundle, checkpoint: str) -> Predictor:
     return Predictor(replace(bundle, tensors=saved.tensors, neighbours=None))
 
 
-def prepare_again(run: FinishedRun, about: Mapping[str, Any]) -> Prepared:
+def prepare_again(run: FinishedRun, about: Mapping[str, Any], *, report: Report = silent) -> Prepared:
     """The table that a run was trained on; the sides are those that were saved.
 
     Args:
         run: The run.
         about: Where its table and pictures were; see `Run.source`.
+        report: Told about the work.
     """
     read = read_structure(
         about["table"], images=Path(about["images"]), schema=run.schema, config=run.config, test=about["test"],
@@ -60,7 +61,7 @@ def prepare_again(run: FinishedRun, about: Mapping[str, Any]) -> Prepared:
     done = {"near_duplicates": False, "group_near_duplicates": False, "attributes": None, "exclude": []}
     config = run.config.model_copy(update=done)
     tuned = None if run.bundle.network is None else run.backbone()
-    return prepare(read, config, features=given, split_from=run.path, backbone=tuned, report=silent)
+    return prepare(read, config, features=given, split_from=run.path, backbone=tuned, report=report)
 
 
 def source_of(folder: Path) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from facetwise.inference.exporting import (
     verify,
 )
 from facetwise.models.backbones import Backbone
+from facetwise.runs._how_long import prepared_of
 from facetwise.runtime import Model, Precision, facts_from, load, read_contents
 from facetwise.training import FinishedRun
 
@@ -132,7 +133,7 @@ def _probe(
         truth, _ = encode(run.schema, read.take(rows))
         whole = read
     else:
-        prepared = run.prepared
+        prepared = prepared_of(run, report)
         side = prepared.split.rows("val")
         features, rows, truth = prepared.features[side], prepared.rows[side], prepared.labels.take(side)
         whole = prepared.table

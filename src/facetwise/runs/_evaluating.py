@@ -12,7 +12,7 @@ from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report
 from facetwise.inference import describe_rows, fetched, read_predictions, root_of
 from facetwise.metrics import Evaluation, evaluate
-from facetwise.runs._how_long import foretell_measuring, foretell_reading
+from facetwise.runs._how_long import foretell_measuring, prepared_of
 from facetwise.runs._seen import choose_rows, seen_rows
 from facetwise.runs._slices import check_column, evaluate_slices, slice_cells
 from facetwise.runs._unreadable import by_reason, tell_unreadable
@@ -31,18 +31,18 @@ def evaluate_side(run: FinishedRun, side: Side, checkpoint: str, by: str | None,
     told = run.path / "metrics.json"  # none where the table was not at hand when a class was learnt
     if by is None and checkpoint == "best_score" and told.is_file() and side == run.metrics["split"]:
         return Evaluation.from_dict(run.metrics)
-    foretell_reading(run, report)
-    saved, table = run.path / "predictions" / f"{side}.parquet", run.prepared.table
+    prepared = prepared_of(run, report)
+    saved, table = run.path / "predictions" / f"{side}.parquet", prepared.table
     if by is not None:
         check_column(by, table.columns, table.name)
     if checkpoint == "best_score" and saved.is_file():
         items, truth, decisions = read_predictions(saved, run.schema, run.bundle.thresholds, run.bundle.policy)
         return _judge(run, table, items, truth, decisions, by, report=report)
-    rows = run.prepared.split.rows(side)
+    rows = prepared.split.rows(side)
     if not len(rows):
         raise RunError(f"the run has rows on the side {side!r}. Found none. Fix: evaluate another side, or a new table")
-    decisions = run.predictor(checkpoint)(run.prepared.features[rows])
-    return _judge(run, table, run.prepared.rows[rows], run.prepared.labels.take(rows), decisions, by, report=report)
+    decisions = run.predictor(checkpoint)(prepared.features[rows])
+    return _judge(run, table, prepared.rows[rows], prepared.labels.take(rows), decisions, by, report=report)
 
 
 def evaluate_table(
@@ -92,6 +92,7 @@ def evaluate_table(
 def _train_labels(run: FinishedRun, truth: Labels, report: Report) -> Labels:
     """What the training rows say; nothing, and no floors, where the run's table is not at hand."""
     try:
+        prepared_of(run, report)
         return run.train_labels
     except (UserError, OSError) as error:
         message = f"what guessing would reach is not known without the run's own table: {error}"

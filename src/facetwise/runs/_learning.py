@@ -19,6 +19,7 @@ from facetwise.inference import (
     write_json,
     write_text,
 )
+from facetwise.runs._how_long import prepared_of
 from facetwise.schema import Schema, schema_to_yaml
 from facetwise.training import FinishedRun, Prepared, write_results
 
@@ -69,7 +70,7 @@ def write_learnt(
 def _prepared(run: FinishedRun, schema: Schema, report: Report) -> Prepared | None:
     """The run's own table as the grown schema reads it; None, which is said, where it is not at hand."""
     try:
-        prepared = run.prepared
+        prepared = prepared_of(run, report)
     except (UserError, OSError) as error:  # learning needs no table: a run that was fetched has none
         message = (
             f"how good the new run is was not measured, and it has no metrics.json: {error} Of the new run, "

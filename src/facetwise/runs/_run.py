@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -34,7 +35,7 @@ from facetwise.runs._deployed import Exported, Format, export_run, exported_file
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
 from facetwise.runs._explaining import explain_picture
 from facetwise.runs._gallery import write_gallery
-from facetwise.runs._how_long import foretell_reading
+from facetwise.runs._how_long import prepared_of
 from facetwise.runs._hub import push_pretrained, write_pretrained
 from facetwise.runs._learning import write_learnt
 from facetwise.runs._own_backbone import own_backbone
@@ -176,9 +177,10 @@ class Run:
 
         Args:
             out: Where to write it.
-            report: Told how long that will take.
+            report: Told how long it takes to read the run's table again.
         """
-        foretell_reading(self, report)
+        with suppress(UserError, OSError):  # without its table the page is shorter, and says why
+            prepared_of(self, report)
         path = self.path / "report.html" if out is None else Path(out)
         write_text(path, report_of(self))
         return path

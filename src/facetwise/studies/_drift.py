@@ -10,7 +10,7 @@ from facetwise.data import Table, read_table
 from facetwise.decisions import Decisions
 from facetwise.events import Event, Report, silent
 from facetwise.inference import fetched, known_cells, root_of
-from facetwise.runs import Run, load
+from facetwise.runs import Run, load, prepared_of
 from facetwise.schema import UNKNOWN, VALUE, Attribute, Block, Kind, Labels, Schema
 from facetwise.studies._two_samples import chance_index, stability_index, told_apart
 
@@ -127,6 +127,7 @@ def drift(run: Run | str | Path, source: Any, *, images: str | Path | None = Non
     source, images = fetched(source, images, report=report)
     table = read_table(source)
     features, good, _ = run.describe(table, root_of(source, images), report=report)
+    prepared_of(run, report)
     report(Event("stage", "comparing with the training data"))
     return drift_of_features(run, table, features, good)
 

@@ -12,7 +12,7 @@ from facetwise.errors import RunError, UserError
 from facetwise.events import Event, Report, silent
 from facetwise.inference import Predictor, write_bytes, write_json
 from facetwise.objectives import plain_objective
-from facetwise.runs import Run, load
+from facetwise.runs import Run, load, prepared_of
 from facetwise.training import Judgement, depth_report, fit_decisions, judge, make_part, read_checkpoint, write_results
 
 __all__ = ["Ingredient", "Soup", "soup"]
@@ -176,7 +176,7 @@ def soup(runs: Sequence[str | Path], *, out: str | Path, report: Report = silent
             "last one. Fix: name several runs of the same kind"
         )
     first = loaded[0]
-    prepared, bundle, config = first.prepared, first.bundle, first.config
+    prepared, bundle, config = prepared_of(first, report), first.bundle, first.config
     schema, rows = prepared.schema, {side: prepared.split.rows(side) for side in ("train", "val", "test")}
     train = prepared.labels.take(rows["train"])
     model = Predictor(bundle).model

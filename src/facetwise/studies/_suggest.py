@@ -13,7 +13,7 @@ from facetwise.events import Event, Report, silent
 from facetwise.inference import inert
 from facetwise.models.backbones import create_backbone
 from facetwise.reports import Pictures, page, text, thumbnails
-from facetwise.runs import Run
+from facetwise.runs import Run, prepared_of
 from facetwise.schema import UNKNOWN, Kind, Schema
 from facetwise.studies._out_of_fold import project
 from facetwise.training import Prepared
@@ -98,7 +98,7 @@ def suggest(run: Run, *, count: int = 50, seed: int = 0, report: Report = silent
         seed: Of the projection in which distances are measured.
         report: Told about stages.
     """
-    prepared, schema = run.prepared, run.schema
+    prepared, schema = prepared_of(run, report), run.schema
     report(Event("stage", f"asking {len(prepared.rows):,} rows"))
     decisions = run.predictor()(prepared.features, given=prepared.labels)
     silent = (prepared.labels.state == UNKNOWN) & _wordless(prepared)
