@@ -322,8 +322,8 @@ def _in_shards(
         raise UserError(f"--shard is one task of many. Found it with {found}. Fix: leave one of them away")
     if shard is None and processes <= 1 and engine == "local":
         return None
-    return Sharded(  # of a shard the part is all that is there, and one task
-        backbone=tree.backbone.name, options=tree.backbone.options, shard=None if shard is None else Shard(1, 1),
+    return Sharded(
+        backbone=tree.backbone.name, options=tree.backbone.options, one_task=shard is not None,
         processes=processes, engine=engine, address=address, in_memory=to is not None,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from facetwise.features._extract import open_features
 from facetwise.features._extraction import Extraction, ImageProblem
 from facetwise.features._pool import run_in_processes
 from facetwise.features._ray import run_in_ray
-from facetwise.features._shards import Shard, ShardDone, cut_into_tasks
+from facetwise.features._shards import ShardDone, cut_into_tasks
 from facetwise.features._worker import ShardWorker, TunedWeights, WorkerPlan
 from facetwise.models.backbones import Backbone
 
@@ -27,7 +27,7 @@ class Sharded:
 
     Args:
         backbone, options: A line of the table of backbones, and its options: workers build it themselves.
-        shard: Only this one; the pictures of the others stay without rows.
+        one_task: Whether the pictures are one task, done here: the part of somebody's who has many.
         processes: How many at once, on this machine or on the cluster; 0 chooses.
         engine: `local` or `ray`.
         address: Of a Ray cluster; None starts one for this extraction.
@@ -41,7 +41,7 @@ class Sharded:
 
     backbone: str
     options: Mapping[str, Any] = field(default_factory=dict)
-    shard: Shard | None = None
+    one_task: bool = False
     processes: int = 0
     engine: str = "local"
     address: str | None = None
@@ -65,7 +65,7 @@ class Sharded:
         warn: Callable[[str], None],
     ) -> Extraction:
         """The rows of a list of pictures; arguments as of `extract`."""
-        several = self.shard is None and (self.engine == "ray" or self.processes > 1)
+        several = not self.one_task and (self.engine == "ray" or self.processes > 1)
         threads = workers
         if several and self.engine == "local" and not threads:  # of a cluster's machines, `run_in_ray` knows
             threads = max(1, available_cores() // self.processes)
@@ -73,10 +73,8 @@ class Sharded:
             backbone=self.backbone, options=dict(self.options), cache=str(cache.resolve()), device=device,
             threads=threads, tuned=self.tuned,
         )  # fmt: skip
-        tasks = cut_into_tasks([path.absolute() for path in paths], boxes, shards=self.shard.of if self.shard else 0)
-        if self.shard is not None:
-            tasks = [tasks[self.shard.number - 1]]
-        total, seen = sum(len(task.paths) for task in tasks), 0
+        tasks = cut_into_tasks([path.absolute() for path in paths], boxes, shards=int(self.one_task))
+        total, seen = len(paths), 0
         opened = open_features(backbone, cache=cache, device=device)
         budget = check_budget(
             total, backbone.width, machine=measure_machine(cache), cached=len(opened.store), in_memory=self.in_memory
