@@ -21,9 +21,9 @@ EXPECTED = 20.0
 # Rows whose one-hot matrix is in memory at once.
 BLOCK = 1 << 15
 # Attributes of more classes are counted pair by pair: a product of one-hot matrices costs the square of all classes.
-# Of 100,000 rows with 20 attributes the pairs take 0.16 to 0.08 s whatever the classes, the product 0.12 s with 8 classes
-# each, 0.30 with 16 and 2.1 with 64; of 200,000 rows with 33 attributes, one of 2,000 classes and five of 300, 0.6 s and
-# 29 s (one core, 2026-11-23). The other way round, 200 attributes of two classes have 19,900 pairs.
+# Of 100,000 rows with 20 attributes the pairs take 0.16 to 0.08 s whatever the classes, the product 0.12 s with 8 of
+# them each, 0.30 with 16, 2.1 with 64; of 200,000 rows with 33 attributes, one of 2,000 classes and five of 300, 0.6 s
+# and 29 s (one core, 2026-11-23). The other way round, 200 attributes of two classes have 19,900 pairs.
 WIDE = 10
 
 
