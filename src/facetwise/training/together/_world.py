@@ -28,9 +28,9 @@ __all__ = ["ALONE", "World", "joined", "rank_told"]
 # Whoever waits is not lost: rank 0 may evaluate for hours. The dead are found by their heartbeat, not by a clock.
 LONGEST_WAIT = timedelta(days=7)
 # A thread of gloo's that lets go of a tensor needs Python's lock for that, and finds itself unwound through C++ that
-# forbids it, with SIGABRT in place of the exit code, if Python is taking itself apart by then (torch 2.15; one end in
-# sixty on two cores with four such pairs of processes). To end its group as after success would wait for whoever waits
-# for us; so it gets a moment in which nobody else wants the lock.
+# forbids it, with SIGABRT in place of the exit code, if Python is taking itself apart by then (torch 2.15: 2 of about
+# 130 ends, with two to four pairs of ranks at once on two cores; none of 150 with this pause; 2026-11-23). To end its
+# group as after success would wait for whoever waits for us; so it gets a moment in which nobody else wants the lock.
 SECONDS_TO_LET_GO = 0.5
 _TOLD = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
 # How gloo and NCCL begin to say that somebody is gone.
