@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from facetwise.errors import RunError
-from facetwise.events import Report, silent
+from facetwise.events import Report
 from facetwise.inference import Bundle, Predictor
 from facetwise.training import FinishedRun, Prepared, prepare, read_checkpoint, read_structure
 
@@ -43,7 +43,7 @@ def predictor_of(folder: Path, bundle: Bundle, checkpoint: str) -> Predictor:
     return Predictor(replace(bundle, tensors=saved.tensors, neighbours=None))
 
 
-def prepare_again(run: FinishedRun, about: Mapping[str, Any], *, report: Report = silent) -> Prepared:
+def prepare_again(run: FinishedRun, about: Mapping[str, Any], *, report: Report) -> Prepared:
     """The table that a run was trained on; the sides are those that were saved.
 
     Args:

@@ -30,7 +30,7 @@ def prepared_of(run: FinishedRun, report: Report) -> Prepared:
         known["prepared"] = prepare_again(
             run, about, report=lambda event: report(event) if event.kind == "progress" else None
         )
-    return run.prepared
+    return known["prepared"]
 
 
 def _rows(issues: Path) -> int:

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +28,7 @@ from facetwise.inference import (
 from facetwise.inference.exporting import Verification
 from facetwise.models.backbones import Backbone
 from facetwise.runs._adding import Added, add_attribute
-from facetwise.runs._again import metrics_of, predictor_of, prepare_again, source_of, summary_of
+from facetwise.runs._again import metrics_of, predictor_of, source_of, summary_of
 from facetwise.runs._answering import evidence_for, fill_cells, predict_features, predict_given, predict_pictures
 from facetwise.runs._deployed import Exported, Format, export_run, exported_file, verify_run
 from facetwise.runs._evaluating import Side, evaluate_side, evaluate_table
@@ -170,7 +169,7 @@ class Run:
     @cached_property
     def prepared(self) -> Prepared:
         """The run's own table as it was trained on: rows, sides that were saved, labels, features from the cache."""
-        return prepare_again(self, self.source())
+        return prepared_of(self, silent)
 
     def report(self, out: str | Path | None = None, *, report: Report = silent) -> Path:
         """Write the run as one page that opens anywhere: `report.html` in its folder if not told otherwise.
@@ -179,10 +178,8 @@ class Run:
             out: Where to write it.
             report: Told how long it takes to read the run's table again.
         """
-        with suppress(UserError, OSError):  # without its table the page is shorter, and says why
-            prepared_of(self, report)
         path = self.path / "report.html" if out is None else Path(out)
-        write_text(path, report_of(self))
+        write_text(path, report_of(self, lambda: prepared_of(self, report)))
         return path
 
     def write_gallery(self, out: str | Path, answers: Answers, source: Any, **options: Any) -> int:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path, PureWindowsPath
@@ -167,10 +167,14 @@ def _pictures(run: FinishedRun, prepared: Prepared) -> Pictures | None:
     return Pictures(root=Path(about["images"]), size=seen.size, fit=seen.fit, allow_outside=config.allow_outside_root)
 
 
-def report_of(run: FinishedRun) -> str:
+def report_of(run: FinishedRun, prepare: Callable[[], Prepared]) -> str:
     """The page of a finished run.
 
     Where its table or pictures are gone, the page is written without pictures and says so.
+
+    Args:
+        run: The run.
+        prepare: Gives the run's own table.
     """
     metrics, notes = dict(run.metrics), []
     side = metrics["split"]
@@ -181,7 +185,7 @@ def report_of(run: FinishedRun) -> str:
         notes.append("This run was trained before intervals and curves were stored; train again to see them.")
     prepared: Prepared | None = None
     try:
-        prepared = run.prepared
+        prepared = prepare()
     except (UserError, OSError) as error:
         notes.append(f"Without pictures, neighbours and what to label next: {error}")
     extra: dict[str, Any] = {"places": np.arange(len(items)), "names": [str(row) for row in items.tolist()]}
