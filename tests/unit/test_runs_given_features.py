@@ -53,6 +53,12 @@ def test_how_long_it_takes_is_told_by_rows(run: fw.Run, tmp_path: Path) -> None:
     assert [event.message for event in said] == [f"{rows:,} rows of {len(run.prepared.table.columns)} columns"]
 
 
+def test_a_report_without_its_table_says_so(run: fw.Run, tmp_path: Path) -> None:
+    Path(run.source()["table"]).rename(tmp_path / "moved.csv")
+    page = fw.load(run.path).report(tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "Without pictures, neighbours and what to label next: There is no table" in page
+
+
 def test_a_declared_column_of_pictures_is_demanded_where_pictures_are_read(run: fw.Run) -> None:
     cells = pl.read_csv(Path(run.source()["table"]), infer_schema=False).to_dict(as_series=False)
     table = Table.of(cells)
